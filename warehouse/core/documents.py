@@ -1,0 +1,87 @@
+"""What every business document and task has in common: a number, a guarded state, a version."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import connection, models
+from django.utils import timezone
+from django_fsm import TransitionNotAllowed, can_proceed
+
+from warehouse.core.errors import TransitionRefused
+
+
+class Versioned(models.Model):
+    """A row that counts its changes. Operations change it only under its lock, through `save_changes`."""
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+    def save_changes(self, *fields: str) -> None:
+        """Write these fields of a locked row and count the version up."""
+        self.version += 1
+        self.save(update_fields=[*fields, "version", "updated_at"])
+
+
+class Document(Versioned):
+    """A numbered paper with a state machine. `number_prefix` is the three letters before the year.
+
+    The states live in a protected FSMField named `status`; change them by `take(document, "transition", ...)` inside an operation.
+    """
+
+    number_prefix: ClassVar[str]
+
+    number = models.CharField(max_length=20, unique=True, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="+")
+    notes = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.number
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.number:
+            self.number = next_number(self.number_prefix)
+        super().save(*args, **kwargs)
+
+
+def take(row: Any, transition: str, /, **kwargs: Any) -> None:
+    """Take a django-fsm transition of a locked row; the caller saves.
+
+    Raises TransitionRefused with what is possible now.
+    """
+    method = getattr(row, transition)
+    if not can_proceed(method):
+        possible = sorted({t.name for t in row.get_available_status_transitions()})
+        raise TransitionRefused(
+            f"{row} is {row.status.replace('_', ' ')}: it is not possible to {transition.replace('_', ' ')} it now.",
+            status=row.status,
+            asked=transition,
+            possible=possible,
+        )
+    try:
+        method(**kwargs)
+    except TransitionNotAllowed as error:
+        raise TransitionRefused(str(error), status=row.status, asked=transition) from error
+
+
+def next_number(prefix: str) -> str:
+    """The next number of a kind of document in this year (UTC), such as RCV-2026-000001. From a sequence: never waits, may leave gaps."""
+    year = timezone.now().year
+    sequence = f"wms_number_{prefix.lower()}_{year}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(to_regclass(%s))", [sequence])
+        row = cursor.fetchone()
+        if row is None or row[0] is None:  # the first document of the year
+            cursor.execute(f"CREATE SEQUENCE IF NOT EXISTS {sequence}")
+            cursor.execute("SELECT nextval(to_regclass(%s))", [sequence])
+            row = cursor.fetchone()
+    assert row is not None
+    return f"{prefix}-{year}-{row[0]:06d}"

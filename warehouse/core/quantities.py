@@ -1,0 +1,66 @@
+"""Quantities and money: exact decimals, refused when they are not what they say."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from warehouse.core.errors import ValidationFailed
+
+ZERO = Decimal(0)
+
+
+class QuantityField(models.DecimalField):
+    """Pieces, kilograms, litres or metres of a product, in its base unit, to a thousandth."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_digits", 14)
+        kwargs.setdefault("decimal_places", 3)
+        super().__init__(*args, **kwargs)
+
+
+class MoneyField(models.DecimalField):
+    """An amount of money to a hundredth of a cent; the currency stands beside it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_digits", 14)
+        kwargs.setdefault("decimal_places", 4)
+        super().__init__(*args, **kwargs)
+
+
+def parse_quantity(value: Any, *, field: str = "quantity", zero_allowed: bool = False) -> Decimal:
+    """The value as an exact quantity. Floats are read by their shortest decimal form, so that 2.85 is 2.85.
+
+    Raises ValidationFailed for what is no number, is not finite, negative, zero (unless allowed), finer than a thousandth, or absurdly large.
+    """
+    if isinstance(value, bool) or value is None:
+        raise _refused(field, value, "is not a number")
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise _refused(field, value, "is not a number") from None
+    if not number.is_finite():
+        raise _refused(field, value, "is not a finite number")
+    if number < 0 or (number == 0 and not zero_allowed):
+        raise _refused(field, value, "must not be negative" if zero_allowed else "must be greater than zero")
+    if number > settings.MAX_LINE_QUANTITY:
+        raise _refused(field, value, f"is larger than the {settings.MAX_LINE_QUANTITY} that one line may have")
+    if number != number.quantize(Decimal("0.001")):
+        raise _refused(field, value, "is finer than a thousandth")
+    return number.quantize(Decimal("0.001"))
+
+
+def require_step(quantity: Decimal, step: Decimal, *, sku: str, field: str = "quantity") -> None:
+    """Raise ValidationFailed when the quantity is off the product's step (half a piece)."""
+    if quantity % step:
+        raise ValidationFailed(
+            f"{sku}: {quantity.normalize():f} is not a multiple of {step.normalize():f}.",
+            errors=[{"field": field, "code": "off_step", "sku": sku, "asked": str(quantity), "step": str(step)}],
+        )
+
+
+def _refused(field: str, value: Any, why: str) -> ValidationFailed:
+    return ValidationFailed(f"{field}: {str(value)[:40]!r} {why}.", errors=[{"field": field, "code": "invalid_quantity", "asked": str(value)[:40]}])

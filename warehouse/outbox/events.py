@@ -1,0 +1,33 @@
+"""Writing events: rows in the transaction of what happened."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from warehouse.core.actor import Actor
+from warehouse.core.transactions import require_transaction
+from warehouse.outbox.models import OutboxEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact about an aggregate. `payload` holds flat values that become string fields of a stream entry."""
+
+    type: str
+    aggregate_type: str
+    aggregate_id: str | int
+    payload: dict[str, Any]
+
+
+def publish(events: Iterable[Event], *, actor: Actor) -> None:
+    """Write the events to the outbox, one INSERT. Requires the open transaction of the change, and the lock of each event's aggregate."""
+    require_transaction()
+    OutboxEvent.objects.bulk_create(
+        OutboxEvent(
+            id=uuid.uuid4(), type=event.type, aggregate_type=event.aggregate_type, aggregate_id=str(event.aggregate_id), payload=event.payload, actor=actor.name
+        )
+        for event in events
+    )
