@@ -21,6 +21,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata, util
 from pathlib import Path
@@ -71,9 +72,7 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        return f"postgres://{self._superuser}@{HOST}:{read_port(self.local_dir, self.name)}/{DATABASE}"
-
-    _superuser = "postgres"
+        return f"postgres://postgres@{HOST}:{read_port(self.local_dir, self.name)}/{DATABASE}"
 
     @cached_property
     def home(self) -> Path:
@@ -132,14 +131,13 @@ class Postgres:
             unfinished.rename(root)
         return root / package.name / "pginstall" / "bin"
 
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, command: list[str], output: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         """Run a program as the server's user, without any PG* variable that would lead it elsewhere."""
         env = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
         account = self._account
         identity: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-        return subprocess.run(
-            command, env=env, cwd="/", umask=0o077, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **identity
-        )
+        common: dict[str, Any] = {"cwd": "/", "env": env, "umask": 0o077, "stdin": subprocess.DEVNULL, "text": True}
+        return subprocess.run(command, check=False, stdout=output, stderr=output, **common, **identity)
 
     def _postmaster(self) -> tuple[int, int] | None:
         """Process id and port out of postmaster.pid, when that process is really this server; a stale file is None."""
@@ -155,8 +153,11 @@ class Postgres:
         return (pid, port) if alive else None
 
     def is_running(self) -> bool:
+        return (self.home / "ready").exists() and self._accepts()
+
+    def _accepts(self) -> bool:
         postmaster = self._postmaster()
-        if postmaster is None or not (self.home / "ready").exists():
+        if postmaster is None:
             return False
         return self._run([str(self._binaries / "pg_isready"), "-q", "-h", HOST, "-p", str(postmaster[1])]).returncode == 0
 
@@ -165,40 +166,21 @@ class Postgres:
         self._make_home()
         if not self.data.exists():
             self._initialise()
-        if self._postmaster() is None:
-            # A pid that now belongs to another process of the same user would make the server refuse to start.
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
-            self._configure(choose_port(self.local_dir, self.name))
         log = self.home / "server.log"
         command = [str(self._binaries / "pg_ctl"), "start", "-s", "-w", "-t", str(START_SECONDS), "-D", str(self.data), "-l", str(log)]
-        last: list[str] = []
-
-        def up() -> bool:
-            # After kill -9 the orphaned backends hold the shared memory for a moment, hence more than one attempt.
+        for pause in (0.2, 0.5, 1, 3, 10):
             if self._postmaster() is None:
-                result = self._run_detached(command)
-                last[:] = [result]
-            return self._accepts()
-
-        if not wait_until(up, START_SECONDS, pause=0.2, give_up=lambda: "Permission denied" in "".join(last)):
-            raise EmbeddedServiceError(f"The embedded PostgreSQL did not start: {''.join(last)}\n{tail(log)}")
+                # A pid that now belongs to another process of the same user would make the server refuse to start.
+                (self.data / "postmaster.pid").unlink(missing_ok=True)
+                self._configure(choose_port(self.local_dir, self.name))
+                # The server would hold a pipe open: nothing of its output is captured, it goes to the log.
+                self._run(command, output=subprocess.DEVNULL)
+            if wait_until(self._accepts, START_SECONDS if self._postmaster() else pause):
+                break  # else: after kill -9, orphaned backends hold the shared memory for a moment
+        else:
+            raise EmbeddedServiceError(f"The embedded PostgreSQL did not start:\n{tail(log)}")
         self._make_database()
         (self.home / "ready").touch()
-
-    def _run_detached(self, command: list[str]) -> str:
-        """`pg_ctl start` leaves a server behind that would keep a pipe open: nothing is captured but its exit status."""
-        account = self._account
-        identity: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
-        null = subprocess.DEVNULL
-        done = subprocess.run(command, env=env, cwd="/", umask=0o077, stdin=null, stdout=null, stderr=null, check=False, **identity)
-        return "" if done.returncode == 0 else f"pg_ctl ended with {done.returncode}"
-
-    def _accepts(self) -> bool:
-        postmaster = self._postmaster()
-        return postmaster is not None and (
-            self._run([str(self._binaries / "pg_isready"), "-q", "-h", HOST, "-p", str(postmaster[1])]).returncode == 0
-        )
 
     def _make_home(self) -> None:
         account = self._account
@@ -213,7 +195,7 @@ class Postgres:
         unfinished = self.home / "data.tmp"
         shutil.rmtree(unfinished, ignore_errors=True)
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-        command = [str(self._binaries / "initdb"), "-A", "trust", "-U", self._superuser, "-E", "UTF8", *locale, "--no-sync", "-D", str(unfinished)]
+        command = [str(self._binaries / "initdb"), "-A", "trust", "-U", "postgres", "-E", "UTF8", *locale, "--no-sync", "-D", str(unfinished)]
         result = self._run(command)
         if result.returncode:
             raise EmbeddedServiceError(f"The embedded PostgreSQL could not be prepared:\n{result.stderr}")
@@ -222,7 +204,7 @@ class Postgres:
         unfinished.rename(self.data)
 
     def _configure(self, port: int) -> None:
-        sockets = self.home if len(str(self.home)) < 80 else Path("/tmp")  # noqa: S108 - a socket's path has 107 bytes
+        sockets = self.home if len(str(self.home)) < 80 else Path("/tmp")  # a socket path has 107 bytes at most
         settings = POSTGRES_SETTINGS | {"port": str(port), "unix_socket_directories": str(sockets)}
         conf = self.data / "embedded.conf"
         conf.write_text("".join(f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in settings.items()))
@@ -307,4 +289,173 @@ class Valkey:
             raise EmbeddedServiceError(f"Valkey did not stop within {STOP_SECONDS} seconds.")
 
 
-type Service = Postgres | Valkey
+def read_port(local_dir: Path, name: str) -> int:
+    """The remembered port; 0 when none was chosen yet."""
+    try:
+        return int((local_dir / f"{name}.port").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def choose_port(local_dir: Path, name: str) -> int:
+    """The remembered port while it is free, else the next free one, remembered from now on."""
+    wanted = zlib.crc32(f"{local_dir}/{name}".encode()) % len(PORTS)
+    for port in (read_port(local_dir, name), *PORTS[wanted:], *PORTS[:wanted]):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            if port:
+                (local_dir / f"{name}.port").write_text(f"{port}\n")
+                return port
+    raise EmbeddedServiceError(f"No free port on {HOST} for {name}.")
+
+
+def outside_home(local_dir: Path) -> Path:
+    """Where root keeps the server of a directory which no other user can enter."""
+    return Path("/var/lib") / f"warehouse-{zlib.crc32(str(local_dir).encode()):08x}"
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Ask every 50 ms; whether the condition came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else f"({log} was not written)"
+
+
+@contextlib.contextmanager
+def start_lock(local_dir: Path) -> Iterator[None]:
+    """One process at a time starts or stops the servers of a directory."""
+    with (local_dir / "start.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass(frozen=True)
+class Claim:
+    """This process's share in the servers of a directory: an open file with a shared lock."""
+
+    local_dir: Path
+    descriptor: int
+    pid: int
+
+    def release(self) -> None:
+        """Give the share back; the last user stops the servers. A forked child inherits the claim but never releases it."""
+        if os.getpid() != self.pid or CLAIMS.pop(self.local_dir, None) is None:
+            return
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for service in services(self.local_dir):
+                service.stop()
+        except BlockingIOError:
+            return  # somebody else still uses them
+        finally:
+            os.close(self.descriptor)
+
+
+CLAIMS: dict[Path, Claim] = {}
+
+
+def claim(local_dir: Path) -> Claim:
+    """Become a user of the directory's servers until this process ends; waits while the last user stops them."""
+    local_dir = local_dir.absolute()
+    if local_dir not in CLAIMS:
+        local_dir.mkdir(parents=True, exist_ok=True)
+        # Python opens files close-on-exec: neither the servers nor other programs started from here hold the lock.
+        descriptor = os.open(local_dir / "users.lock", os.O_RDONLY | os.O_CREAT, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        CLAIMS[local_dir] = Claim(local_dir, descriptor, os.getpid())
+        atexit.register(CLAIMS[local_dir].release)
+    return CLAIMS[local_dir]
+
+
+def services(local_dir: Path) -> tuple[Postgres, Valkey]:
+    return Postgres(local_dir.absolute()), Valkey(local_dir.absolute())
+
+
+def ensure(service: Postgres | Valkey) -> str:
+    """Make sure the server runs while this process lives; its URL. Safe from many processes at once."""
+    claim(service.local_dir)
+    if not service.is_running():
+        with start_lock(service.local_dir):
+            if not service.is_running():
+                service.start()
+    return service.url
+
+
+def database_url(local_dir: Path) -> str:
+    """The URL of the directory's PostgreSQL, started when it was not running."""
+    return ensure(services(local_dir)[0])
+
+
+def redis_url(local_dir: Path) -> str:
+    """The URL of the directory's Valkey, started when it was not running."""
+    return ensure(services(local_dir)[1])
+
+
+def stop(local_dir: Path, *, force: bool = False) -> bool:
+    """Stop both servers unless a process uses them; `force` stops them anyway. Whether they are stopped."""
+    if not local_dir.exists():
+        return True
+    with (local_dir / "users.lock").open("a") as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not force:
+                return False
+        with start_lock(local_dir):
+            for service in services(local_dir):
+                service.stop()
+    return True
+
+
+def clean(local_dir: Path) -> bool:
+    """Stop both servers and delete everything they keep."""
+    if not stop(local_dir):
+        return False
+    postgres = Postgres(local_dir.absolute())
+    for directory in {postgres.home, local_dir}:
+        shutil.rmtree(directory, ignore_errors=not directory.exists())
+    return True
+
+
+def run(local_dir: Path, command: list[str]) -> int:
+    """Run a command with DATABASE_URL and REDIS_URL set, pass signals on to it, and give its exit status back."""
+    env = os.environ | {"DATABASE_URL": database_url(local_dir), "REDIS_URL": redis_url(local_dir)}
+    with subprocess.Popen(command, env=env) as process:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda received, _: process.send_signal(received))
+        return process.wait()
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m warehouse.embedded", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    default = os.environ.get("LOCAL_DIR", Path(__file__).resolve().parent.parent / ".local")
+    parser.add_argument("--local-dir", type=Path, default=Path(default))
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("status", help="say what runs where")
+    commands.add_parser("stop", help="stop both servers").add_argument("--force", action="store_true", help="even when they are in use")
+    commands.add_parser("clean", help="stop both servers and delete their data")
+    commands.add_parser("run", help="run a command beside the servers").add_argument("argv", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args()
+    if arguments.command == "run":
+        return run(arguments.local_dir, [part for part in arguments.argv if part != "--"])
+    if arguments.command == "status":
+        for service in services(arguments.local_dir):
+            sys.stdout.write(f"{service.name}: {service.url if service.is_running() else 'stopped'}\n")
+        return 0
+    if not (clean(arguments.local_dir) if arguments.command == "clean" else stop(arguments.local_dir, force=arguments.force)):
+        sys.stderr.write("The servers are in use: end the processes that use them first, or add --force to stop.\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
