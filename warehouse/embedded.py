@@ -30,6 +30,8 @@ from typing import Any
 import psutil
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 HOST = "127.0.0.1"
 DATABASE = "wms"
@@ -241,7 +243,8 @@ class Valkey:
         return f"redis://{HOST}:{read_port(self.local_dir, self.name)}/0"
 
     def _client(self) -> redis.Redis:
-        return redis.Redis(host=HOST, port=read_port(self.local_dir, self.name), socket_timeout=5, socket_connect_timeout=2)
+        at_once = Retry(NoBackoff(), 0)
+        return redis.Redis(host=HOST, port=read_port(self.local_dir, self.name), socket_timeout=5, socket_connect_timeout=2, retry=at_once)
 
     def is_running(self) -> bool:
         if not read_port(self.local_dir, self.name):
