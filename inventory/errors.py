@@ -1,0 +1,60 @@
+"""Errors of inventory, beside the common family of `warehouse.core.errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from warehouse.core.errors import Conflict, ValidationFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """One line that can't be promised: what was asked, what there was, and what was passed over and why."""
+
+    product_id: int
+    sku: str
+    warehouse_id: int | None
+    asked: Decimal
+    available: Decimal
+    skipped: tuple[dict[str, Any], ...] = ()
+
+    def as_data(self) -> dict[str, Any]:
+        return asdict(self) | {"asked": str(self.asked), "available": str(self.available), "skipped": list(self.skipped)}
+
+
+class InsufficientStock(Conflict):
+    """Not enough to promise. `errors` lists every short line, not only the first."""
+
+    code = "insufficient_stock"
+    title = "Not enough stock"
+
+    def __init__(self, shortages: Sequence[Shortage]) -> None:
+        text = "; ".join(f"{s.sku}: asked {s.asked.normalize():f}, available {s.available.normalize():f}" for s in shortages)
+        super().__init__(f"Not enough stock. {text}.", errors=[shortage.as_data() for shortage in shortages])
+        self.shortages = tuple(shortages)
+
+
+class UnknownProduct(ValidationFailed):
+    """A SKU, listing or barcode that names no active product. `errors` lists every one."""
+
+    code = "unknown_product"
+    title = "Unknown product"
+    status = 422
+
+
+class UnknownWarehouse(ValidationFailed):
+    """A warehouse that does not exist or is not active."""
+
+    code = "unknown_warehouse"
+    title = "Unknown warehouse"
+    status = 422
+
+
+class BooksDisagree(Conflict):
+    """The rows that a change met are not the rows it was planned on. Nothing was written; a programming error or a hand in the database."""
+
+    code = "books_disagree"
+    title = "The books do not allow this change"

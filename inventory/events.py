@@ -1,0 +1,16 @@
+"""The types of inventory's events. `stock.*` carry stock_id, shop_product_id, listing_id, warehouse_id, available and status."""
+
+STOCK_CHANGED = "stock.changed"
+STOCK_LOW = "stock.low"
+STOCK_OUT = "stock.out"
+STOCK_RECEIVED = "stock.received"
+STOCK_RESERVED = "stock.reserved"
+STOCK_RELEASED = "stock.released"
+STOCK_SOLD = "stock.sold"
+
+INVENTORY_RESERVED = "inventory.reserved"
+INVENTORY_RELEASED = "inventory.released"
+INVENTORY_PLACED = "inventory.placed"
+INVENTORY_MOVED = "inventory.moved"
+RESERVATION_RELEASED = "inventory.reservation.released"
+RECEIVING_CONFIRMED = "inventory.receiving.confirmed"

@@ -1,0 +1,79 @@
+"""Lots, and how much of each lies where."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db import models
+from django.utils import timezone
+
+from inventory.enums import BatchStatus, BlockedReason, Condition, Phase
+from inventory.models.catalog import Product, Supplier
+from inventory.models.locations import Location, Warehouse
+from warehouse.core.quantities import MoneyField, QuantityField
+
+
+class Batch(models.Model):
+    """One lot of one product. Changes through receiving, hold, release and recall."""
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="batches")
+    lot_number = models.CharField(max_length=60)
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    supplier = models.ForeignKey(Supplier, null=True, blank=True, on_delete=models.PROTECT, related_name="batches")
+    produced_on = models.DateField(null=True, blank=True)
+    label_expires_on = models.DateField(null=True, blank=True)
+    label_condition = models.CharField(max_length=8, choices=Condition.choices, blank=True)
+    label_life = models.DurationField(null=True, blank=True, help_text="The whole life that the label promises, fixed at the first receipt.")
+    received_at = models.DateTimeField(default=timezone.now)
+    purchase_price = MoneyField(default=Decimal(0))
+    currency = models.CharField(max_length=3, default="EUR")
+    status = models.CharField(max_length=10, choices=BatchStatus.choices, default=BatchStatus.AVAILABLE)
+
+    class Meta:
+        verbose_name_plural = "batches"
+        constraints = [models.UniqueConstraint(fields=["product", "lot_number"], name="lot_once_per_product")]
+        indexes = [models.Index(fields=["label_expires_on"], name="batch_label_expiry"), models.Index(fields=["lot_number"], name="batch_lot")]
+
+    def __str__(self) -> str:
+        return f"lot {self.lot_number}"
+
+
+class BatchLocation(models.Model):
+    """How much of a batch lies in a place in one phase, how much of that is promised, and its freshness clock.
+
+    Written by the engine only (`inventory.stock.post` and `inventory.stock.place`), under the gate: the lock of its Stock row.
+    """
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="locations")
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="contents")
+    phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.SEALED)
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="+")
+    quantity = QuantityField(default=Decimal(0))
+    reserved = QuantityField(default=Decimal(0))
+    blocked_reason = models.CharField(max_length=8, choices=BlockedReason.choices, default=BlockedReason.NONE, blank=True)
+    consumed_fraction = models.DecimalField(max_digits=22, decimal_places=18, default=Decimal(0), help_text="How much of the life was used when the clock began.")
+    clock_started_at = models.DateTimeField(default=timezone.now)
+    clock_condition = models.CharField(max_length=8, choices=Condition.choices, blank=True)
+    not_after = models.DateTimeField(null=True, blank=True)
+    frozen_at = models.DateTimeField(null=True, blank=True)
+    effective_expires_at = models.DateTimeField("expires at", null=True, blank=True)
+    received_at = models.DateTimeField(default=timezone.now)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "location", "phase"], name="batch_once_per_location_and_phase"),
+            models.CheckConstraint(
+                condition=models.Q(reserved__gte=0) & models.Q(reserved__lte=models.F("quantity")), name="batch_location_reserved_within_quantity"
+            ),
+        ]
+        indexes = [
+            # The candidates of a reservation: what is free of a product in a warehouse.
+            models.Index(fields=["warehouse", "product"], condition=models.Q(quantity__gt=models.F("reserved")), name="batch_location_free"),
+            models.Index(fields=["warehouse", "product"], name="batch_location_of_stock"),
+            models.Index(fields=["effective_expires_at"], condition=models.Q(quantity__gt=0), name="batch_location_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch location {self.pk}"

@@ -1,0 +1,130 @@
+"""What is sold, how long it keeps, and where it is offered."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models.functions import Lower, Upper
+from django.utils import timezone
+
+from inventory.enums import BarcodeKind, BaseUnit, Condition, Phase, Rotation
+from warehouse.core.quantities import MoneyField, QuantityField
+
+
+class Product(models.Model):
+    """Something with a SKU. Goods of it exist as batches."""
+
+    sku = models.CharField("SKU", max_length=64)
+    name = models.CharField(max_length=200)
+    base_unit = models.CharField(max_length=3, choices=BaseUnit.choices, default=BaseUnit.PIECE)
+    quantity_step = QuantityField(default=Decimal(1), help_text="1 for pieces, 0.001 for weighed goods; anything between two steps is refused.")
+    weight_tolerance = QuantityField(default=Decimal(0), help_text="How much more than promised a weighed line may become, in base units.")
+    rotation = models.CharField(max_length=4, choices=Rotation.choices, default=Rotation.FEFO)
+    tracks_expiry = models.BooleanField(default=True)
+    min_remaining_days = models.PositiveIntegerField(default=0, help_text="Days of life that must be left when it ships.")
+    freezable = models.BooleanField(default=False)
+    default_low_stock_threshold = QuantityField(default=Decimal(5))
+    weight = models.DecimalField("weight, kg", max_digits=10, decimal_places=3, null=True, blank=True)
+    length = models.DecimalField("length, cm", max_digits=10, decimal_places=2, null=True, blank=True)
+    width = models.DecimalField("width, cm", max_digits=10, decimal_places=2, null=True, blank=True)
+    height = models.DecimalField("height, cm", max_digits=10, decimal_places=2, null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["sku"]
+        constraints = [
+            models.UniqueConstraint(Upper("sku"), name="product_sku_once", violation_error_message="Another product has this SKU (case does not count)."),
+            models.CheckConstraint(condition=models.Q(quantity_step__gt=0), name="product_step_positive"),
+        ]
+        indexes = [models.Index(Lower("name"), name="product_name")]
+
+    def __str__(self) -> str:
+        return f"{self.sku} {self.name}"
+
+
+class ShelfLife(models.Model):
+    """How many days a product keeps in a condition and phase. Without a row for its condition a product may not lie in a place."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="shelf_lives")
+    condition = models.CharField(max_length=8, choices=Condition.choices)
+    phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.SEALED)
+    days = models.DecimalField(max_digits=8, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))])
+
+    class Meta:
+        verbose_name_plural = "shelf lives"
+        constraints = [
+            models.UniqueConstraint(fields=["product", "condition", "phase"], name="shelf_life_once"),
+            models.CheckConstraint(condition=models.Q(days__gt=0), name="shelf_life_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_condition_display()}, {self.get_phase_display()}: {self.days.normalize():f} days"
+
+
+class Barcode(models.Model):
+    """A code that a scanner reads as this product; a case's code stands for several base units."""
+
+    code = models.CharField(max_length=80, unique=True)
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="barcodes")
+    kind = models.CharField(max_length=8, choices=BarcodeKind.choices, default=BarcodeKind.GTIN)
+    pack_quantity = QuantityField(default=Decimal(1))
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(pack_quantity__gt=0), name="barcode_pack_positive")]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Supplier(models.Model):
+    code = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=200)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=40, blank=True)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Storefront(models.Model):
+    """A sales channel. The order system knows it by `external_id`."""
+
+    external_id = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    seller = models.ForeignKey("inventory.Seller", null=True, blank=True, on_delete=models.PROTECT, related_name="storefronts")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StorefrontProduct(models.Model):
+    """A storefront's page of a product: the `shop product` and `listing` of the partners.
+
+    `stock_quantity` is a copy for the storefront that follows the stock events; nothing is decided on it.
+    """
+
+    storefront = models.ForeignKey(Storefront, on_delete=models.CASCADE, related_name="products")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="storefront_products")
+    external_listing_id = models.CharField("listing", max_length=64)
+    purchase_price = MoneyField(default=Decimal(0))
+    price = MoneyField(default=Decimal(0))
+    currency = models.CharField(max_length=3, default="EUR")
+    markup_percent = models.DecimalField(max_digits=7, decimal_places=2, null=True, blank=True)
+    stock_quantity = QuantityField(default=Decimal(0), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["storefront", "external_listing_id"], name="listing_once_per_storefront")]
+        indexes = [models.Index(fields=["product", "id"], name="listing_of_product")]
+
+    def __str__(self) -> str:
+        return f"{self.storefront}: {self.external_listing_id}"
