@@ -206,7 +206,7 @@ class Postgres:
         unfinished.rename(self.data)
 
     def _configure(self, port: int) -> None:
-        sockets = self.home if len(str(self.home)) < 80 else Path("/tmp")  # a socket path has 107 bytes at most
+        sockets = self.home if len(str(self.home)) < 80 else Path("/tmp")  # noqa: S108 - a socket path has 107 bytes at most
         settings = POSTGRES_SETTINGS | {"port": str(port), "unix_socket_directories": str(sockets)}
         conf = self.data / "embedded.conf"
         conf.write_text("".join(f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in settings.items()))
