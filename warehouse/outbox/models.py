@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -23,11 +24,11 @@ class OutboxEvent(models.Model):
     type = models.CharField(max_length=80)
     aggregate_type = models.CharField(max_length=40)
     aggregate_id = models.CharField(max_length=80)
-    payload = models.JSONField()
+    payload = models.JSONField(encoder=DjangoJSONEncoder)
     actor = models.CharField(max_length=150)
     occurred_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True)
-    position = models.BigIntegerField(null=True, unique=True)
+    position = models.BigIntegerField(null=True)
     attempts = models.PositiveIntegerField(default=0, db_default=0)
     retry_at = models.DateTimeField(null=True)
     last_error = models.TextField(default="", db_default="", blank=True)
@@ -35,9 +36,11 @@ class OutboxEvent(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["sequence"], condition=models.Q(published_at=None), name="outbox_unpublished"),
-            models.Index(fields=["aggregate_type", "aggregate_id", "sequence"], condition=models.Q(published_at=None), name="outbox_unpublished_aggregate"),
+            models.Index(fields=["retry_at"], condition=models.Q(published_at=None, retry_at__isnull=False), name="outbox_parked"),
             models.Index(fields=["aggregate_type", "aggregate_id", "sequence"], name="outbox_aggregate"),
         ]
+        # Partial, so that the insert on the hot path does not pay for it.
+        constraints = [models.UniqueConstraint(fields=["position"], condition=models.Q(position__isnull=False), name="outbox_position_once")]
         triggers = append_only("outbox_event", changing=["id", "type", "aggregate_type", "aggregate_id", "payload", "actor", "occurred_at"])
 
     def __str__(self) -> str:
@@ -49,6 +52,8 @@ class Subscription(models.Model):
 
     name = models.CharField(max_length=80, primary_key=True)
     position = models.BigIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
 
