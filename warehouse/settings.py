@@ -7,6 +7,7 @@ import dj_database_url
 from csp.constants import NONCE, SELF
 
 from warehouse import embedded
+from warehouse.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -208,3 +209,9 @@ DELIVERY_URL = os.environ.get("DELIVERY_URL", "http://127.0.0.1:8092")
 DELIVERY_TOKEN = os.environ.get("DELIVERY_TOKEN", "")
 PARTNER_TIMEOUT_SECONDS = (float(os.environ.get("PARTNER_CONNECT_TIMEOUT", "3")), float(os.environ.get("PARTNER_READ_TIMEOUT", "10")))
 ORDER_READY_STATUS = os.environ.get("ORDER_READY_STATUS", "ready_for_shipment")
+
+# --- Watching ---------------------------------------------------------------------------------------------------------------------------
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # an orchestrator asks over plain HTTP
+# LOG_FORMAT is json or console; empty means console on a terminal.
+LOGGING = logging_config(os.environ.get("LOG_FORMAT", ""), os.environ.get("LOG_LEVEL", "INFO"))

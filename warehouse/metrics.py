@@ -1,0 +1,73 @@
+"""Prometheus figures, read from the database at every scrape: the same from whichever process answers."""
+
+import hmac
+from collections.abc import Iterator
+
+import redis
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The figures, for `Authorization: Bearer METRICS_TOKEN`; without such a token only for this machine, and not through a proxy."""
+    if not _may_read(request):
+        return HttpResponse("Send 'Authorization: Bearer' with the value of METRICS_TOKEN.\n", status=403, content_type="text/plain")
+    registry = CollectorRegistry()
+    registry.register(Outbox())
+    registry.register(OrderStream())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_read(request: HttpRequest) -> bool:
+    token: str = settings.METRICS_TOKEN
+    if token:
+        return hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode())
+    return request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"} and "X-Forwarded-For" not in request.headers
+
+
+class Outbox(Collector):
+    """How much waits to be published, and for how long."""
+
+    def collect(self) -> Iterator[Metric]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*), count(retry_at), coalesce(extract(epoch FROM now() - min(occurred_at)), 0)"
+                " FROM outbox_outboxevent WHERE published_at IS NULL"
+            )
+            waiting, parked, age = cursor.fetchone()
+        yield GaugeMetricFamily("outbox_backlog_events", "Events that are not published yet", value=waiting)
+        yield GaugeMetricFamily("outbox_parked_events", "Events whose publication failed", value=parked)
+        yield GaugeMetricFamily("outbox_oldest_seconds", "Age of the oldest unpublished event", value=float(age))
+
+
+class OrderStream(Collector):
+    """How far the consumers are behind the order system's stream; nothing while Redis is away."""
+
+    def collect(self) -> Iterator[Metric]:
+        lag = GaugeMetricFamily("orders_stream_lag_entries", "Entries that no consumer has been given")
+        pending = GaugeMetricFamily("orders_stream_pending_entries", "Entries given to a consumer and not acknowledged")
+        dead = GaugeMetricFamily("orders_stream_dead_letters", "Entries set aside with an error")
+        up = GaugeMetricFamily("orders_stream_up", "Whether the stream's server answers")
+        try:
+            with redis.Redis.from_url(settings.LISTINGS_REDIS_URL, socket_timeout=2, socket_connect_timeout=2, decode_responses=True) as client:
+                groups = client.xinfo_groups(settings.ORDERS_STREAM) if client.exists(settings.ORDERS_STREAM) else []
+                for group in groups:
+                    if group["name"] == settings.ORDERS_GROUP:
+                        pending.add_metric([], group["pending"])
+                        # Redis does not know the lag after entries in the middle were deleted.
+                        if group.get("lag") is not None:
+                            lag.add_metric([], group["lag"])
+                dead.add_metric([], client.xlen(f"{settings.ORDERS_STREAM}:dlq"))
+            up.add_metric([], 1)
+        except redis.RedisError:
+            up.add_metric([], 0)
+        yield from (lag, pending, dead, up)
