@@ -1,0 +1,52 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run stop test test-all lint lock bench clean install
+
+## install the locked packages, start everything with the demo, say where to click
+run: install
+	@$(BIN)/python -m warehouse.processes
+
+## stop what `make run` started
+stop: install
+	@$(BIN)/python -m warehouse.processes stop
+	@$(BIN)/python -m warehouse.embedded stop
+
+## the quick tests
+test: install
+	@$(BIN)/pytest -m "not slow" -n 2
+
+## every test
+test-all: install
+	@$(BIN)/pytest -n 2
+
+## formatting, lint, types, import rules
+lint: install
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@DATABASE_URL=postgres://unused REDIS_URL=redis://unused $(BIN)/mypy
+	@$(BIN)/lint-imports
+
+## how fast it is, beside what the database can do
+bench: install
+	@$(BIN)/python manage.py bench
+
+## resolve the dependencies of pyproject.toml anew
+lock: install
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --group dev pyproject.toml \
+	  --no-emit-index-url --no-header --output-file requirements.lock
+
+## delete the environment, the embedded servers and their data
+clean:
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m warehouse.processes stop && $(BIN)/python -m warehouse.embedded clean; fi
+	@rm -rf .venv staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+
+# Only when the lock has changed. A Python without ensurepip makes the environment without pip and lends its own.
+install:
+	@cmp -s requirements.lock .venv/installed.lock || { \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")' && \
+	  { $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv .venv 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv; } && \
+	  echo "Installing the packages of requirements.lock…" && \
+	  { $(BIN)/python -m pip --version >/dev/null 2>&1 && pip="$(BIN)/python -m pip" || pip="$(PYTHON) -m pip --python $(BIN)/python"; \
+	    $$pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; } && \
+	  cp requirements.lock .venv/installed.lock; }

@@ -1,0 +1,271 @@
+"""Everything at once on one machine: prepares the site, runs the processes of the Procfile and brings back the ones that die.
+
+`python -m warehouse.processes` is what `make run` calls; `python -m warehouse.processes stop` ends it from another terminal.
+On servers each process is a unit of the machine's own supervisor (see deploy/).
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+import psutil
+
+from warehouse import embedded
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL_DIR = Path(os.environ.get("LOCAL_DIR", ROOT / ".local")).absolute()
+PORT = int(os.environ.get("PORT", "8000"))
+GRACE_SECONDS = 20
+QUIET_SECONDS = 60  # after so long a run, a death is news and not a loop
+LONGEST_PAUSE = 30.0
+PREPARE = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", interactive=False, verbosity=0)
+call_command("demo")
+call_command("collectstatic", interactive=False, verbosity=0)
+"""
+
+
+def say(text: str, name: str = "run") -> None:
+    sys.stdout.write(f"{name:>8} | {text}\n")
+    sys.stdout.flush()
+
+
+@dataclass
+class Process:
+    """One line of the Procfile. A death is answered by a new start, after a pause that doubles while deaths follow one another."""
+
+    name: str
+    command: str
+    env: dict[str, str]
+    popen: subprocess.Popen[str] | None = None
+    started: float = 0.0
+    pause: float = 0.0
+    due: float = 0.0
+    reader: threading.Thread | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """A session of its own: Ctrl-C reaches only the supervisor, and what the process leaves behind can be found."""
+        self.popen = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {self.command}"],
+            cwd=ROOT,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self.started = time.monotonic()
+        self.reader = threading.Thread(target=self._read, args=(self.popen,), daemon=True)
+        self.reader.start()
+
+    def _read(self, popen: subprocess.Popen[str]) -> None:
+        assert popen.stdout is not None
+        for line in popen.stdout:
+            say(line.rstrip("\n"), self.name)
+
+    def watch(self) -> None:
+        """Start it when it is time; notice when it has died."""
+        now = time.monotonic()
+        if self.popen is None:
+            if now >= self.due:
+                self.start()
+        elif self.popen.poll() is not None:
+            end_group(self.popen.pid, signal.SIGKILL)
+            self.pause = 0.5 if now - self.started > QUIET_SECONDS else min(LONGEST_PAUSE, max(0.5, self.pause * 2))
+            say(f"ended with {self.popen.returncode}, starts again in {self.pause:g} s", self.name)
+            self.popen, self.due = None, now + self.pause
+
+
+def end_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+class Supervisor:
+    """Runs the processes until a signal comes, keeps the embedded servers up, and leaves nothing behind."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.embedded = [
+            service
+            for service, variable in zip(embedded.services(LOCAL_DIR), ("DATABASE_URL", "REDIS_URL"), strict=True)
+            if not os.environ.get(variable)
+        ]
+        self.env = os.environ | {"PYTHONUNBUFFERED": "1", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+        if sys.stdout.isatty():
+            self.env.setdefault("LOG_FORMAT", "console")
+        self.processes: list[Process] = []
+
+    def run(self) -> int:
+        """Prepare, start, watch; 0 when it was asked to stop."""
+        self._servers()
+        say("Preparing the database, the demo and the static files…")
+        if subprocess.run([sys.executable, "-c", PREPARE], cwd=ROOT, env=self.env, check=False).returncode:
+            say("That failed; the reason stands above.")
+            return 1
+        self.processes = [Process(name, command, self.env) for name, command in procfile() if wanted(name)]
+        announced = False
+        looked = time.monotonic()
+        try:
+            while not self.stopping.is_set():
+                for process in self.processes:
+                    process.watch()
+                self._remember()
+                if not announced and answers():
+                    announced = True
+                    welcome()
+                if time.monotonic() - looked > 2:
+                    self._servers()
+                    looked = time.monotonic()
+                self.stopping.wait(0.2 if announced else 0.1)
+        finally:
+            self._stop()
+        return 0
+
+    def ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopping.set()
+
+    def _servers(self) -> None:
+        for service in self.embedded:
+            url = embedded.ensure(service)
+            self.env["DATABASE_URL" if service.name == "postgres" else "REDIS_URL"] = url
+
+    def _remember(self) -> None:
+        """Who runs, so that a start after a crash of this process can end what it left."""
+        running = [[process.popen.pid, process.command] for process in self.processes if process.popen]
+        text = json.dumps(running)
+        if text != getattr(self, "_remembered", None):
+            (LOCAL_DIR / "run.json").write_text(text)
+            self._remembered = text
+
+    def _stop(self) -> None:
+        say("Stopping…")
+        alive = [process.popen for process in self.processes if process.popen]
+        for popen in alive:
+            with contextlib.suppress(ProcessLookupError):
+                popen.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        for popen in alive:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                popen.wait(max(0.1, deadline - time.monotonic()))
+            end_group(popen.pid, signal.SIGKILL)
+            popen.wait()
+        (LOCAL_DIR / "run.json").unlink(missing_ok=True)
+
+
+def procfile() -> Iterator[tuple[str, str]]:
+    for line in (ROOT / "Procfile").read_text().splitlines():
+        if match := re.fullmatch(r"([A-Za-z0-9_-]+):\s*(\S.*)", line):
+            yield match[1], match[2]
+
+
+def wanted(name: str) -> bool:
+    """The small servers that play the partners are for a machine without the real ones."""
+    return name != "partners" or not (os.environ.get("ORDER_SYSTEM_URL") and os.environ.get("DELIVERY_URL"))
+
+
+def answers() -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def welcome() -> None:
+    """Where to click and whom to log in as."""
+    site = f"http://127.0.0.1:{PORT}"
+    text = (ROOT / "docs" / "welcome.txt").read_text() if (ROOT / "docs" / "welcome.txt").exists() else "Open {site}/\n"
+    for line in text.format(site=site).splitlines():
+        say(line)
+
+
+def end_leftovers() -> None:
+    """End what a supervisor that was killed has left running."""
+    try:
+        left = json.loads((LOCAL_DIR / "run.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return
+    groups = {pid for pid, _ in left}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            # A number that meanwhile belongs to somebody else does not run from this directory as the leader of that group.
+            if os.getpgid(process.pid) in groups and Path(process.cwd()) == ROOT:
+                process.kill()
+                process.wait(5)
+
+
+def port_is_free() -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            return False
+    return True
+
+
+def stop() -> int:
+    """Ask a running supervisor to end and wait for it."""
+    try:
+        pid = int((LOCAL_DIR / "run.pid").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+    with (LOCAL_DIR / "run.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.kill(pid, signal.SIGTERM)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        end_leftovers()
+    return 0
+
+
+@contextlib.contextmanager
+def only_one() -> Iterator[TextIO]:
+    """One supervisor for a directory."""
+    LOCAL_DIR.mkdir(parents=True, exist_ok=True)
+    with (LOCAL_DIR / "run.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("It runs already: `make stop` ends it.")
+        (LOCAL_DIR / "run.pid").write_text(f"{os.getpid()}\n")
+        yield lock
+
+
+def main() -> int:
+    if sys.argv[1:] == ["stop"]:
+        return stop()
+    with only_one():
+        end_leftovers()
+        if not port_is_free():
+            sys.exit(f"Port {PORT} is taken by another program: try PORT={PORT + 1} make run.")
+        supervisor = Supervisor()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, supervisor.ask_to_stop)
+        return supervisor.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
