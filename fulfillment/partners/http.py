@@ -1,0 +1,225 @@
+"""One HTTP call to a partner: bounded in time and size, repeated by nobody here, its end told by a typed error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote, urlsplit
+
+import requests
+from django.utils import timezone
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from fulfillment.partners.errors import ContractBroken, PermanentFailure, RetryableFailure
+from fulfillment.partners.retry import RETRY_CAP_SECONDS, parse_retry_after
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MAX_ANSWER_BYTES = 1_000_000
+KEPT_BODY_CHARACTERS = 2_000
+RETRYABLE_STATUSES = frozenset({408, 425, 429})
+# The partner has told that it did not begin.
+UNTOUCHED_STATUSES = frozenset({425, 429})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class BearerToken(AuthBase):
+    """The Authorization header. Given even without a token, because requests would otherwise look for a password in ~/.netrc."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class PartnerHttp:
+    """Calls to one partner.
+
+    `timeout` is (seconds to connect, seconds to wait for the next bytes); the body as a whole gets the second one too. Redirects are not
+    followed: an idempotent POST would lose its body or its host, and a token would travel to where it does not belong. Cookies are not
+    kept. Tokens, bodies and addresses are not logged. Not to be shared between threads. Raises ValueError for a base URL or a token that
+    can't be used.
+    """
+
+    def __init__(
+        self,
+        partner: str,
+        base_url: str,
+        token: str = "",
+        *,
+        timeout: tuple[float, float],
+        retry_after_cap: float = RETRY_CAP_SECONDS,
+        max_bytes: int = MAX_ANSWER_BYTES,
+        now: Callable[[], datetime] = timezone.now,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError(f"{partner}: the base URL must be http(s)://host[:port][/path], with no name, password or query in it")
+        token = token.strip()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError(f"{partner}: the token has characters that no header may have")
+        self.partner = partner
+        self.base_url = base_url.rstrip("/")
+        self._token = token
+        self._timeout = timeout
+        self._retry_after_cap = retry_after_cap
+        self._max_bytes = max_bytes
+        self._now = now
+        self._session = requests.Session()
+        self._session.auth = BearerToken(token)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # A partner on this machine is not reached through the proxy of the environment.
+        self._session.trust_env = parts.hostname not in LOOPBACK
+        # Compressed answers are not asked for, so that a small one can't unpack into a huge one.
+        self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wms"})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def segment(self, value: str) -> str:
+        """The value as one segment of a path. Raises PermanentFailure for one that would change the path's meaning."""
+        if value in {"", ".", ".."} or not value.isprintable():
+            raise PermanentFailure(self.partner, f"{value[:40]!r} can't be part of a path", None)
+        return quote(value, safe="")
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[dict[str, Any]], T],
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        also_retryable: frozenset[int] = frozenset(),
+    ) -> T:
+        """Make the call once and return what `read` makes of the JSON object that came back ({} when a 2xx answer has no body).
+
+        `also_retryable` are 4xx statuses that mean "later" in this call. Raises RetryableFailure, PermanentFailure.
+        """
+        began = time.monotonic()
+        try:
+            result, status = self._call(method, path, read, body, headers or {}, also_retryable)
+        except (RetryableFailure, PermanentFailure) as failure:
+            logger.warning("%s %s failed after %.0f ms: %s", method, path, (time.monotonic() - began) * 1000, failure)
+            raise
+        logger.info("%s: %s %s answered %d in %.0f ms", self.partner, method, path, status, (time.monotonic() - began) * 1000)
+        return result
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[dict[str, Any]], T],
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        also_retryable: frozenset[int],
+    ) -> tuple[T, int]:
+        changes = method not in {"GET", "HEAD"}
+        data = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        sent = dict(headers) | ({} if data is None else {"Content-Type": "application/json"})
+        try:
+            with self._session.request(
+                method, self.base_url + path, data=data, headers=sent, timeout=self._timeout, allow_redirects=False, stream=True
+            ) as response:
+                raw = self._read_body(response)
+        except (requests.RequestException, HTTPError) as error:
+            reached = not _never_sent(error)
+            raise RetryableFailure(self.partner, _describe(error), ambiguous=changes and reached) from error
+        except ContractBroken as error:
+            raise RetryableFailure(self.partner, str(error), ambiguous=changes, status=response.status_code) from error
+        status = response.status_code
+        if 200 <= status < 300:
+            try:
+                return read(_parse(raw)), status
+            except ContractBroken as error:
+                raise RetryableFailure(self.partner, f"answered {status}, but {error}", ambiguous=changes, status=status) from error
+        if 400 <= status < 500 and status not in RETRYABLE_STATUSES | also_retryable:
+            text = self._printable(raw)
+            raise PermanentFailure(self.partner, f"refused with {status}: {text[:200]}", status, text[:KEPT_BODY_CHARACTERS])
+        raise RetryableFailure(
+            self.partner,
+            f"answered with a redirect ({status}), which is not followed" if 300 <= status < 400 else f"answered {status}",
+            retry_after=parse_retry_after(response.headers.get("Retry-After"), now=self._now(), cap=self._retry_after_cap),
+            ambiguous=changes and status not in UNTOUCHED_STATUSES,
+            status=status,
+        )
+
+    def _read_body(self, response: requests.Response) -> bytes:
+        """The body, as long as it stays small and comes in time. Raises ContractBroken."""
+        deadline = time.monotonic() + self._timeout[1]
+        raw = b""
+        # read1 gives what one system call brings: a partner that drips single bytes meets the deadline.
+        while chunk := response.raw.read1(65_536, decode_content=False):
+            raw += chunk
+            if len(raw) > self._max_bytes:
+                raise ContractBroken(f"the answer is longer than {self._max_bytes} bytes")
+            if time.monotonic() > deadline:
+                raise ContractBroken("the answer did not end in time")
+        expected = response.headers.get("Content-Length", "")
+        if expected.isdigit() and len(raw) < int(expected) and response.request.method != "HEAD":
+            raise ContractBroken("the connection was lost in the middle of the answer")
+        return raw
+
+    def _printable(self, raw: bytes) -> str:
+        """A refusal's text on one line for people, without the token should the partner have echoed it."""
+        text = " ".join(raw[: 4 * KEPT_BODY_CHARACTERS].decode(errors="replace").split())
+        if self._token:
+            text = text.replace(self._token, "***")
+        return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    """The JSON object in a body; fractions become exact decimals. Raises ContractBroken."""
+    if not raw.strip():
+        return {}
+    try:
+        data = json.loads(raw, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ContractBroken("the answer is not JSON") from error
+    if not isinstance(data, dict):
+        raise ContractBroken("the answer is not a JSON object")
+    return data
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _never_sent(error: Exception) -> bool:
+    """Is it certain that the partner did not get the request?"""
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    return isinstance(error, requests.ConnectionError) and any(isinstance(getattr(part, "reason", part), NewConnectionError) for part in error.args)
+
+
+def _describe(error: Exception) -> str:
+    """The error in the words of an operator."""
+    if isinstance(error, requests.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the TLS connection failed"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if _never_sent(error):
+        return "can't be reached"
+    return f"the connection was lost ({type(error).__name__})"

@@ -1,0 +1,55 @@
+"""`python -m tests.partners`: the order system and the delivery service in one process, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from tests.partners.base import Partner
+from tests.partners.delivery import Delivery
+from tests.partners.order_system import OrderSystem
+from tests.partners.server import PartnerServer
+
+# (partner, what the variables of the environment begin with, default port)
+PARTNERS: tuple[tuple[type[Partner], str, int], ...] = ((OrderSystem, "ORDER_SYSTEM", 8091), (Delivery, "DELIVERY", 8092))
+
+
+def main() -> int:
+    """Start every partner, say where they are, serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m tests.partners", description=__doc__)
+    parser.add_argument("--host", default=os.environ.get("PARTNERS_HOST", "127.0.0.1"))
+    parser.add_argument("--state", type=Path, help="a directory that keeps what the partners know, one journal each; without it they forget")
+    for kind, prefix, port in PARTNERS:
+        default = int(os.environ.get(f"{prefix}_PORT", port))
+        parser.add_argument(f"--{kind.name.replace('_', '-')}-port", type=int, default=default, dest=kind.name)
+    options = parser.parse_args()
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    servers: list[PartnerServer] = []
+    try:
+        for kind, prefix, _ in PARTNERS:
+            state = options.state / f"{kind.name}.jsonl" if options.state else None
+            port = getattr(options, kind.name)
+            try:
+                server = PartnerServer(kind, host=options.host, port=port, token=os.environ.get(f"{prefix}_TOKEN", ""), state=state)
+            except OSError as error:
+                print(f"{kind.name} can't listen on {options.host}:{port}: {error.strerror}", file=sys.stderr)
+                return 1
+            servers.append(server.start())
+        print("Partners are ready: " + ", ".join(f"{server.partner.name} at {server.url}" for server in servers), flush=True)
+        stop.wait()
+    finally:
+        for server in servers:
+            server.stop()
+    print("Partners have stopped.", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""The partners for tests: a server on a free port for each test, and the site's settings pointed at it.
+
+Import the fixtures in a conftest: `from tests.partners.fixtures import delivery, order_system`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from tests.partners.delivery import Delivery
+from tests.partners.order_system import OrderSystem
+from tests.partners.server import PartnerServer, running
+
+TOKEN = "token-for-tests"
+
+
+@pytest.fixture
+def order_system(settings: Settings) -> Iterator[PartnerServer]:
+    """A running order system that demands the token the settings give."""
+    with running(OrderSystem, token=TOKEN) as server:
+        settings.ORDER_SYSTEM_URL = server.url
+        settings.ORDER_SYSTEM_TOKEN = TOKEN
+        yield server
+
+
+@pytest.fixture
+def delivery(settings: Settings) -> Iterator[PartnerServer]:
+    """A running delivery service that demands the token the settings give."""
+    with running(Delivery, token=TOKEN) as server:
+        settings.DELIVERY_URL = server.url
+        settings.DELIVERY_TOKEN = TOKEN
+        yield server
