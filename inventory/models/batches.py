@@ -44,13 +44,15 @@ class BatchLocation(models.Model):
     Written by the engine only (`inventory.stock.post` and `inventory.stock.place`), under the gate: the lock of its Stock row.
     """
 
-    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="locations")
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, db_index=False, related_name="locations")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="contents")
     phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.SEALED)
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
-    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="+")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, db_index=False, related_name="batch_locations")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, db_index=False, related_name="batch_locations")
     quantity = QuantityField(default=Decimal(0))
     reserved = QuantityField(default=Decimal(0))
+    # Generated, so that an index can leave out what is empty and an update of the quantities still touches no index (HOT).
+    has_stock = models.GeneratedField(expression=models.Q(quantity__gt=0), output_field=models.BooleanField(), db_persist=True)
     blocked_reason = models.CharField(max_length=8, choices=BlockedReason.choices, default=BlockedReason.NONE, blank=True)
     consumed_fraction = models.DecimalField(max_digits=22, decimal_places=18, default=Decimal(0), help_text="How much of the life was used when the clock began.")
     clock_started_at = models.DateTimeField(default=timezone.now)
@@ -69,10 +71,8 @@ class BatchLocation(models.Model):
             ),
         ]
         indexes = [
-            # The candidates of a reservation: what is free of a product in a warehouse.
-            models.Index(fields=["warehouse", "product"], condition=models.Q(quantity__gt=models.F("reserved")), name="batch_location_free"),
-            models.Index(fields=["warehouse", "product"], name="batch_location_of_stock"),
-            models.Index(fields=["effective_expires_at"], condition=models.Q(quantity__gt=0), name="batch_location_expiry"),
+            models.Index(fields=["warehouse", "product"], condition=models.Q(has_stock=True), name="batch_location_of_stock"),
+            models.Index(fields=["effective_expires_at"], condition=models.Q(has_stock=True), name="batch_location_expiry"),
         ]
 
     def __str__(self) -> str:

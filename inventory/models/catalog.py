@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 
 from inventory.enums import BarcodeKind, BaseUnit, Condition, Phase, Rotation
 from warehouse.core.quantities import MoneyField, QuantityField
+
+
+MAX_LIFE_DAYS = 36500
 
 
 class Product(models.Model):
@@ -51,13 +54,13 @@ class ShelfLife(models.Model):
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="shelf_lives")
     condition = models.CharField(max_length=8, choices=Condition.choices)
     phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.SEALED)
-    days = models.DecimalField(max_digits=8, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))])
+    days = models.DecimalField(max_digits=8, decimal_places=2, validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(MAX_LIFE_DAYS)])
 
     class Meta:
         verbose_name_plural = "shelf lives"
         constraints = [
             models.UniqueConstraint(fields=["product", "condition", "phase"], name="shelf_life_once"),
-            models.CheckConstraint(condition=models.Q(days__gt=0), name="shelf_life_positive"),
+            models.CheckConstraint(condition=models.Q(days__gt=0, days__lte=MAX_LIFE_DAYS), name="shelf_life_sensible"),
         ]
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ class Reservation(models.Model):
     """
 
     order_ref = models.CharField(max_length=120)
-    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="reservations")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, db_index=False, related_name="reservations")
     status = models.CharField(max_length=10, choices=ReservationStatus.choices, default=ReservationStatus.ACTIVE)
     expires_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -50,7 +50,7 @@ class ReservationItem(models.Model):
 
     reservation = models.ForeignKey(Reservation, on_delete=models.CASCADE, related_name="items")
     batch_location = models.ForeignKey(BatchLocation, on_delete=models.PROTECT, related_name="reservation_items")
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, db_index=False, related_name="+")
     quantity = QuantityField()
     consumed = QuantityField(default=Decimal(0), db_default=Decimal(0))
     released = QuantityField(default=Decimal(0), db_default=Decimal(0))

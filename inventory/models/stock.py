@@ -21,8 +21,8 @@ class Stock(models.Model):
     the threshold by `set_low_stock_threshold`, which counts `settings_version` (what If-Match of the settings compares).
     """
 
-    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="stock")
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, db_index=False, related_name="stock")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, db_index=False, related_name="stock")
     quantity = QuantityField(default=Decimal(0))
     reserved = QuantityField(default=Decimal(0))
     blocked = QuantityField(default=Decimal(0))

@@ -1,0 +1,160 @@
+"""The freshness clock: how long goods keep, given where they were. Pure.
+
+Shelf life is additive in time (time-temperature-tolerance; Fu & Labuza, "Shelf-life testing: procedures and prediction methods for frozen foods"):
+of a life of L(c) under condition c, a stay of Δt uses the fraction Δt / L(c). The fraction used so far is F.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from inventory.enums import Phase
+from warehouse.core.errors import ValidationFailed
+
+MERGE_TOLERANCE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """How long a product keeps, by (condition, phase); the label of the batch at hand overrides the sealed life of its own condition."""
+
+    by_condition: Mapping[tuple[str, str], timedelta]
+    label_condition: str = ""
+    label_life: timedelta | None = None
+    tracked: bool = True
+
+    def sealed(self, condition: str) -> timedelta | None:
+        """L(c): the whole life under this condition, if one is known."""
+        if self.label_life is not None and condition == self.label_condition:
+            return self.label_life
+        return self.by_condition.get((condition, Phase.SEALED))
+
+    def allows(self, condition: str, phase: str) -> bool:
+        """Whether the goods may lie in a place of this condition. Places without one (docks, benches, transit) take everything."""
+        if not condition or not self.tracked:
+            return True
+        return (condition, Phase.SEALED) in self.by_condition or (condition, phase) in self.by_condition
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The state of the clock of a BatchLocation; `fraction` is F at `started_at`."""
+
+    started_at: datetime
+    condition: str = ""
+    fraction: Fraction = field(default_factory=Fraction)
+    not_after: datetime | None = None
+    frozen_at: datetime | None = None
+
+    def effective(self, lives: Lives) -> datetime | None:
+        """When the goods expire: min(started_at + (1 − F) · L(condition), not_after); a term that is absent is left out."""
+        life = lives.sealed(self.condition) if lives.tracked else None
+        terms = [] if life is None else [self.started_at + _times(life, max(Fraction(0), 1 - self.fraction))]
+        if self.not_after is not None:
+            terms.append(self.not_after)
+        return min(terms, default=None)
+
+    def charged(self, lives: Lives, at: datetime) -> Clock:
+        """The same goods with the stay since `started_at` written into F."""
+        life = lives.sealed(self.condition)
+        if life is None:
+            return replace(self, started_at=at)
+        used = Fraction(max(at - self.started_at, timedelta(0)) // timedelta(microseconds=1), life // timedelta(microseconds=1))
+        return replace(self, started_at=at, fraction=self.fraction + used)
+
+    def moved(self, lives: Lives, at: datetime, condition: str) -> Clock:
+        """In a place of another condition. Where there is none, the clock runs on as before."""
+        if not condition or condition == self.condition:
+            return self
+        return replace(self.charged(lives, at), condition=condition)
+
+    def expired(self, lives: Lives, at: datetime) -> bool:
+        """F ≥ 1 or past `not_after`: expired for good."""
+        effective = self.effective(lives)
+        return effective is not None and at >= effective
+
+    def frozen(self, lives: Lives, at: datetime, *, freezable: bool) -> Clock:
+        """Put into the freezer. Only freezing lifts the date on the label.
+
+        Raises ValidationFailed when the product may not be frozen, was frozen before, or has expired.
+        """
+        if not freezable:
+            raise ValidationFailed("This product may not be frozen.")
+        if self.frozen_at is not None:
+            raise ValidationFailed("These goods were frozen before; freezing them again is not allowed.")
+        if self.expired(lives, at):
+            raise ValidationFailed("These goods have expired; freezing does not bring them back.")
+        return replace(self.charged(lives, at), condition="frozen", not_after=None, frozen_at=at)
+
+    def thawed(self, lives: Lives, at: datetime, condition: str) -> Clock:
+        """Taken out of the freezer into `condition`."""
+        return self._in_phase(lives, at, condition, Phase.THAWED)
+
+    def opened(self, lives: Lives, at: datetime) -> Clock:
+        """Opened where it lies."""
+        return self._in_phase(lives, at, self.condition, Phase.OPENED)
+
+    def _in_phase(self, lives: Lives, at: datetime, condition: str, phase: str) -> Clock:
+        life = lives.by_condition.get((condition, phase))
+        if life is None:
+            raise ValidationFailed(f"This product has no {phase} life in {condition or 'this place'}.")
+        limit = at + life
+        return replace(self.moved(lives, at, condition), not_after=limit if self.not_after is None else min(self.not_after, limit))
+
+    def merged(self, other: Clock, lives: Lives, at: datetime) -> Clock | None:
+        """The clock of both poured together: both charged to `at`, the one that expires earlier kept.
+
+        None when the better part would lose more than a day: then it must stay a lot of its own.
+        """
+        mine, theirs = self.charged(lives, at), other.charged(lives, at)
+        first, second = mine.effective(lives), theirs.effective(lives)
+        if first is None or second is None:
+            if first == second:
+                return mine
+            return None
+        if abs(first - second) > MERGE_TOLERANCE:
+            return None
+        return mine if first <= second else theirs
+
+
+def end_of_day(day: date, time_zone: str) -> datetime:
+    """When a date printed on a label ends: at the end of that day in the warehouse's time zone."""
+    return datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(time_zone)).astimezone(ZoneInfo("UTC"))
+
+
+def label_life(lives: Lives, at: datetime, expires_at: datetime | None, label_condition: str) -> timedelta | None:
+    """L₀ = max(L(label_condition), E − t), fixed at the first receipt; None without a date on the label."""
+    if expires_at is None:
+        return None
+    return max(lives.by_condition.get((label_condition, Phase.SEALED), timedelta(0)), expires_at - at)
+
+
+def received(lives: Lives, at: datetime, *, condition: str, expires_at: datetime | None, produced_at: datetime | None) -> Clock:
+    """The clock of goods received at `at`: from the label's date, else from the day of production, else fresh.
+
+    `lives` already carries the batch's label; `condition` is that of the place (the label's where the place has none).
+    """
+    running = condition or lives.label_condition
+    if expires_at is not None:
+        whole = lives.label_life or timedelta(0)
+        left = Fraction((expires_at - at) // timedelta(microseconds=1), whole // timedelta(microseconds=1)) if whole else Fraction(0)
+        return Clock(started_at=at, condition=running, fraction=1 - min(max(left, Fraction(0)), Fraction(1)), not_after=expires_at)
+    life = lives.sealed(lives.label_condition or running)
+    if produced_at is not None and life is not None:
+        used = Fraction(max(at - produced_at, timedelta(0)) // timedelta(microseconds=1), life // timedelta(microseconds=1))
+        return Clock(started_at=at, condition=running, fraction=min(used, Fraction(1)))
+    return Clock(started_at=at, condition=running)
+
+
+def as_decimal(fraction: Fraction) -> Decimal:
+    """F as the database keeps it, to 18 places."""
+    return Decimal(fraction.numerator * 10**18 // fraction.denominator).scaleb(-18)
+
+
+def _times(life: timedelta, share: Fraction) -> timedelta:
+    return timedelta(microseconds=round((life // timedelta(microseconds=1)) * share))
