@@ -46,5 +46,6 @@ def logging_config(form: str, level: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "propagate": True},
             # Every request is logged by django_structlog already.
             "django.request": {"level": "ERROR"},
+            "axes": {"level": "WARNING"},
         },
     }

@@ -1,0 +1,88 @@
+"""What orchestrators and Prometheus read."""
+
+from __future__ import annotations
+
+import redis as redis_client
+from django.conf import LazySettings, settings
+from django.db import connection
+from django.test import Client
+
+from warehouse import health
+
+
+def samples(client: Client, **headers: str) -> dict[str, float]:
+    response = client.get("/metrics", headers=headers)
+    assert response.status_code == 200
+    lines = [line for line in response.content.decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def test_a_living_process_says_so_without_asking_anybody(client: Client) -> None:
+    response = client.get("/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert client.post("/healthz").status_code == 405
+
+
+def test_ready_when_everything_answers(client: Client, db: None) -> None:
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (
+        200,
+        {"status": "ok", "database": "ok", "redis": "ok", "orders": "ok", "migrations": "ok"},
+    )
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_not_ready_without_redis(client: Client, db: None, settings: LazySettings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["redis"], response.json()["database"]) == (503, "ConnectionError", "ok")
+
+
+def test_not_ready_before_the_migrations(client: Client, db: None) -> None:
+    health._migrated = False
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'outbox' AND name = '0001_initial'")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["migrations"].endswith("not applied")
+
+
+def test_probes_are_answered_over_plain_http(client: Client, db: None, settings: LazySettings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics", "/admin/")] == [200, 200, 200, 301]
+
+
+def test_metrics_count_what_waits(client: Client, db: None, redis: redis_client.Redis) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO outbox_outboxevent (id, type, aggregate_type, aggregate_id, payload, actor, occurred_at, retry_at)"
+            " VALUES (gen_random_uuid(), 'stock.changed', 'stock', '1', '{}', 'system', now() - interval '90 s', NULL),"
+            "        (gen_random_uuid(), 'stock.changed', 'stock', '2', '{}', 'system', now(), now())"
+        )
+    for number in range(3):
+        redis.xadd(settings.ORDERS_STREAM, {"number": number})
+    redis.xgroup_create(settings.ORDERS_STREAM, settings.ORDERS_GROUP, id="0")
+    redis.xreadgroup(settings.ORDERS_GROUP, "one", {settings.ORDERS_STREAM: ">"}, count=1)
+    redis.xadd(f"{settings.ORDERS_STREAM}:dlq", {"error": "unreadable"})
+    found = samples(client)
+    assert 89 < found.pop("outbox_oldest_seconds") < 120
+    assert found["outbox_backlog_events"] == 2
+    assert found["outbox_parked_events"] == 1
+    assert found["orders_stream_lag_entries"] == 2
+    assert found["orders_stream_pending_entries"] == 1
+    assert found["orders_stream_dead_letters"] == 1
+    assert found["orders_stream_up"] == 1
+
+
+def test_metrics_say_when_the_stream_is_away(client: Client, db: None, settings: LazySettings) -> None:
+    settings.LISTINGS_REDIS_URL = "redis://127.0.0.1:1/0"
+    assert samples(client)["orders_stream_up"] == 0
+
+
+def test_metrics_are_for_this_machine_or_the_bearer_of_the_token(client: Client, db: None, settings: LazySettings) -> None:
+    assert client.get("/metrics", REMOTE_ADDR="10.0.0.7").status_code == 403
+    assert client.get("/metrics", headers={"X-Forwarded-For": "10.0.0.7"}).status_code == 403
+    settings.METRICS_TOKEN = "a-token"
+    assert client.get("/metrics").status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Bearer another"}).status_code == 403
+    assert samples(client, Authorization="Bearer a-token")["outbox_backlog_events"] == 0
