@@ -12,6 +12,9 @@ from django.db import connection
 from warehouse.core.errors import Conflict, Unprocessable
 from warehouse.outbox.models import IdempotencyKey
 
+# What `run_once` returns for a stream entry whose effects were committed before.
+REPEATED = {"repeated": True}
+
 
 def _try_lock(what: str) -> bool:
     """A lock on a name until the transaction ends; false when somebody else holds it."""
@@ -62,7 +65,7 @@ class InboxClaim:
                 "INSERT INTO outbox_inboxentry (stream, entry_id, taken_at) VALUES (%s, %s, clock_timestamp()) ON CONFLICT DO NOTHING",
                 [self.stream, self.entry_id],
             )
-            return None if cursor.rowcount else {"repeated": True}
+            return None if cursor.rowcount else REPEATED
 
     def keep(self, answer: Any) -> None:
         """The row was written when it was claimed; a stream waits for no answer."""

@@ -20,7 +20,7 @@ class OutboxEvent(models.Model):
     """
 
     sequence = models.BigAutoField(primary_key=True)
-    id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    id = models.UUIDField(default=uuid.uuid4, editable=False)
     type = models.CharField(max_length=80)
     aggregate_type = models.CharField(max_length=40)
     aggregate_id = models.CharField(max_length=80)
@@ -90,5 +90,3 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client} {self.key}"
-
-

@@ -1,0 +1,146 @@
+"""What the site itself does on its own events: each event once per subscriber, in the order of publication.
+
+    @subscriber("replan-tasks", "stock.reallocated")
+    def replan_tasks(events: Sequence[OutboxEvent]) -> None: ...
+
+stands in an app's `subscribers.py`, which is found at start-up. The function runs inside the transaction that moves the subscription on, so it
+calls `op.inside(...)`, never `op(...)`, and no remote system. A new subscriber begins with the oldest event there is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import redis
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F, Max
+from django.utils import timezone
+
+from warehouse.outbox.models import OutboxEvent, Subscription
+from warehouse.outbox.resilience import full_jitter, is_outage
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+# How far one transaction looks for events of its types.
+WINDOW = 5000
+POLL_SECONDS = 0.1
+RETRY_BASE_SECONDS = 1.0
+RETRY_CAP_SECONDS = 300.0
+
+Handler = Callable[[Sequence[OutboxEvent]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A function and the types of events it wants."""
+
+    name: str
+    types: frozenset[str]
+    handle: Handler
+
+
+REGISTERED: dict[str, Subscriber] = {}
+
+
+def subscriber(name: str, *types: str) -> Callable[[Handler], Handler]:
+    """Register the function for these types of events. The name is the subscription's key in the database: never reuse it for something else."""
+    if not types:
+        raise ValueError(f"The subscriber {name} names no type of event.")
+
+    def register(handle: Handler) -> Handler:
+        if name in REGISTERED:
+            raise ValueError(f"There are two subscribers named {name}.")
+        REGISTERED[name] = Subscriber(name, frozenset(types), handle)
+        return handle
+
+    return register
+
+
+def run_pass() -> int:
+    """Give every registered subscriber its next batch; returns how far all of them together moved on. One that fails does not stop the others."""
+    return sum(advance(each) for each in list(REGISTERED.values()))
+
+
+def advance(each: Subscriber) -> int:
+    """Give one subscriber its next batch and move its position on, in one transaction. Returns by how many positions.
+
+    Locks the subscription (another runner that holds it is not waited for). A failing handler's transaction is rolled back, its error is kept in
+    the subscription and logged, and it is tried again after a growing pause. Raises only when the database is away.
+    """
+    seen = -1
+    try:
+        with transaction.atomic(durable=True):
+            subscription = lock_subscription(each.name)
+            if subscription is None or (subscription.retry_at and subscription.retry_at > timezone.now()):
+                return 0
+            seen = subscription.position
+            events, position = _unseen(seen, each.types)
+            if position == seen:
+                return 0
+            if events:
+                each.handle(events)
+            Subscription.objects.filter(pk=each.name).update(position=position, attempts=0, retry_at=None, failed_at=None, last_error="")
+            return position - seen
+    except Exception as error:
+        if is_outage(error):
+            raise
+        logger.exception("The subscriber %s failed behind position %d", each.name, seen)
+        _record_failure(each.name, seen, error)
+        return 0
+
+
+def lock_subscription(name: str) -> Subscription | None:
+    """Lock the subscription, made when it is missing; None while another runner holds it."""
+    locked = Subscription.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=name)
+    found = locked.first()
+    if found is None:
+        Subscription.objects.bulk_create([Subscription(name=name)], ignore_conflicts=True)
+        found = locked.first()
+    return found
+
+
+def _unseen(position: int, types: frozenset[str]) -> tuple[list[OutboxEvent], int]:
+    """The next events of these types, and how far that is. The end is read first: what is published meanwhile waits for the next time."""
+    end: int = OutboxEvent.objects.filter(position__isnull=False).aggregate(end=Max("position"))["end"] or 0
+    end = min(end, position + WINDOW)
+    if end <= position:
+        return [], position
+    events = list(OutboxEvent.objects.filter(position__gt=position, position__lte=end, type__in=sorted(types)).order_by("position")[:BATCH])
+    last = events[-1].position if len(events) == BATCH else None
+    return events, end if last is None else last
+
+
+def _record_failure(name: str, position: int, error: Exception) -> None:
+    """Keep the error, unless another runner got past that position meanwhile."""
+    attempts = Subscription.objects.filter(pk=name, position=position).values_list("attempts", flat=True).first()
+    if attempts is None:
+        return
+    now = timezone.now()
+    pause = timedelta(seconds=full_jitter(attempts, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS))
+    Subscription.objects.filter(pk=name, position=position).update(
+        attempts=F("attempts") + 1, failed_at=now, retry_at=now + pause, last_error=f"{type(error).__name__}: {error}"[:2000]
+    )
+
+
+def run(stop: threading.Event) -> None:
+    """Run all subscribers until told to stop; back off while the database is away."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            moved = run_pass()
+            failures = 0
+        except (DatabaseError, redis.RedisError) as error:
+            failures += 1
+            pause = full_jitter(failures, base=0.1, cap=5.0)
+            logger.warning("The subscribers wait %.1f s: %s: %s", pause, type(error).__name__, error)
+            connection.close_if_unusable_or_obsolete()
+            stop.wait(pause)
+            continue
+        if not moved:
+            connection.close_if_unusable_or_obsolete()
+            stop.wait(POLL_SECONDS)
