@@ -26,8 +26,9 @@ from typing import TextIO
 import psutil
 
 from warehouse import embedded
+from warehouse.servers import EmbeddedServiceError, Postgres, Valkey
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(os.environ.get("SITE_ROOT", Path(__file__).resolve().parent.parent))
 LOCAL_DIR = Path(os.environ.get("LOCAL_DIR", ROOT / ".local")).absolute()
 PORT = int(os.environ.get("PORT", "8000"))
 GRACE_SECONDS = 20
@@ -106,15 +107,14 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
-        self.embedded = [
-            service
-            for service, variable in zip(embedded.services(LOCAL_DIR), ("DATABASE_URL", "REDIS_URL"), strict=True)
-            if not os.environ.get(variable)
-        ]
+        self.embedded: dict[str, Postgres | Valkey] = dict(zip(("DATABASE_URL", "REDIS_URL"), embedded.services(LOCAL_DIR), strict=True))
+        for given in [variable for variable in self.embedded if os.environ.get(variable)]:
+            del self.embedded[given]
         self.env = os.environ | {"PYTHONUNBUFFERED": "1", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
         if sys.stdout.isatty():
             self.env.setdefault("LOG_FORMAT", "console")
         self.processes: list[Process] = []
+        self.remembered = ""
 
     def run(self) -> int:
         """Prepare, start, watch; 0 when it was asked to stop."""
@@ -146,17 +146,16 @@ class Supervisor:
         self.stopping.set()
 
     def _servers(self) -> None:
-        for service in self.embedded:
-            url = embedded.ensure(service)
-            self.env["DATABASE_URL" if service.name == "postgres" else "REDIS_URL"] = url
+        for variable, service in self.embedded.items():
+            self.env[variable] = embedded.ensure(service)
 
     def _remember(self) -> None:
         """Who runs, so that a start after a crash of this process can end what it left."""
         running = [[process.popen.pid, process.command] for process in self.processes if process.popen]
         text = json.dumps(running)
-        if text != getattr(self, "_remembered", None):
+        if text != self.remembered:
             (LOCAL_DIR / "run.json").write_text(text)
-            self._remembered = text
+            self.remembered = text
 
     def _stop(self) -> None:
         say("Stopping…")
@@ -264,7 +263,10 @@ def main() -> int:
         supervisor = Supervisor()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, supervisor.ask_to_stop)
-        return supervisor.run()
+        try:
+            return supervisor.run()
+        except EmbeddedServiceError as error:
+            sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONCE, SELF
@@ -110,7 +111,7 @@ DATABASE_URL = os.environ.get("DATABASE_URL") or embedded.database_url(LOCAL_DIR
 REDIS_URL = os.environ.get("REDIS_URL") or embedded.redis_url(LOCAL_DIR)
 LISTINGS_REDIS_URL = os.environ.get("LISTINGS_REDIS_URL", REDIS_URL)
 
-DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
+DATABASES: dict[str, dict[str, Any]] = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     # Worth a fifth on the hot way; behind pgbouncer in transaction mode set PREPARE_THRESHOLD to an empty string.

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis as redis_client
 
-from warehouse import embedded
+from warehouse import embedded, servers
 
 ROOT = Path(embedded.__file__).resolve().parent.parent
 
@@ -41,7 +41,7 @@ def output(process: subprocess.Popen[str]) -> str:
 
 USER = """
 import pathlib, sys
-from warehouse import embedded
+from warehouse import embedded, servers
 directory = pathlib.Path(sys.argv[1])
 print(embedded.database_url(directory), embedded.redis_url(directory), flush=True)
 sys.stdin.read()
@@ -125,9 +125,9 @@ def test_a_stale_pid_file_that_names_somebody_elses_process_does_not_keep_the_se
     embedded.stop(local_dir, force=True) if running(local_dir)[0] else output(spawn(local_dir, "run", "--", "true"))
     postgres, _ = embedded.services(local_dir)
     # The process of another server which runs as the same user.
-    other = int((embedded.Postgres(Path(os.environ.get("LOCAL_DIR", ROOT / ".local"))).data / "postmaster.pid").read_text().splitlines()[0])
+    other = int((servers.Postgres(Path(os.environ.get("LOCAL_DIR", ROOT / ".local"))).data / "postmaster.pid").read_text().splitlines()[0])
     stale = postgres.data / "postmaster.pid"
-    stale.write_text(f"{other}\n{postgres.data}\n{int(time.time())}\n{embedded.read_port(local_dir, 'postgres')}\n\n127.0.0.1\n\nready\n")
+    stale.write_text(f"{other}\n{postgres.data}\n{int(time.time())}\n{servers.read_port(local_dir, 'postgres')}\n\n127.0.0.1\n\nready\n")
     os.chown(stale, postgres.data.stat().st_uid, postgres.data.stat().st_gid)
     assert output(spawn(local_dir, "run", "--", "echo", "started")) == "started\n"
     assert psutil.pid_exists(other)
@@ -135,14 +135,14 @@ def test_a_stale_pid_file_that_names_somebody_elses_process_does_not_keep_the_se
 
 def test_a_taken_port_is_left_to_its_owner(local_dir: Path) -> None:
     output(spawn(local_dir, "run", "--", "true"))
-    before = {name: embedded.read_port(local_dir, name) for name in ("postgres", "valkey")}
+    before = {name: servers.read_port(local_dir, name) for name in ("postgres", "valkey")}
     with socket.socket() as one, socket.socket() as two:
         for taken, port in zip((one, two), before.values(), strict=True):
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(("127.0.0.1", port))
             taken.listen()
         output(spawn(local_dir, "run", "--", "true"))
-    after = {name: embedded.read_port(local_dir, name) for name in ("postgres", "valkey")}
+    after = {name: servers.read_port(local_dir, name) for name in ("postgres", "valkey")}
     assert all(after[name] not in {0, *before.values()} for name in before)
 
 
@@ -167,14 +167,14 @@ def test_root_below_a_private_directory_serves_from_a_place_the_servers_user_can
     local_dir = private / ".local"
     try:
         assert output(spawn(local_dir, "run", "--", "echo", "started")) == "started\n"
-        assert embedded.Postgres(local_dir).home == embedded.outside_home(local_dir)
+        assert servers.Postgres(local_dir).home == servers.outside_home(local_dir)
     finally:
         assert output(spawn(local_dir, "clean")) == ""
     assert not local_dir.exists()
-    assert not embedded.outside_home(local_dir).exists()
+    assert not servers.outside_home(local_dir).exists()
 
 
 def test_a_platform_without_a_server_is_told_what_to_do(local_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.system", lambda: "Plan9")
-    with pytest.raises(embedded.EmbeddedServiceError, match="Set REDIS_URL"):
-        embedded.Valkey(local_dir).start()
+    with pytest.raises(servers.EmbeddedServiceError, match="Set REDIS_URL"):
+        servers.Valkey(local_dir).start()
