@@ -31,10 +31,10 @@ lint: install
 bench: install
 	@$(BIN)/python manage.py bench
 
-## resolve the dependencies of pyproject.toml anew
+## lock the dependencies of pyproject.toml; the newest ones with UPGRADE=--upgrade
 lock: install
-	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --group dev pyproject.toml \
-	  --no-emit-index-url --no-header --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --group dev pyproject.toml \
+	  --no-emit-index-url --no-header $(UPGRADE) --output-file requirements.lock
 
 ## delete the environment, the embedded servers and their data
 clean:
