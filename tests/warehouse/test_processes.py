@@ -1,0 +1,135 @@
+"""`make run`: every process of the Procfile lives, comes back when it dies alone, and is gone when the supervisor is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+# Preparing the site needs its database; what is tested here is what comes after.
+MAIN = "import sys; from warehouse import processes; processes.PREPARE = 'print(1)'; sys.exit(processes.main())"
+
+
+class Site:
+    """A directory with a Procfile of shell loops and a supervisor for it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.supervisors: list[subprocess.Popen[str]] = []
+
+    def start(self) -> subprocess.Popen[str]:
+        given = {"DATABASE_URL": "postgres://elsewhere/wms", "REDIS_URL": "redis://elsewhere", "ORDER_SYSTEM_URL": "", "DELIVERY_URL": ""}
+        places = {"SITE_ROOT": str(self.root), "LOCAL_DIR": str(self.root / ".local"), "PORT": str(self.port)}
+        supervisor = subprocess.Popen(
+            [sys.executable, "-c", MAIN], cwd=REPOSITORY, env=os.environ | given | places, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self.supervisors.append(supervisor)
+        return supervisor
+
+    def pid(self, name: str) -> int:
+        """The process that wrote its number last."""
+        file = self.root / f"{name}.pid"
+        assert until(lambda: file.exists() and file.read_text().endswith("\n"))
+        return int(file.read_text())
+
+    def procfile(self, *names: str) -> None:
+        # The child shows whether a whole group ends and not only its leader.
+        loop = "sh -c 'sleep 1000 & echo $$ > {0}.pid; wait'"
+        (self.root / "Procfile").write_text("".join(f"{name}: {loop.format(name)}\n" for name in names))
+
+    def alive(self) -> list[int]:
+        found = [process for process in psutil.process_iter(["cwd", "status"]) if process.info["cwd"] == str(self.root)]
+        return [process.pid for process in found if process.info["status"] != psutil.STATUS_ZOMBIE]
+
+
+def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    yield site
+    for supervisor in site.supervisors:
+        supervisor.kill()
+    for pid in site.alive():
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_killed_process_comes_back_and_the_others_do_not_notice(site: Site) -> None:
+    site.procfile("web", "worker")
+    site.start()
+    web, worker = site.pid("web"), site.pid("worker")
+    os.kill(worker, signal.SIGKILL)
+    assert until(lambda: site.pid("worker") != worker)
+    assert site.pid("web") == web
+    assert psutil.pid_exists(web)
+    assert until(lambda: len(site.alive()) == 4)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_supervisor_leaves_nothing_behind(site: Site, number: signal.Signals) -> None:
+    site.procfile("web", "worker")
+    supervisor = site.start()
+    site.pid("web"), site.pid("worker")
+    supervisor.send_signal(number)
+    out, _ = supervisor.communicate(timeout=30)
+    assert supervisor.returncode == 0, out
+    assert site.alive() == []
+
+
+def test_what_a_killed_supervisor_left_is_ended_by_the_next(site: Site) -> None:
+    site.procfile("web")
+    first = site.start()
+    left = site.pid("web")
+    assert until(lambda: (site.root / ".local" / "run.json").exists())
+    first.kill()
+    first.communicate(timeout=30)
+    assert psutil.pid_exists(left)
+    site.start()
+    assert until(lambda: site.pid("web") != left)
+    assert until(lambda: len(site.alive()) == 2)
+
+
+def test_a_second_supervisor_and_a_taken_port_are_refused_with_a_reason(site: Site) -> None:
+    site.procfile("web")
+    first = site.start()
+    site.pid("web")
+    out, _ = site.start().communicate(timeout=30)
+    assert out == "It runs already: `make stop` ends it.\n"
+    first.terminate()
+    first.communicate(timeout=30)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", site.port))
+        taken.listen()
+        out, _ = site.start().communicate(timeout=30)
+    assert out == f"Port {site.port} is taken by another program: try PORT={site.port + 1} make run.\n"
+
+
+def test_the_partners_play_only_where_the_real_ones_are_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    from warehouse import processes
+
+    monkeypatch.delenv("ORDER_SYSTEM_URL", raising=False)
+    monkeypatch.delenv("DELIVERY_URL", raising=False)
+    assert [name for name, _ in processes.procfile() if processes.wanted(name)] == ["web", "worker", "beat", "relay", "consumer", "partners"]
+    monkeypatch.setenv("ORDER_SYSTEM_URL", "https://orders.example")
+    monkeypatch.setenv("DELIVERY_URL", "https://delivery.example")
+    assert not processes.wanted("partners")
