@@ -57,7 +57,10 @@ def read_decimal(answer: Answer, field: str) -> Decimal | None:
         return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value < 10**15:
         raise ContractBroken(f"{field} is not a number that can be used")
-    return Decimal(value)
+    number = Decimal(value)
+    if number != round(number, 10):
+        raise ContractBroken(f"{field} is finer than any number that can be used")
+    return number
 
 
 def read_date(answer: Answer, *fields: str) -> date | None:
@@ -76,8 +79,8 @@ def read_link(answer: Answer, field: str, *, base_url: str) -> str:
     value = read_text(answer, field, longest=1000, required=False)
     if not value:
         return ""
-    link = urljoin(base_url.rstrip("/") + "/", value)
     try:
+        link = urljoin(base_url.rstrip("/") + "/", value)
         parts = urlsplit(link)
     except ValueError as error:
         raise ContractBroken(f"{field} is not a web address") from error

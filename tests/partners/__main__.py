@@ -1,5 +1,7 @@
 """`python -m tests.partners`: the order system and the delivery service in one process, until SIGTERM or Ctrl-C."""
 
+# ruff: noqa: T201  a program that says on its terminal where it listens
+
 from __future__ import annotations
 
 import argparse

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -129,7 +129,7 @@ class Delivery(Partner):
             "label_url": f"{base_url}/label/{quote(tracking_number, safe='')}",
             "provider": provider,
             "status": "created",
-            "estimated_delivery": (date.today() + timedelta(days=days)).isoformat(),
+            "estimated_delivery": (datetime.now(UTC).date() + timedelta(days=days)).isoformat(),
         }
 
 

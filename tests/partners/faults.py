@@ -12,7 +12,7 @@ KINDS = (
     "latency",  # waits `seconds`, then goes on as if nothing had been
     "status",  # answers `status`, with `retry_after` as its Retry-After header, verbatim
     "drop",  # closes the connection without an answer
-    "wrong_json",  # 200 with text that is not JSON
+    "wrong_json",  # the right status with `text` for a body, which is not JSON
     "html",  # 200 with a page for people
     "truncated",  # the head and half of the body, then the connection closes
     "oversized",  # a body of `size` bytes
@@ -43,6 +43,7 @@ class Fault:
     retry_after: str | None = None
     field: str = "id"
     values: dict[str, Any] | None = None
+    text: str = '{"id": 17, "tracking_number": '
     location: str = "http://elsewhere.example/"
     size: int = 4_000_000
 

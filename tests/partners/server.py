@@ -142,7 +142,7 @@ class PartnerHandler(BaseHTTPRequestHandler):
             case "redirect":
                 answer = Answer(307, headers={"Location": fault.location})
             case "wrong_json":
-                answer = Answer(answer.status, text='{"id": 17, "tracking_number": ')
+                answer = Answer(answer.status, text=fault.text)
             case "html":
                 answer = Answer(200, text="<!doctype html><title>Down for maintenance</title><p>Back soon.", content_type="text/html; charset=utf-8")
             case "oversized":
