@@ -49,10 +49,10 @@ class PackageDetails:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentRequest:
-    """What the carrier is asked to carry."""
+    """What the carrier is asked to carry. The order and the warehouse go by the ids they have at the partner."""
 
     order_id: str
-    warehouse_id: int
+    warehouse_id: str
     provider: str
     from_address: Address
     to_address: Address
@@ -61,11 +61,10 @@ class ShipmentRequest:
 
     def as_json(self) -> dict[str, Any]:
         """The body of the request; the same request gives the same body, on which the idempotency key depends."""
-        order_id = int(self.order_id) if _is_whole(self.order_id) else self.order_id
         package = {side: float(getattr(self.package, side)) for side in ("weight", "length", "width", "height")}
         return {
-            "order_id": order_id,
-            "warehouse_id": self.warehouse_id,
+            "order_id": _as_number(self.order_id),
+            "warehouse_id": _as_number(self.warehouse_id),
             "provider": self.provider,
             "from_address": asdict(self.from_address),
             "to_address": asdict(self.to_address),
@@ -166,6 +165,7 @@ def _or_without(read: Callable[[], T], without: T) -> T:
         return without
 
 
-def _is_whole(order_id: str) -> bool:
-    """Is it a number that the partner keeps as one (and not, say, 007)?"""
-    return order_id.isascii() and order_id.isdigit() and str(int(order_id)) == order_id and int(order_id) < 2**63
+def _as_number(partner_id: str) -> int | str:
+    """The id as the number that the partner keeps it as, or as the text it is (007, C536379)."""
+    whole = partner_id.isascii() and partner_id.isdigit() and str(int(partner_id)) == partner_id and int(partner_id) < 2**63
+    return int(partner_id) if whole else partner_id

@@ -24,7 +24,8 @@ def main() -> int:
     """Start every partner, say where they are, serve until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m tests.partners", description=__doc__)
     parser.add_argument("--host", default=os.environ.get("PARTNERS_HOST", "127.0.0.1"))
-    parser.add_argument("--state", type=Path, help="a directory that keeps what the partners know, one journal each; without it they forget")
+    state_help = "a directory that keeps what the partners know, one journal each; without it (or PARTNERS_STATE) they forget"
+    parser.add_argument("--state", type=Path, default=os.environ.get("PARTNERS_STATE"), help=state_help)
     for kind, prefix, port in PARTNERS:
         default = int(os.environ.get(f"{prefix}_PORT", port))
         parser.add_argument(f"--{kind.name.replace('_', '-')}-port", type=int, default=default, dest=kind.name)
