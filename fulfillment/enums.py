@@ -1,0 +1,88 @@
+"""The values that fulfilment's columns may have, with the groups that rules speak of beside them."""
+
+from django.db.models import TextChoices
+
+# Orders of the order system, whether its stream or its REST call brought them; it is told how they fare.
+SOURCE_LISTINGS = "listings"
+
+
+class Priority(TextChoices):
+    LOW = "low", "low"
+    NORMAL = "normal", "normal"
+    HIGH = "high", "high"
+    URGENT = "urgent", "urgent"
+
+
+class OrderStatus(TextChoices):
+    ACCEPTED = "accepted", "accepted"
+    PICKING = "picking", "picking"
+    PACKING = "packing", "packing"
+    READY_FOR_SHIPMENT = "ready_for_shipment", "ready for shipment"
+    SHIPPED = "shipped", "shipped"
+    REJECTED = "rejected", "rejected"
+    NEEDS_ATTENTION = "needs_attention", "needs attention"
+    CANCELLED = "cancelled", "cancelled"
+
+
+OPEN_ORDERS = {OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.PACKING, OrderStatus.READY_FOR_SHIPMENT, OrderStatus.NEEDS_ATTENTION}
+
+
+class PickingStatus(TextChoices):
+    PENDING = "pending", "pending"
+    ASSIGNED = "assigned", "assigned"
+    IN_PROGRESS = "in_progress", "in progress"
+    COMPLETED = "completed", "completed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+OPEN_PICKING = {PickingStatus.PENDING, PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS}
+
+
+class PickingItemStatus(TextChoices):
+    PENDING = "pending", "pending"
+    PICKED = "picked", "picked"
+    SHORT = "short", "short"
+    SKIPPED = "skipped", "skipped"
+
+
+class PackingStatus(TextChoices):
+    PENDING = "pending", "pending"
+    IN_PROGRESS = "in_progress", "in progress"
+    PACKED = "packed", "packed"
+    SHIPPED = "shipped", "shipped"
+    CANCELLED = "cancelled", "cancelled"
+
+
+OPEN_PACKING = {PackingStatus.PENDING, PackingStatus.IN_PROGRESS, PackingStatus.PACKED}
+
+
+class PackingItemStatus(TextChoices):
+    PENDING = "pending", "pending"
+    FULLY_PACKED = "fully_packed", "fully packed"
+
+
+class PackagingType(TextChoices):
+    BOX = "box", "box"
+    BAG = "bag", "bag"
+    ENVELOPE = "envelope", "envelope"
+    PALLET = "pallet", "pallet"
+    CUSTOM = "custom", "custom"
+
+
+class ShipmentStatus(TextChoices):
+    REQUESTED = "requested", "requested"
+    CREATED = "created", "created"
+    HANDED_OVER = "handed_over", "handed over"
+    DELIVERED = "delivered", "delivered"
+    RETURNED = "returned", "returned"
+    CANCELLED = "cancelled", "cancelled"
+    VOID_REQUESTED = "void_requested", "void requested"
+
+
+# A package has at most one shipment in these states.
+LIVING_SHIPMENTS = {ShipmentStatus.REQUESTED, ShipmentStatus.CREATED, ShipmentStatus.HANDED_OVER, ShipmentStatus.DELIVERED, ShipmentStatus.RETURNED}
+
+
+class PutBackStatus(TextChoices):
+    PENDING = "pending", "pending"
+    DONE = "done", "done"

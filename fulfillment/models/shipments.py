@@ -1,0 +1,97 @@
+"""Packages under way, and who carries them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django_fsm import FSMField, transition
+
+from fulfillment.enums import LIVING_SHIPMENTS, ShipmentStatus
+from warehouse.core.documents import Document
+
+DEFAULT_DIVISOR = 5000
+
+
+class DeliveryProvider(models.Model):
+    """A carrier. `code` is what the delivery service calls it."""
+
+    code = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=100)
+    volumetric_divisor = models.PositiveIntegerField(default=DEFAULT_DIVISOR, help_text="Cubic centimetres that count as a kilogram.")
+    max_weight = models.DecimalField("heaviest package, kg", max_digits=8, decimal_places=2, null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="one_default_provider"),
+            models.CheckConstraint(condition=Q(volumetric_divisor__gt=0), name="provider_divisor_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Shipment(Document):
+    """A package with a carrier: `requested → created → handed_over → delivered | returned`. Changes through `services.shipments`.
+
+    While `requested`, `next_attempt_at` says when a worker asks the carrier; it is empty when only a person can go on (`last_error` says why).
+    A worker that asks holds it until `leased_until`. `void_requested`: cancelled when the carrier has, or may have, a waybill.
+    """
+
+    number_prefix = "SHP"
+
+    order = models.ForeignKey("fulfillment.Order", on_delete=models.PROTECT, related_name="shipments")
+    packing_task = models.ForeignKey("fulfillment.PackingTask", on_delete=models.PROTECT, related_name="shipments")
+    package = models.ForeignKey("fulfillment.Package", on_delete=models.PROTECT, related_name="shipments")
+    provider = models.ForeignKey(DeliveryProvider, on_delete=models.PROTECT, db_index=False, related_name="shipments")
+    status = FSMField(default=ShipmentStatus.REQUESTED, choices=ShipmentStatus.choices, protected=True)
+    external_id = models.CharField("carrier's shipment id", max_length=100, blank=True)
+    tracking_number = models.CharField(max_length=100, blank=True)
+    label_url = models.URLField(max_length=1000, blank=True)
+    carrier_status = models.CharField(max_length=50, blank=True)
+    estimated_delivery = models.DateField(null=True, blank=True)
+    request = models.JSONField(null=True, blank=True, editable=False, help_text="What the carrier is asked, word for word, kept before it is asked.")
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+    handed_over_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["package"], condition=Q(status__in=sorted(LIVING_SHIPMENTS)), name="one_living_shipment_per_package")
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], condition=Q(status=ShipmentStatus.REQUESTED, next_attempt_at__isnull=False), name="shipment_due"
+            ),
+            models.Index(fields=["tracking_number"], condition=~Q(tracking_number=""), name="shipment_tracking"),
+            models.Index(fields=["status", "-id"], name="shipment_by_status"),
+        ]
+
+    @transition(field=status, source=ShipmentStatus.REQUESTED, target=ShipmentStatus.CREATED)
+    def create(self) -> None:
+        """The carrier has made a waybill."""
+
+    @transition(field=status, source=ShipmentStatus.CREATED, target=ShipmentStatus.HANDED_OVER)
+    def hand_over(self) -> None:
+        """The carrier has the package."""
+
+    @transition(field=status, source=ShipmentStatus.HANDED_OVER, target=ShipmentStatus.DELIVERED)
+    def deliver(self) -> None:
+        """The customer has it."""
+
+    @transition(field=status, source=[ShipmentStatus.HANDED_OVER, ShipmentStatus.DELIVERED], target=ShipmentStatus.RETURNED)
+    def come_back(self) -> None:
+        """It is on its way back to us."""
+
+    @transition(field=status, source=ShipmentStatus.REQUESTED, target=ShipmentStatus.CANCELLED)
+    def cancel(self) -> None:
+        """The carrier was never asked."""
+
+    @transition(field=status, source=[ShipmentStatus.REQUESTED, ShipmentStatus.CREATED], target=ShipmentStatus.VOID_REQUESTED)
+    def request_void(self) -> None:
+        """The carrier has a waybill, or may have one, that nobody needs."""
