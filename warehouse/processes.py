@@ -1,7 +1,7 @@
 """Everything at once on one machine: prepares the site, runs the processes of the Procfile and brings back the ones that die.
 
-`python -m warehouse.processes` is what `make run` calls; `python -m warehouse.processes stop` ends it from another terminal.
-On servers each process is a unit of the machine's own supervisor (see deploy/).
+`python -m warehouse.processes` is what `make run` calls; `… stop` ends it from another terminal. On servers each process is a unit of
+the machine's own supervisor (see deploy/), which runs `… exec NAME`: the Procfile stays the one list.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import psutil
 
@@ -110,7 +110,7 @@ class Supervisor:
         self.embedded: dict[str, Postgres | Valkey] = dict(zip(("DATABASE_URL", "REDIS_URL"), embedded.services(LOCAL_DIR), strict=True))
         for given in [variable for variable in self.embedded if os.environ.get(variable)]:
             del self.embedded[given]
-        self.env = os.environ | {"PYTHONUNBUFFERED": "1", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+        self.env = os.environ | {"PYTHONUNBUFFERED": "1", "PATH": own_path()}
         if sys.stdout.isatty():
             self.env.setdefault("LOG_FORMAT", "console")
         self.processes: list[Process] = []
@@ -151,7 +151,7 @@ class Supervisor:
 
     def _remember(self) -> None:
         """Who runs, so that a start after a crash of this process can end what it left."""
-        running = [[process.popen.pid, process.command] for process in self.processes if process.popen]
+        running = [process.popen.pid for process in self.processes if process.popen]
         text = json.dumps(running)
         if text != self.remembered:
             (LOCAL_DIR / "run.json").write_text(text)
@@ -202,10 +202,9 @@ def welcome() -> None:
 def end_leftovers() -> None:
     """End what a supervisor that was killed has left running."""
     try:
-        left = json.loads((LOCAL_DIR / "run.json").read_text())
+        groups = set(json.loads((LOCAL_DIR / "run.json").read_text()))
     except (FileNotFoundError, json.JSONDecodeError):
         return
-    groups = {pid for pid, _ in left}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError):
             # A number that meanwhile belongs to somebody else does not run from this directory as the leader of that group.
@@ -222,6 +221,21 @@ def port_is_free() -> bool:
         except OSError:
             return False
     return True
+
+
+def execute(name: str) -> NoReturn:
+    """Become one process of the Procfile."""
+    commands = dict(procfile())
+    if name not in commands:
+        sys.exit(f"There is no process {name}: choose one of {', '.join(commands)}.")
+    os.environ["PATH"] = own_path()
+    os.chdir(ROOT)
+    os.execv("/bin/sh", ["sh", "-c", f"exec {commands[name]}"])  # noqa: S606 - the shell expands ${PORT:-8000}
+
+
+def own_path() -> str:
+    """The programs of this environment first."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
 def stop() -> int:
@@ -256,6 +270,8 @@ def only_one() -> Iterator[TextIO]:
 def main() -> int:
     if sys.argv[1:] == ["stop"]:
         return stop()
+    if len(sys.argv) == 3 and sys.argv[1] == "exec":
+        execute(sys.argv[2])
     with only_one():
         end_leftovers()
         if not port_is_free():

@@ -133,3 +133,13 @@ def test_the_partners_play_only_where_the_real_ones_are_not_given(monkeypatch: p
     monkeypatch.setenv("ORDER_SYSTEM_URL", "https://orders.example")
     monkeypatch.setenv("DELIVERY_URL", "https://delivery.example")
     assert not processes.wanted("partners")
+
+
+def test_one_process_of_the_procfile_alone(site: Site) -> None:
+    (site.root / "Procfile").write_text("web: echo web on ${PORT:-8000}\n")
+    command = [sys.executable, "-m", "warehouse.processes", "exec"]
+    env = {**os.environ, "SITE_ROOT": str(site.root), "PORT": "8123"}
+    done = subprocess.run([*command, "web"], cwd=REPOSITORY, env=env, text=True, capture_output=True, check=True)
+    assert done.stdout == "web on 8123\n"
+    unknown = subprocess.run([*command, "wep"], cwd=REPOSITORY, env=env, text=True, capture_output=True, check=False)
+    assert (unknown.returncode, unknown.stderr) == (1, "There is no process wep: choose one of web.\n")
