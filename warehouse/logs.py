@@ -14,11 +14,20 @@ SHARED: list[structlog.types.Processor] = [
     structlog.stdlib.ExtraAdder(),
 ]
 
+PROBES = ("/healthz", "/readyz", "/metrics")
+
+
+def drop_probes(logger: Any, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """An orchestrator asks every few seconds; what it is answered is worth a line only when it fails."""
+    if event.get("code", 200) == 200 and str(event.get("request", "")).endswith(PROBES):
+        raise structlog.DropEvent
+    return event
+
 
 def logging_config(form: str, level: str) -> dict[str, Any]:
     """Django's LOGGING for `json`, `console`, or an empty form: console on a terminal, JSON elsewhere. Sets structlog up too."""
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[structlog.stdlib.filter_by_level, drop_probes, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

@@ -111,8 +111,10 @@ class Supervisor:
         for given in [variable for variable in self.embedded if os.environ.get(variable)]:
             del self.embedded[given]
         self.env = os.environ | {"PYTHONUNBUFFERED": "1", "PATH": own_path()}
-        if sys.stdout.isatty():
-            self.env.setdefault("LOG_FORMAT", "console")
+        # On a terminal people look for what went wrong; Celery's advice against root is meant for servers.
+        self.env.setdefault("LOG_LEVEL", "WARNING")
+        self.env.setdefault("LOG_FORMAT", "console" if sys.stdout.isatty() else "json")
+        self.env.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
         self.processes: list[Process] = []
         self.remembered = ""
 

@@ -1,5 +1,6 @@
 """Settings of the site: one file, every value from the environment, each with a default that works on a developer's machine."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "axes",
     "csp",
+    "django_structlog",
     "warehouse.accounts",
     "warehouse.outbox",
     "inventory",
@@ -215,4 +217,7 @@ ORDER_READY_STATUS = os.environ.get("ORDER_READY_STATUS", "ready_for_shipment")
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # an orchestrator asks over plain HTTP
 # LOG_FORMAT is json or console; empty means console on a terminal.
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per request: the one that knows the outcome
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 LOGGING = logging_config(os.environ.get("LOG_FORMAT", ""), os.environ.get("LOG_LEVEL", "INFO"))
