@@ -18,12 +18,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import redis
-from django.conf import settings
 from django.db import connection
-from django.utils import timezone
 
 from warehouse.core.errors import Conflict, DomainError, StaleVersion, Unavailable, ValidationFailed
 from warehouse.outbox.claims import REPEATED
+from warehouse.outbox.deliveries import Deliveries
 from warehouse.outbox.resilience import connect_redis, full_jitter, is_outage
 
 logger = logging.getLogger(__name__)
@@ -35,15 +34,6 @@ RETRYABLE = (Conflict, StaleVersion, Unavailable)
 LOG_EVERY_SECONDS = 60.0
 # More waiting failures than this, and no new entry is read until some are settled.
 MAX_WAITING = 1000
-COUNTS_KEPT_SECONDS = 7 * 24 * 3600
-
-# The dead letter is written before the entry is acknowledged, and only by the one who still holds it: none is lost, none is written twice.
-BURY = """
-if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) == 0 then return 0 end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', unpack(ARGV, 4))
-redis.call('HDEL', KEYS[3], ARGV[2])
-return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-"""
 
 
 @dataclass(slots=True)
@@ -96,14 +86,10 @@ class StreamConsumer:
         self.max_deliveries, self.count, self.block_seconds = max_deliveries, count, block_seconds
         self.min_idle_seconds, self.claim_every_seconds = min_idle_seconds, claim_every_seconds
         self.retry_base_seconds, self.retry_cap_seconds = retry_base_seconds, retry_cap_seconds
-        self.dead_letters = f"{stream}:dlq"
         self.counters = Counters()
         # The socket has to outlive the longest block.
         self._client = connect_redis(redis_url, timeout=block_seconds + 3.0, decode=False)
-        self._bury_script = self._client.register_script(BURY)
-        self._deliveries_key = f"{stream}:deliveries:{group}"
-        self._acknowledge: list[bytes] = []
-        self._counted: set[bytes] = set()
+        self._deliveries = Deliveries(self._client, stream, group)
         self._waiting: dict[bytes, _Waiting] = {}
         self._next_claim = 0.0
         self._next_log = 0.0
@@ -138,7 +124,7 @@ class StreamConsumer:
         return self.counters
 
     def _begin(self, stop: threading.Event) -> None:
-        self._acknowledge.clear()
+        self._deliveries.forget()
         self._make_group()
         self._next_claim = 0.0
         self._read_own_pending(stop)
@@ -226,7 +212,7 @@ class StreamConsumer:
             if waiting.due <= now:
                 del self._waiting[entry_id]
                 self._handle(entry_id, waiting.fields, stop, redelivered=True)
-        self._flush()
+        self._deliveries.flush()
 
     def _handle_batch(self, entries: list[tuple[bytes, dict[bytes, bytes]]], stop: threading.Event, *, redelivered: bool) -> None:
         for entry_id, fields in entries:
@@ -238,11 +224,11 @@ class StreamConsumer:
                 self._handle(entry_id, fields, stop, redelivered=redelivered)
             else:
                 self._trimmed(entry_id)
-        self._flush()
+        self._deliveries.flush()
 
     def _handle(self, entry_id: bytes, fields: dict[bytes, bytes], stop: threading.Event, *, redelivered: bool) -> None:
         """One try of one entry. It is counted before it is made, so that an entry which kills the process dies in the end."""
-        tries = self._count_try(entry_id) if redelivered else 1
+        tries = self._deliveries.count(entry_id) if redelivered else 1
         if tries > self.max_deliveries:
             self._bury(entry_id, fields, "delivered_too_often", f"Delivered {tries - 1} times without an end.")
             return
@@ -261,13 +247,13 @@ class StreamConsumer:
             self._failed(entry_id, fields, tries, "unexpected_error", f"{type(error).__name__}: {error}")
         else:
             if answer is _STOPPED:
-                self._uncount_try(entry_id)
+                self._deliveries.uncount(entry_id)
                 return
             if answer == REPEATED:
                 self.counters.repeated += 1
             else:
                 self.counters.handled += 1
-            self._acknowledge.append(entry_id)
+            self._deliveries.acknowledge(entry_id)
 
     def _call_handler(self, entry_id: bytes, raw: dict[bytes, bytes], stop: threading.Event) -> object:
         """The handler's answer. While the database (or Redis) is away it is called again until it serves; _STOPPED when told to stop meanwhile."""
@@ -298,57 +284,20 @@ class StreamConsumer:
 
     def _try_later(self, entry_id: bytes, fields: dict[bytes, bytes], tries: int, *, counted: bool) -> None:
         if not counted:
-            self._uncount_try(entry_id)
+            self._deliveries.uncount(entry_id)
         pause = full_jitter(tries, base=self.retry_base_seconds, cap=self.retry_cap_seconds)
         self._waiting[entry_id] = _Waiting(time.monotonic() + pause, fields, counted)
-
-    def _count_try(self, entry_id: bytes) -> int:
-        """The number of this try; the first one is not written down."""
-        with self._client.pipeline() as pipe:
-            pipe.hincrby(self._deliveries_key, entry_id, 1)
-            pipe.expire(self._deliveries_key, COUNTS_KEPT_SECONDS)
-            again: int = pipe.execute()[0]
-        self._counted.add(entry_id)
-        return again + 1
-
-    def _uncount_try(self, entry_id: bytes) -> None:
-        if entry_id in self._counted:
-            self._client.hincrby(self._deliveries_key, entry_id, -1)
 
     def _trimmed(self, entry_id: bytes, *, acknowledge: bool = True) -> None:
         self.counters.trimmed += 1
         logger.error("Entry %s of %s was trimmed before it was handled; the sweep has to find what it said", entry_id.decode(), self.stream)
         if acknowledge:
-            self._acknowledge.append(entry_id)
+            self._deliveries.acknowledge(entry_id)
 
     def _bury(self, entry_id: bytes, fields: dict[bytes, bytes], code: str, detail: str) -> None:
-        """Move the entry to the dead-letter stream with all its fields and the reason."""
-        letter: dict[bytes, bytes | str] = {
-            **fields,
-            b"error_code": code,
-            b"error_detail": detail[:2000],
-            b"entry_id": entry_id,
-            b"failed_at": timezone.now().isoformat(),
-        }
-        flat = [part for pair in letter.items() for part in pair]
-        arguments = [self.group, entry_id, settings.OUTBOX_STREAM_MAXLEN, *flat]
-        if self._bury_script(keys=[self.stream, self.dead_letters, self._deliveries_key], args=arguments):
-            self.counters.dead += 1
-            logger.error("Entry %s of %s went to %s: %s: %s", entry_id.decode(), self.stream, self.dead_letters, code, detail)
-        self._counted.discard(entry_id)
-
-    def _flush(self) -> None:
-        """Acknowledge what is committed, all of it at once."""
-        if not self._acknowledge:
-            return
-        counted = [entry_id for entry_id in self._acknowledge if entry_id in self._counted]
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.xack(self.stream, self.group, *self._acknowledge)
-            if counted:
-                pipe.hdel(self._deliveries_key, *counted)
-            pipe.execute()
-        self._counted.difference_update(counted)
-        self._acknowledge.clear()
+        self._deliveries.bury(entry_id, fields, code, detail)
+        self.counters.dead += 1
+        logger.error("Entry %s of %s went to %s: %s: %s", entry_id.decode(), self.stream, self._deliveries.dead_letters, code, detail)
 
     def _log_counters(self, *, always: bool = False) -> None:
         if not always and (time.monotonic() < self._next_log or self._logged == self.counters):

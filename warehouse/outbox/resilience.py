@@ -19,6 +19,7 @@ REDIS_AWAY = frozenset({"OOM", "READONLY", "MISCONF", "LOADING", "MASTERDOWN", "
 REDIS_AWAY_ERRORS = (redis.ReadOnlyError, redis.OutOfMemoryError, ClusterDownError, TryAgainError)
 # Connection lost, no resources (disk, memory, connections), server going down or starting, input/output error.
 DATABASE_AWAY = ("08", "53", "57P", "58")
+# A server that was made a standby while we were connected.
 READ_ONLY_DATABASE = "25006"
 
 
@@ -54,10 +55,9 @@ def _is_outage(error: BaseException) -> bool:
         return True
     if isinstance(error, redis.ResponseError):
         return isinstance(error, REDIS_AWAY_ERRORS) or redis_is_away(str(error))
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        state = error.sqlstate
-        return state is None or state.startswith(DATABASE_AWAY) or state == READ_ONLY_DATABASE
-    return False
+    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
+        return error.sqlstate.startswith(DATABASE_AWAY) or error.sqlstate == READ_ONLY_DATABASE
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -117,11 +117,10 @@ def _unseen(position: int, types: frozenset[str]) -> tuple[list[OutboxEvent], in
 
 def _record_failure(name: str, position: int, error: Exception) -> None:
     """Keep the error, unless another runner got past that position meanwhile."""
-    attempts = Subscription.objects.filter(pk=name, position=position).values_list("attempts", flat=True).first()
-    if attempts is None:
-        return
+    # The row may have been made in the transaction that was rolled back.
+    kept, _ = Subscription.objects.get_or_create(pk=name)
     now = timezone.now()
-    pause = timedelta(seconds=full_jitter(attempts, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS))
+    pause = timedelta(seconds=full_jitter(kept.attempts, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS))
     Subscription.objects.filter(pk=name, position=position).update(
         attempts=F("attempts") + 1, failed_at=now, retry_at=now + pause, last_error=f"{type(error).__name__}: {error}"[:2000]
     )
