@@ -12,7 +12,6 @@ from django.utils import timezone
 from inventory.enums import BarcodeKind, BaseUnit, Condition, Phase, Rotation
 from warehouse.core.quantities import MoneyField, QuantityField
 
-
 MAX_LIFE_DAYS = 36500
 
 
@@ -39,7 +38,9 @@ class Product(models.Model):
     class Meta:
         ordering = ["sku"]
         constraints = [
-            models.UniqueConstraint(Upper("sku"), name="product_sku_once", violation_error_message="Another product has this SKU (case does not count)."),
+            models.UniqueConstraint(
+                Upper("sku"), name="product_sku_once", violation_error_message="Another product has this SKU (case does not count)."
+            ),
             models.CheckConstraint(condition=models.Q(quantity_step__gt=0), name="product_step_positive"),
         ]
         indexes = [models.Index(Lower("name"), name="product_name")]

@@ -71,7 +71,8 @@ class Location(Versioned):
         constraints = [
             models.UniqueConstraint(fields=["warehouse", "code"], name="location_code_once_per_warehouse"),
             models.CheckConstraint(
-                condition=models.Q(is_pickable=False) | models.Q(kind__in=[LocationKind.STORAGE, LocationKind.DISPLAY]), name="only_shelves_are_pickable"
+                condition=models.Q(is_pickable=False) | models.Q(kind__in=[LocationKind.STORAGE, LocationKind.DISPLAY]),
+                name="only_shelves_are_pickable",
             ),
         ]
 

@@ -34,9 +34,7 @@ class Movement(models.Model):
     document_type = models.CharField(max_length=16, choices=DocumentType.choices, blank=True)
     document_id = models.BigIntegerField(null=True)
     order_ref = models.CharField(max_length=120, blank=True)
-    reservation = models.ForeignKey(
-        Reservation, null=True, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="movements"
-    )
+    reservation = models.ForeignKey(Reservation, null=True, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="movements")
     reason = models.CharField(max_length=200, blank=True)
     performed_by = models.CharField(max_length=150)
     performed_by_type = models.CharField(max_length=8)

@@ -34,7 +34,9 @@ class Reservation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["order_ref", "warehouse"], condition=Q(status=ReservationStatus.ACTIVE), name="one_active_reservation_per_order"),
+            models.UniqueConstraint(
+                fields=["order_ref", "warehouse"], condition=Q(status=ReservationStatus.ACTIVE), name="one_active_reservation_per_order"
+            ),
         ]
         indexes = [
             models.Index(fields=["order_ref"], name="reservation_order"),

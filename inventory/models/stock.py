@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import models
 from django.db.models import F, Q
@@ -12,6 +13,13 @@ from inventory.enums import StockStatus
 from inventory.models.catalog import Product
 from inventory.models.locations import Warehouse
 from warehouse.core.quantities import QuantityField
+
+
+class StockKey(NamedTuple):
+    """A product in a warehouse."""
+
+    warehouse_id: int
+    product_id: int
 
 
 class Stock(models.Model):
@@ -40,10 +48,14 @@ class Stock(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["warehouse", "product"], name="stock_once_per_warehouse_and_product"),
             models.CheckConstraint(
-                condition=Q(reserved__gte=0) & Q(blocked__gte=0) & Q(quantity__gte=F("reserved") + F("blocked")), name="stock_reserved_and_blocked_within_quantity"
+                condition=Q(reserved__gte=0) & Q(blocked__gte=0) & Q(quantity__gte=F("reserved") + F("blocked")),
+                name="stock_reserved_and_blocked_within_quantity",
             ),
         ]
-        indexes = [models.Index(fields=["status", "warehouse"], name="stock_by_status"), models.Index(fields=["product", "warehouse"], name="stock_of_product")]
+        indexes = [
+            models.Index(fields=["status", "warehouse"], name="stock_by_status"),
+            models.Index(fields=["product", "warehouse"], name="stock_of_product"),
+        ]
 
     def __str__(self) -> str:
         return f"stock {self.pk}"

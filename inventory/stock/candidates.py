@@ -8,7 +8,6 @@ from django.db import connection
 
 from inventory.stock.fefo import Candidate
 from inventory.stock.gate import StockKey
-from warehouse.core.transactions import require_transaction
 
 _READ = """
     SELECT bl.id, bl.warehouse_id, bl.product_id, bl.batch_id, bl.location_id, bl.quantity - bl.reserved,
@@ -20,11 +19,11 @@ _READ = """
 
 
 def read_candidates(keys: Iterable[StockKey]) -> list[Candidate]:
-    """Every BatchLocation with free goods of these keys, whose gates the caller holds. One statement, plain tuples, no locks of their own.
+    """Every BatchLocation with free goods of these keys. One statement, plain tuples, no locks.
 
-    What is unfit is read too, so that a refusal can say why it was passed over.
+    Who decides on it holds the gates and calls this after them; a view may call it without. What is unfit is read too, so that a refusal can say why it
+    was passed over.
     """
-    require_transaction()
     wanted = sorted(set(keys))
     with connection.cursor() as cursor:
         cursor.execute(_READ, [[key.warehouse_id for key in wanted], [key.product_id for key in wanted]])

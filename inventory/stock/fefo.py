@@ -106,7 +106,9 @@ def _plan_line(result: Plan, line: Wanted, candidates: list[Candidate], rule: Ru
     for candidate in leaving_order(candidates, rule.rotation):
         reason = unfit(candidate, ship_at, days)
         if reason is not None:
-            skipped.append({"batch_location": candidate.batch_location_id, "batch": candidate.batch_id, "free": str(candidate.free), "reason": reason})
+            skipped.append(
+                {"batch_location": candidate.batch_location_id, "batch": candidate.batch_id, "free": str(candidate.free), "reason": reason}
+            )
         elif missing > 0:
             quantity = min(missing, candidate.free)
             missing -= quantity
@@ -126,6 +128,7 @@ def _plan_line(result: Plan, line: Wanted, candidates: list[Candidate], rule: Ru
         result.shortages.append(Shortage(line.product_id, rule.sku, line.warehouse_id, line.quantity, available, tuple(skipped[:EXPLAINED])))
     result.explanation.append(
         {
+            "warehouse": line.warehouse_id,
             "product": line.product_id,
             "asked": str(line.quantity),
             "rule": rule.rotation,

@@ -8,20 +8,14 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from inventory.models.stock import StockKey
 from inventory.stock.fefo import Rules
 from warehouse.core.errors import NotFound
 from warehouse.core.transactions import require_transaction
 
 
-class StockKey(NamedTuple):
-    """A product in a warehouse."""
-
-    warehouse_id: int
-    product_id: int
-
-
 class LockedStock(NamedTuple):
-    """A Stock row whose lock we hold, with what its product says."""
+    """A Stock row whose lock we hold, with what its product says and what the partners call it (the product's first listing)."""
 
     id: int
     warehouse_id: int
@@ -33,19 +27,25 @@ class LockedStock(NamedTuple):
     quantity_step: Decimal
     rotation: str
     min_remaining_days: int
+    warehouse_external_id: str
+    listing_id: str | None
 
     @property
     def rules(self) -> Rules:
         return Rules(sku=self.sku, rotation=self.rotation, min_remaining_days=self.min_remaining_days)
 
 
+__all__ = ["Gate", "LockedStock", "StockKey", "lock_stock"]
+
 Gate = dict[StockKey, LockedStock]
 
 _LOCK = """
-    SELECT s.id, s.warehouse_id, s.product_id, s.quantity, s.reserved, s.available, p.sku, p.quantity_step, p.rotation, p.min_remaining_days
+    SELECT s.id, s.warehouse_id, s.product_id, s.quantity, s.reserved, s.available, p.sku, p.quantity_step, p.rotation, p.min_remaining_days, w.external_id,
+           (SELECT sp.external_listing_id FROM inventory_storefrontproduct sp WHERE sp.product_id = p.id ORDER BY sp.id LIMIT 1)
     FROM unnest(%s::bigint[], %s::bigint[]) AS k (warehouse_id, product_id)
     JOIN inventory_stock s ON s.warehouse_id = k.warehouse_id AND s.product_id = k.product_id
     JOIN inventory_product p ON p.id = s.product_id
+    JOIN inventory_warehouse w ON w.id = s.warehouse_id
     ORDER BY s.warehouse_id, s.product_id
     FOR NO KEY UPDATE OF s
 """

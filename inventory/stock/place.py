@@ -5,9 +5,9 @@ Writes BatchLocations without quantities (those are `post`'s) and their clocks, 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -16,29 +16,44 @@ from django.db import connection
 from django.utils import timezone
 
 from inventory.enums import BatchStatus, BlockedReason
-from inventory.errors import BooksDisagree
 from inventory.models import Batch, BatchLocation, Location, Product, ShelfLife
 from inventory.stock import post
 from inventory.stock.shelf_life import Clock, Lives, as_decimal
 from warehouse.core.actor import Actor
-from warehouse.core.errors import Conflict
+from warehouse.core.transactions import lost_race_on
 
-_CLOCK_COLUMNS = "consumed_fraction, clock_started_at, clock_condition, not_after, frozen_at, effective_expires_at"
-_CLOCK_ARRAYS = "%s::numeric[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[]"
+# Two that give the same lot its number at once: the second starts again and finds the first one's.
+lost_race_on(["lot_once_per_product"])
 
-_INSERT = f"""
-    INSERT INTO inventory_batchlocation (batch_id, location_id, phase, product_id, warehouse_id, received_at, blocked_reason, {_CLOCK_COLUMNS},
-                                         quantity, reserved, version)
+_INHERITED = [
+    "product",
+    "supplier_id",
+    "produced_on",
+    "label_expires_on",
+    "label_condition",
+    "label_life",
+    "received_at",
+    "purchase_price",
+    "currency",
+    "status",
+]
+_CLOCK_COLUMNS = "consumed_fraction, clock_started_at, clock_condition, not_after, frozen_at, effective_expires_at, received_at, blocked_reason"
+_CLOCK_ARRAYS = "%s::numeric[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[]"
+
+# A place that is new, or empty of the batch, takes the clock of what comes; one that holds some is not returned.
+_TAKE = f"""
+    INSERT INTO inventory_batchlocation AS b (batch_id, location_id, phase, product_id, warehouse_id, {_CLOCK_COLUMNS}, quantity, reserved, version)
     SELECT a.*, 0, 0, 1
-    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], {_CLOCK_ARRAYS}) AS a
-    ON CONFLICT (batch_id, location_id, phase) DO NOTHING
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], {_CLOCK_ARRAYS}) AS a
+    ON CONFLICT (batch_id, location_id, phase) DO UPDATE
+    SET ({_CLOCK_COLUMNS}) = (SELECT {", ".join("excluded." + name for name in _CLOCK_COLUMNS.split(", "))}) WHERE b.quantity = 0
+    RETURNING b.id, b.batch_id, b.location_id, b.phase
 """
 
-_SET_CLOCKS = f"""
+_MERGE = f"""
     UPDATE inventory_batchlocation b
-    SET consumed_fraction = a.f, clock_started_at = a.started, clock_condition = a.condition, not_after = a.not_after, frozen_at = a.frozen,
-        effective_expires_at = a.effective, received_at = a.received
-    FROM unnest(%s::bigint[], %s::timestamptz[], {_CLOCK_ARRAYS}) AS a (id, received, f, started, condition, not_after, frozen, effective)
+    SET ({_CLOCK_COLUMNS}) = (SELECT a.f, a.started, a.condition, a.not_after, a.frozen, a.effective, a.received, b.blocked_reason)
+    FROM unnest(%s::bigint[], {_CLOCK_ARRAYS}) AS a (id, f, started, condition, not_after, frozen, effective, received, reason)
     WHERE b.id = a.id
 """
 
@@ -54,15 +69,23 @@ class Arrival:
     received_at: datetime
 
 
-def lives_of(batches: Iterable[Batch]) -> dict[int, Lives]:
-    """The lives that hold for each batch, by its id: those of its product, with the label of its own. Two statements for any number."""
-    batches = list(batches)
-    products = {batch.product_id for batch in batches}
-    tracked = dict(Product.objects.filter(pk__in=products).values_list("pk", "tracks_expiry"))
+def lives_of_products(products: Iterable[Product]) -> dict[int, dict[tuple[str, str], timedelta]]:
+    """How long each product that tracks expiry keeps, by (condition, phase). One statement, none when nothing is tracked."""
     lives: dict[int, dict[tuple[str, str], timedelta]] = defaultdict(dict)
-    for product_id, condition, phase, days in ShelfLife.objects.filter(product_id__in=products).values_list("product_id", "condition", "phase", "days"):
-        lives[product_id][condition, phase] = timedelta(days=float(days))
-    return {batch.pk: Lives(lives[batch.product_id], batch.label_condition, batch.label_life, tracked[batch.product_id]) for batch in batches}
+    tracked = {product.pk for product in products if product.tracks_expiry}
+    if tracked:
+        for product_id, condition, phase, days in ShelfLife.objects.filter(product__in=tracked).values_list(
+            "product_id", "condition", "phase", "days"
+        ):
+            lives[product_id][condition, phase] = timedelta(days=float(days))
+    return lives
+
+
+def lives_of(batches: Iterable[Batch]) -> dict[int, Lives]:
+    """The lives that hold for each batch (with its product at hand), by its id: those of the product, with the label of its own. One statement."""
+    batches = list(batches)
+    lives = lives_of_products(batch.product for batch in batches)
+    return {b.pk: Lives(lives[b.product_id], b.label_condition, b.label_life, b.product.tracks_expiry) for b in batches}
 
 
 def clock_of(row: BatchLocation) -> Clock:
@@ -70,7 +93,7 @@ def clock_of(row: BatchLocation) -> Clock:
     return Clock(row.clock_started_at, row.clock_condition, Fraction(row.consumed_fraction), row.not_after, row.frozen_at)
 
 
-def blocked_reason(batch: Batch, location: Location, expires_at: datetime | None, min_remaining_days: int, now: datetime) -> BlockedReason:
+def blocked_reason(batch: Batch, location: Location, expires_at: datetime | None, now: datetime) -> BlockedReason:
     """Why free goods of this batch in this place are not for sale now; the first reason that applies."""
     if batch.status == BatchStatus.RECALLED:
         return BlockedReason.RECALLED
@@ -78,7 +101,7 @@ def blocked_reason(batch: Batch, location: Location, expires_at: datetime | None
         return BlockedReason.HELD
     if not (location.is_pickable and location.is_active):
         return BlockedReason.PLACE
-    if expires_at is not None and expires_at <= now + timedelta(days=min_remaining_days):
+    if expires_at is not None and expires_at <= now + timedelta(days=batch.product.min_remaining_days):
         return BlockedReason.EXPIRED
     return BlockedReason.NONE
 
@@ -87,66 +110,80 @@ def place(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], *, actor: Act
     """Find or make the BatchLocation that each arrival joins, with the clock of both, and return their ids in the same order.
 
     A place that is empty of the batch takes the arrival's clock. Where some of it lies already, both are charged to now and the earlier date is kept;
-    if the better part would lose more than a day, Conflict says so: it must go to another place. The statements are constant in the number of arrivals.
-    Requires the gates of all products concerned; quantities are posted after.
+    if the better part would lose more than a day, the arrival becomes a child lot. One statement when every place is empty of its batch, and a constant
+    number else. Requires the gates of all products concerned; quantities are posted after.
     """
     now = timezone.now()
-    arrivals = list(arrivals)
-    days = dict(Product.objects.filter(pk__in={a.batch.product_id for a in arrivals}).values_list("pk", "min_remaining_days"))
-    _insert(arrivals, lives, days, now)
-    keys = [(a.batch.pk, a.location.pk, a.phase) for a in arrivals]
-    rows = {(row.batch_id, row.location_id, row.phase): row for row in _rows(arrivals)}
-    clocks: dict[int, tuple[Clock, datetime]] = {}
-    reasons: dict[int, str] = {}
-    for key, arrival in zip(keys, arrivals, strict=True):
-        if key not in rows:
-            raise BooksDisagree(f"No place was made for {arrival.batch} in {arrival.location}.")
-        row = rows[key]
-        present, received_at = clocks.get(row.pk, (clock_of(row), row.received_at))
-        holds_goods = row.quantity > 0 or row.pk in clocks
-        clock: Clock | None = arrival.clock
-        if holds_goods:
-            clock = present.merged(arrival.clock, lives[arrival.batch.pk], now)
-            received_at = min(received_at, arrival.received_at)
-        else:
-            received_at = arrival.received_at
-        if clock is None:
-            raise Conflict(
-                f"{arrival.batch} already lies in {arrival.location} with another expiry; together the better part would lose more than a day. "
-                "Choose another place.",
-                batch=arrival.batch.pk,
-                location=arrival.location.code,
-            )
-        clocks[row.pk] = (clock, received_at)
-        expires_at = clock.effective(lives[arrival.batch.pk])
-        reasons[row.pk] = blocked_reason(arrival.batch, arrival.location, expires_at, days[arrival.batch.product_id], now)
-    _set_clocks(clocks, {rows[key].pk: lives[key[0]] for key in keys})
-    current = {row.pk: row.blocked_reason for row in rows.values()}
-    post.block({pk: reason for pk, reason in reasons.items() if reason != current[pk]}, post.Header(actor=actor))
-    return [rows[key].pk for key in keys]
+    first = {_key(arrival): arrival for arrival in reversed(arrivals)}
+    taken = _take(list(first.values()), lives, now)
+    rest = [arrival for arrival in arrivals if first[_key(arrival)] is not arrival or _key(arrival) not in taken]
+    joined = _join(rest, lives, now, actor) if rest else {}
+    return [joined.get(id(arrival)) or taken[_key(arrival)] for arrival in arrivals]
 
 
-def _rows(arrivals: Sequence[Arrival]) -> Iterable[BatchLocation]:
-    return BatchLocation.objects.filter(batch__in={a.batch.pk for a in arrivals}, location__in={a.location.pk for a in arrivals})
-
-
-def _insert(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], days: Mapping[int, int], now: datetime) -> None:
-    unique = {(a.batch.pk, a.location.pk, a.phase): a for a in reversed(arrivals)}
+def _take(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], now: datetime) -> dict[tuple[int, int, str], int]:
     rows: list[list[Any]] = []
-    for arrival in unique.values():
-        clock = _clock_values(arrival.clock, lives[arrival.batch.pk])
-        reason = blocked_reason(arrival.batch, arrival.location, clock[-1], days[arrival.batch.product_id], now)
-        owner = [arrival.batch.product_id, arrival.location.warehouse_id, arrival.received_at, str(reason)]
-        rows.append([arrival.batch.pk, arrival.location.pk, arrival.phase, *owner, *clock])
+    for arrival in arrivals:
+        values = _clock_values(arrival, arrival.clock, arrival.received_at, lives, now)
+        rows.append([*_key(arrival), arrival.batch.product_id, arrival.location.warehouse_id, *values])
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(_TAKE, _columns(rows))
+        return {(batch, location, phase): pk for pk, batch, location, phase in cursor.fetchall()}
 
 
-def _set_clocks(clocks: Mapping[int, tuple[Clock, datetime]], lives: Mapping[int, Lives]) -> None:
-    rows = [[pk, received_at, *_clock_values(clock, lives[pk])] for pk, (clock, received_at) in clocks.items()]
-    with connection.cursor() as cursor:
-        cursor.execute(_SET_CLOCKS, [list(column) for column in zip(*rows, strict=True)])
+def _join(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], now: datetime, actor: Actor) -> dict[int, int]:
+    """Pour each arrival to the goods that lie there already; returns BatchLocation ids by the arrival's identity."""
+    found = BatchLocation.objects.filter(batch__in={a.batch.pk for a in arrivals}, location__in={a.location.pk for a in arrivals})
+    rows = {(row.batch_id, row.location_id, row.phase): row for row in found}
+    clocks: dict[int, tuple[Arrival, Clock, datetime]] = {}
+    apart: list[Arrival] = []
+    places: dict[int, int] = {}
+    for arrival in arrivals:
+        row = rows[_key(arrival)]
+        _, present, since = clocks.get(row.pk, (arrival, clock_of(row), row.received_at))
+        merged = present.merged(arrival.clock, lives[arrival.batch.pk], now)
+        if merged is None:
+            apart.append(arrival)
+        else:
+            clocks[row.pk] = (arrival, merged, min(since, arrival.received_at))
+            places[id(arrival)] = row.pk
+    values = {pk: _clock_values(arrival, clock, since, lives, now) for pk, (arrival, clock, since) in clocks.items()}
+    if values:
+        with connection.cursor() as cursor:
+            cursor.execute(_MERGE, _columns([[pk, *columns] for pk, columns in values.items()]))
+    # Goods that lay there may become too short dated by what joins them: then the totals change too.
+    reasons = {row.pk: values[row.pk][-1] for row in rows.values() if row.pk in values and values[row.pk][-1] != row.blocked_reason}
+    post.block(reasons, post.Header(actor=actor))
+    if apart:
+        for arrival, place_id in zip(apart, _place_apart(apart, lives, actor), strict=True):
+            places[id(arrival)] = place_id
+    return places
 
 
-def _clock_values(clock: Clock, lives: Lives) -> list[Any]:
-    return [as_decimal(clock.fraction), clock.started_at, clock.condition, clock.not_after, clock.frozen_at, clock.effective(lives)]
+def _place_apart(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], actor: Actor) -> list[int]:
+    """Place these as child lots of their batches, each with its own clock."""
+    born = Counter(Batch.objects.filter(parent__in={a.batch.pk for a in arrivals}).values_list("parent_id", flat=True))
+    children = []
+    for arrival in arrivals:
+        parent = arrival.batch
+        born[parent.pk] += 1
+        child = Batch(**{name: getattr(parent, name) for name in _INHERITED}, parent=parent, lot_number=f"{parent.lot_number}/{born[parent.pk]}")
+        children.append(child)
+    Batch.objects.bulk_create(children)
+    of_children = {child.pk: lives[arrival.batch.pk] for child, arrival in zip(children, arrivals, strict=True)}
+    return place([replace(arrival, batch=child) for child, arrival in zip(children, arrivals, strict=True)], of_children, actor=actor)
+
+
+def _key(arrival: Arrival) -> tuple[int, int, str]:
+    return arrival.batch.pk, arrival.location.pk, str(arrival.phase)
+
+
+def _clock_values(arrival: Arrival, clock: Clock, received_at: datetime, lives: Mapping[int, Lives], now: datetime) -> list[Any]:
+    expires_at = clock.effective(lives[arrival.batch.pk])
+    reason = str(blocked_reason(arrival.batch, arrival.location, expires_at, now))
+    fraction = as_decimal(clock.fraction)
+    return [fraction, clock.started_at, clock.condition, clock.not_after, clock.frozen_at, expires_at, received_at, reason]
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -214,7 +214,9 @@ def _run(sql: str, parameters: dict[str, Any], places: int) -> tuple[Any, ...]:
         row: tuple[Any, ...] | None = cursor.fetchone()
     assert row is not None
     if row[0] != places or row[1] != row[2]:
-        raise BooksDisagree(f"Meant to change {places} places and {row[2]} totals, found {row[0]} and {row[1]}.", places=places, found=row[0], totals=row[1])
+        raise BooksDisagree(
+            f"Meant to change {places} places and {row[2]} totals, found {row[0]} and {row[1]}.", places=places, found=row[0], totals=row[1]
+        )
     return row
 
 

@@ -1,0 +1,83 @@
+"""The one door to inventory: every operation, each as `name` and `name.inside`, with the words they speak. Other apps import from here only."""
+
+from inventory.enums import DocumentType, LocationKind
+from inventory.errors import InsufficientStock, Shortage, UnknownProduct, UnknownWarehouse
+from inventory.events import STOCK_CHANGED, STOCK_RECEIVED, STOCK_RELEASED
+from inventory.queries.availability import Availability, get_availability
+from inventory.queries.locations import default_location
+from inventory.queries.order_lines import OrderedLine, resolve_lines
+from inventory.queries.scan import Scanned, find_by_scan
+from inventory.queries.stock import explain_reservation, get_location_stock, get_low_stock, get_product_stock
+from inventory.services.expiry import expire_stock
+from inventory.services.order_promises import promise_order
+from inventory.services.picks import PickedItem, PlaceNotAllowed, UnfitNow, pick_reserved, put_back
+from inventory.services.receiving import (
+    ReceivingLine,
+    add_item,
+    cancel_receiving,
+    confirm_receiving,
+    create_receiving,
+    place_stock,
+    receive_item,
+    start_receiving,
+)
+from inventory.services.reservations import (
+    Reserved,
+    ReservedItem,
+    consume_reservation,
+    expire_reservation,
+    expire_reservations,
+    extend_reservation,
+    release_items,
+    release_reservation,
+    reserve_for_order,
+)
+from inventory.services.stock_settings import set_low_stock_threshold
+
+__all__ = [
+    "STOCK_CHANGED",
+    "STOCK_RECEIVED",
+    "STOCK_RELEASED",
+    "Availability",
+    "DocumentType",
+    "InsufficientStock",
+    "LocationKind",
+    "OrderedLine",
+    "PickedItem",
+    "PlaceNotAllowed",
+    "ReceivingLine",
+    "Reserved",
+    "ReservedItem",
+    "Scanned",
+    "Shortage",
+    "UnfitNow",
+    "UnknownProduct",
+    "UnknownWarehouse",
+    "add_item",
+    "cancel_receiving",
+    "confirm_receiving",
+    "consume_reservation",
+    "create_receiving",
+    "default_location",
+    "expire_reservation",
+    "expire_reservations",
+    "expire_stock",
+    "explain_reservation",
+    "extend_reservation",
+    "find_by_scan",
+    "get_availability",
+    "get_location_stock",
+    "get_low_stock",
+    "get_product_stock",
+    "pick_reserved",
+    "place_stock",
+    "promise_order",
+    "put_back",
+    "receive_item",
+    "release_items",
+    "release_reservation",
+    "reserve_for_order",
+    "resolve_lines",
+    "set_low_stock_threshold",
+    "start_receiving",
+]

@@ -1,0 +1,139 @@
+"""From what partners call things to what we call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db.models import Q
+from django.db.models.functions import Upper
+
+from inventory.errors import UnknownProduct, UnknownWarehouse
+from inventory.models import Product, StorefrontProduct, Warehouse
+from warehouse.core.errors import ValidationFailed
+from warehouse.core.quantities import parse_quantity, require_step
+
+MAX_LINES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedLine:
+    """So much of a product, from a certain warehouse or from any. `listing_id` is what the partners call it, if they do."""
+
+    product_id: int
+    quantity: Decimal
+    warehouse_id: int | None = None
+    min_remaining_days: int = 0
+    listing_id: str = ""
+
+
+class _Known(NamedTuple):
+    product_id: int
+    sku: str
+    step: Decimal
+
+
+def resolve_lines(lines: Sequence[Mapping[str, Any]], *, storefront_id: str | None = None) -> list[OrderedLine]:
+    """Read lines as partners send them: `listing_id` (of that storefront) or `sku`, `quantity`, and perhaps `warehouse_id` (the partners' id) or
+    `warehouse` (our code), `min_remaining_days`. Numbers may come quoted. Two statements for any number of lines.
+
+    Raises ValidationFailed, UnknownProduct or UnknownWarehouse; `errors` lists every bad line with its index.
+    """
+    if not isinstance(lines, (list, tuple)) or not lines:
+        raise ValidationFailed("An order needs at least one line.", errors=[{"field": "items", "code": "required"}])
+    if len(lines) > MAX_LINES:
+        raise ValidationFailed(f"An order may have {MAX_LINES} lines, not {len(lines)}.", errors=[{"field": "items", "code": "too_many"}])
+    for index, line in enumerate(lines):
+        if not isinstance(line, Mapping):
+            raise ValidationFailed(f"items[{index}] is not an object.", errors=[{"field": f"items[{index}]", "code": "invalid"}])
+    quantities = _quantities(lines)
+    products = _products(lines, storefront_id)
+    warehouses = _warehouses(lines)
+    result = []
+    for index, line in enumerate(lines):
+        known = products[index]
+        require_step(quantities[index], known.step, sku=known.sku, field=f"items[{index}].quantity")
+        result.append(OrderedLine(known.product_id, quantities[index], warehouses[index], _days(line, index), _text(line.get("listing_id"))))
+    return result
+
+
+def _quantities(lines: Sequence[Mapping[str, Any]]) -> list[Decimal]:
+    errors: list[dict[str, Any]] = []
+    result = []
+    for index, line in enumerate(lines):
+        try:
+            result.append(parse_quantity(line.get("quantity"), field=f"items[{index}].quantity"))
+        except ValidationFailed as error:
+            errors.extend({**entry, "detail": error.detail} for entry in error.errors)
+    if errors:
+        raise ValidationFailed(" ".join(entry["detail"] for entry in errors), errors=errors)
+    return result
+
+
+def _products(lines: Sequence[Mapping[str, Any]], storefront_id: str | None) -> list[_Known]:
+    listings = {_text(line.get("listing_id")) for line in lines} - {""}
+    skus = {_text(line.get("sku")).upper() for line in lines if not _text(line.get("listing_id"))} - {""}
+    by_listing: dict[str, list[_Known]] = {}
+    if listings:
+        rows = StorefrontProduct.objects.filter(external_listing_id__in=listings, product__is_active=True)
+        if storefront_id:
+            rows = rows.filter(storefront__external_id=storefront_id)
+        for listing, *known in rows.values_list("external_listing_id", "product_id", "product__sku", "product__quantity_step"):
+            by_listing.setdefault(listing, []).append(_Known(*known))
+    by_sku: dict[str, _Known] = {}
+    if skus:
+        named = Product.objects.annotate(key=Upper("sku")).filter(key__in=skus, is_active=True)
+        by_sku = {key: _Known(*known) for key, *known in named.values_list("key", "pk", "sku", "quantity_step")}
+    result = []
+    errors: list[dict[str, Any]] = []
+    for index, line in enumerate(lines):
+        listing, sku = _text(line.get("listing_id")), _text(line.get("sku"))
+        matches = by_listing.get(listing, []) if listing else [by_sku[sku.upper()]] if sku.upper() in by_sku else []
+        if len({match.product_id for match in matches}) == 1:
+            result.append(matches[0])
+        else:
+            errors.append({"field": f"items[{index}]", "code": "ambiguous" if matches else "unknown", "listing_id": listing, "sku": sku})
+    if errors:
+        names = ", ".join(f"listing {e['listing_id']}" if e["listing_id"] else f"SKU {e['sku'] or '(none)'}" for e in errors)
+        raise UnknownProduct(f"No single active product is known as: {names}.", errors=errors)
+    return result
+
+
+def _warehouses(lines: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    ids = {_text(line.get("warehouse_id")) for line in lines} - {""}
+    codes = {_text(line.get("warehouse")) for line in lines} - {""}
+    by_id: dict[str, int] = {}
+    by_code: dict[str, int] = {}
+    if ids or codes:
+        for pk, external_id, code in Warehouse.objects.filter(Q(external_id__in=ids) | Q(code__in=codes), is_active=True).values_list(
+            "pk", "external_id", "code"
+        ):
+            by_id[external_id], by_code[code] = pk, pk
+    errors = []
+    result: list[int | None] = []
+    for index, line in enumerate(lines):
+        name, code = _text(line.get("warehouse_id")), _text(line.get("warehouse"))
+        found = by_id.get(name) if name else by_code.get(code)
+        if (name or code) and found is None:
+            errors.append({"field": f"items[{index}].warehouse_id", "code": "unknown", "asked": name or code})
+        result.append(found)
+    if errors:
+        raise UnknownWarehouse(f"There is no active warehouse {', '.join(sorted({e['asked'] for e in errors}))}.", errors=errors)
+    return result
+
+
+def _days(line: Mapping[str, Any], index: int) -> int:
+    value = line.get("min_remaining_days") or 0
+    try:
+        days = int(value)
+    except (TypeError, ValueError):
+        days = -1
+    if not 0 <= days <= 3650:
+        raise ValidationFailed(f"items[{index}].min_remaining_days: {str(value)[:20]!r} is not a number of days.")
+    return days
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or isinstance(value, (dict, list)) else str(value).strip()

@@ -1,0 +1,54 @@
+"""Views of stock: by place, by product, what is low, why a promise was made so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from inventory.enums import StockStatus
+from inventory.models import Batch, BatchLocation, Location, Reservation, Stock
+from warehouse.core.actor import Actor, Role
+from warehouse.core.errors import NotFound
+
+
+def visible_to(rows: QuerySet[Any], actor: Actor, *, warehouse: str = "warehouse") -> QuerySet[Any]:
+    """What the actor may see: a seller only what lies in (or belongs to) its own sites, everybody else all. `warehouse` is the path to the site."""
+    if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:
+        return rows
+    path = f"{warehouse}__seller__members" if warehouse else "seller__members"
+    return rows.filter(**{path: actor.user_id}).distinct()
+
+
+def get_location_stock(location_id: int) -> QuerySet[BatchLocation]:
+    """What lies in a place, in the order of leaving."""
+    if not Location.objects.filter(pk=location_id).exists():
+        raise NotFound(f"There is no location {location_id}.", location=location_id)
+    rows = BatchLocation.objects.filter(location=location_id, has_stock=True).select_related("batch", "product", "location")
+    return rows.order_by("product__sku", F("effective_expires_at").asc(nulls_last=True), "received_at", "pk")
+
+
+def get_product_stock(product_id: int) -> QuerySet[BatchLocation]:
+    """Where a product lies, over all sites, in the order of leaving."""
+    rows = BatchLocation.objects.filter(product=product_id, has_stock=True).select_related("batch", "location", "warehouse")
+    return rows.order_by("warehouse__priority", F("effective_expires_at").asc(nulls_last=True), "received_at", "pk")
+
+
+def get_low_stock() -> QuerySet[Stock]:
+    """Totals at or below their threshold, the emptiest first."""
+    return Stock.objects.exclude(status=StockStatus.IN_STOCK).select_related("product", "warehouse").order_by("available", "pk")
+
+
+def explain_reservation(reservation_id: int) -> dict[str, Any]:
+    """Why these goods: for every line what was taken and what was passed over, with lot numbers and places beside the ids."""
+    reservation = Reservation.objects.filter(pk=reservation_id).first()
+    if reservation is None:
+        raise NotFound(f"There is no reservation {reservation_id}.", reservation=reservation_id)
+    lines: list[dict[str, Any]] = reservation.explanation
+    parts = [part for line in lines for part in (*line["taken"], *line["skipped"])]
+    lots = dict(Batch.objects.filter(pk__in={part["batch"] for part in parts}).values_list("pk", "lot_number"))
+    places = dict(BatchLocation.objects.filter(pk__in={part["batch_location"] for part in parts}).values_list("pk", "location__code"))
+    for part in parts:
+        part["lot"] = lots.get(part["batch"], "")
+        part["location"] = places.get(part["batch_location"], "")
+    return {"reservation": reservation.pk, "order_ref": reservation.order_ref, "warehouse": reservation.warehouse_id, "lines": lines}

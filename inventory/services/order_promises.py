@@ -1,0 +1,227 @@
+"""The promise to a whole order: from one warehouse or several, taking over what its checkout had reserved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils import timezone
+
+from inventory import events
+from inventory.enums import DocumentType, MovementType, ReservationStatus
+from inventory.errors import InsufficientStock
+from inventory.locks import lock_reservations
+from inventory.models import Reservation, ReservationItem, Stock, Warehouse
+from inventory.queries.order_lines import OrderedLine
+from inventory.queries.promises import HeldItem, held_items
+from inventory.services.reservations import (
+    Reserved,
+    as_reserved,
+    judge_lines,
+    listings_in,
+    promise,
+    release_held,
+    reserved_events,
+    set_status,
+)
+from inventory.stock import fefo, sourcing
+from inventory.stock.candidates import read_candidates
+from inventory.stock.gate import Gate, StockKey, lock_stock
+from inventory.stock.post import Entry, Header, post
+from warehouse.core.actor import Actor, Role
+from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.quantities import ZERO
+from warehouse.core.transactions import StartAgain, operation
+
+NOT_ORDERED = "NOT_IN_THE_CONFIRMED_ORDER"
+
+Amounts = dict[StockKey, Decimal]
+
+
+@operation(Role.INTEGRATION)
+def promise_order(
+    order_ref: str, lines: Sequence[OrderedLine], *, actor: Actor, ship_at: datetime | None = None, reservation_ref: str = ""
+) -> list[Reserved]:
+    """Promise a confirmed order: every line, or nothing. One reservation per warehouse, without a time limit.
+
+    Lines that name no warehouse come from the fewest that cover them, by priority; the gates of all that may serve are taken in one statement and the
+    choice is made behind them. What a checkout has reserved (under `order_ref`, or `reservation_ref`) is adopted: only the difference is reserved or
+    released. Writes the ledger and the events of reserving and releasing. Raises InsufficientStock with every short line.
+    """
+    if not lines:
+        raise ValidationFailed("There is no line to reserve.")
+    refs = {order_ref, reservation_ref} - {""}
+    before = held_items(order_refs=refs)
+    named = {StockKey(line.warehouse_id, line.product_id) for line in lines if line.warehouse_id is not None}
+    warehouses = _warehouses(lines)
+    possible = {StockKey(warehouse, product) for warehouse, products in warehouses.items() for product in products}
+    gate = lock_stock(named | possible | {item.key for item in before})
+    candidates = read_candidates(named | possible)
+    held = before
+    if before:
+        lock_reservations({item.reservation_id for item in before})
+        held = held_items(order_refs=refs)
+        if held != before:
+            raise StartAgain
+    ship_at = ship_at or timezone.now()
+    wanted = _where(lines, list(warehouses), _sellable(candidates, gate, held, ship_at, _days(lines)), held)
+    if not held:
+        return _promise_all(order_ref, wanted, gate, candidates, ship_at, actor, lines)
+    _adopt(order_ref, wanted, gate, candidates, ship_at, actor, lines, held)
+    return as_reserved(held_items(order_refs=[order_ref]))
+
+
+def _warehouses(lines: Iterable[OrderedLine]) -> dict[int, set[int]]:
+    """The active warehouses that have some of what may come from anywhere, in order of priority, with the products they have. Read without locks."""
+    anywhere = {line.product_id for line in lines if line.warehouse_id is None}
+    if not anywhere:
+        return {}
+    rows = Stock.objects.filter(product__in=anywhere, quantity__gt=0, warehouse__is_active=True).order_by("warehouse__priority", "warehouse_id")
+    result: dict[int, set[int]] = defaultdict(set)
+    for warehouse, product in rows.values_list("warehouse_id", "product_id"):
+        result[warehouse].add(product)
+    return result
+
+
+def _days(lines: Iterable[OrderedLine]) -> dict[int, int]:
+    days: dict[int, int] = defaultdict(int)
+    for line in lines:
+        days[line.product_id] = max(days[line.product_id], line.min_remaining_days)
+    return days
+
+
+def _sellable(
+    candidates: Iterable[fefo.Candidate], gate: Gate, held: Iterable[HeldItem], ship_at: datetime, days: Mapping[int, int]
+) -> dict[tuple[int, int], Decimal]:
+    """What may be promised to this order, by (warehouse, product): what is sellable, and what it holds already."""
+    result: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
+    for candidate in candidates:
+        key = StockKey(candidate.warehouse_id, candidate.product_id)
+        if fefo.unfit(candidate, ship_at, max(days[candidate.product_id], gate[key].min_remaining_days)) is None:
+            result[key] += candidate.free
+    for item in held:
+        result[item.key] += item.held
+    return result
+
+
+def _where(lines: Sequence[OrderedLine], warehouses: Sequence[int], sellable: Mapping[tuple[int, int], Decimal], held: Iterable[HeldItem]) -> Amounts:
+    """How much of each product from each warehouse."""
+    result: Amounts = defaultdict(Decimal)
+    anywhere: dict[int, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        if line.warehouse_id is None:
+            anywhere[line.product_id] += line.quantity
+        else:
+            result[StockKey(line.warehouse_id, line.product_id)] += line.quantity
+    if anywhere:
+        left = {key: quantity - result.get(StockKey(*key), ZERO) for key, quantity in sellable.items()}
+        used = frozenset({key.warehouse_id for key in result} | {item.warehouse_id for item in held})
+        nowhere = list(warehouses) or _fallback()
+        for key, quantity in sourcing.choose(anywhere, left, nowhere, used).items():
+            result[StockKey(*key)] += quantity
+    return result
+
+
+def _fallback() -> list[int]:
+    """The warehouse that a shortage is reported for when none has any of it."""
+    first = Warehouse.objects.filter(is_active=True).order_by("priority", "pk").values_list("pk", flat=True).first()
+    if first is None:
+        raise ValidationFailed("There is no active warehouse.")
+    return [first]
+
+
+def _plan(wanted: Amounts, gate: Gate, candidates: Iterable[fefo.Candidate], ship_at: datetime, lines: Sequence[OrderedLine]) -> fefo.Plan:
+    days = _days(lines)
+    asked = {key: fefo.Wanted(key.warehouse_id, key.product_id, quantity, days[key.product_id]) for key, quantity in sorted(wanted.items())}
+    judge_lines(asked, gate)
+    rules = {key.product_id: stock.rules for key, stock in gate.items()}
+    plan = fefo.plan(candidates, list(asked.values()), rules, ship_at)
+    if plan.shortages:
+        raise InsufficientStock(plan.shortages)
+    return plan
+
+
+def _of_warehouse(plan: fefo.Plan, warehouse: int) -> fefo.Plan:
+    allocations = [allocation for allocation in plan.allocations if allocation.candidate.warehouse_id == warehouse]
+    return fefo.Plan(allocations, [], [line for line in plan.explanation if line["warehouse"] == warehouse])
+
+
+def _promise_all(
+    order_ref: str, wanted: Amounts, gate: Gate, candidates: list[fefo.Candidate], ship_at: datetime, actor: Actor, lines: Sequence[OrderedLine]
+) -> list[Reserved]:
+    plan = _plan(wanted, gate, candidates, ship_at, lines)
+    names = listings_in(lines)
+    return [
+        promise(order_ref, warehouse, _of_warehouse(plan, warehouse), gate, actor=actor, expires_at=None, listings=names)
+        for warehouse in sorted({key.warehouse_id for key in wanted})
+    ]
+
+
+def _adopt(
+    order_ref: str,
+    wanted: Amounts,
+    gate: Gate,
+    candidates: list[fefo.Candidate],
+    ship_at: datetime,
+    actor: Actor,
+    lines: Sequence[OrderedLine],
+    held: Sequence[HeldItem],
+) -> None:
+    """Make the reservations that exist into what the order wants: reserve what is missing, release what is too much, lift the limit."""
+    have: Amounts = defaultdict(Decimal)
+    for item in held:
+        have[item.key] += item.held
+    missing = {key: quantity - have[key] for key, quantity in wanted.items() if quantity > have[key]}
+    plan = _plan(missing, gate, candidates, ship_at, lines) if missing else fefo.Plan()
+    reservations = {r.warehouse_id: r for r in Reservation.objects.filter(pk__in={item.reservation_id for item in held})}
+    if len(reservations) < len({item.reservation_id for item in held}):
+        raise Conflict(f"{order_ref} has two reservations in one warehouse. Release one of them.", order_ref=order_ref)
+    for warehouse, reservation in reservations.items():
+        mine = [item for item in held if item.reservation_id == reservation.pk]
+        release_held(gate, reservation, _surplus(mine, wanted), NOT_ORDERED, actor)
+        if any(key.warehouse_id == warehouse for key in wanted):
+            _add(reservation, order_ref, _of_warehouse(plan, warehouse), gate, actor, lines)
+        else:
+            set_status(reservation, ReservationStatus.RELEASED, NOT_ORDERED)
+    for warehouse in sorted({key.warehouse_id for key in missing} - set(reservations)):
+        promise(order_ref, warehouse, _of_warehouse(plan, warehouse), gate, actor=actor, expires_at=None, listings=listings_in(lines))
+
+
+def _surplus(items: Sequence[HeldItem], wanted: Amounts) -> list[HeldItem]:
+    """What the order does not want of these items; the last promised goes first, so that what stays leaves in FEFO order."""
+    left = dict(wanted)
+    result = []
+    for item in items:
+        kept = min(item.held, left.get(item.key, ZERO))
+        left[item.key] = left.get(item.key, ZERO) - kept
+        if item.held > kept:
+            result.append(item._replace(held=item.held - kept))
+    return result
+
+
+def _add(reservation: Reservation, order_ref: str, plan: fefo.Plan, gate: Gate, actor: Actor, lines: Sequence[OrderedLine]) -> None:
+    reservation.order_ref = order_ref
+    reservation.expires_at = None
+    reservation.explanation = [*reservation.explanation, *plan.explanation]
+    reservation.version += 1
+    reservation.save(update_fields=["order_ref", "expires_at", "explanation", "version"])
+    if not plan.allocations:
+        return
+    header = Header(
+        actor=actor,
+        fact=events.STOCK_RESERVED,
+        document_type=DocumentType.RESERVATION,
+        document_id=reservation.pk,
+        order_ref=order_ref,
+        reservation_id=reservation.pk,
+    )
+    entries = [Entry(a.candidate.batch_location_id, MovementType.RESERVATION, ZERO, a.quantity) for a in plan.allocations]
+    post(entries, header, reserved_events(reservation.pk, order_ref, plan.allocations, gate, listings_in(lines)))
+    ReservationItem.objects.bulk_create(
+        ReservationItem(
+            reservation=reservation, batch_location_id=a.candidate.batch_location_id, product_id=a.candidate.product_id, quantity=a.quantity
+        )
+        for a in plan.allocations
+    )

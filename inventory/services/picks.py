@@ -1,0 +1,186 @@
+"""Goods on their way out of a shelf for an order, and back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils import timezone
+
+from inventory import events
+from inventory.enums import DocumentType, MovementType, ReservationStatus
+from inventory.errors import InsufficientStock, Shortage
+from inventory.locks import lock_reservation_item
+from inventory.models import BatchLocation, Location, ReservationItem
+from inventory.stock import fefo
+from inventory.stock.gate import LockedStock, StockKey, lock_stock
+from inventory.stock.place import Arrival, clock_of, lives_of, place
+from inventory.stock.post import Entry, Header, post
+from warehouse.core.actor import Actor, Role
+from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
+from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.transactions import operation
+from warehouse.outbox.events import Event
+
+
+class UnfitNow(Conflict):
+    """Goods that are promised, but may not leave: expired, held, recalled, or their place was closed."""
+
+    code = "unfit_now"
+    title = "These goods may not leave"
+
+
+class PlaceNotAllowed(ValidationFailed):
+    """A place where the product may not live, or that is not of this warehouse."""
+
+    code = "place_not_allowed"
+    title = "Not in this place"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class PickedItem:
+    """The part of a promise that lies on the bench now; `remaining_item_id` is what is left of the item on the shelf."""
+
+    item_id: int
+    batch_id: int
+    batch_location_id: int
+    remaining_item_id: int | None
+
+
+@operation(Role.PICKER)
+def pick_reserved(
+    item_id: int,
+    quantity: Decimal,
+    *,
+    warehouse_id: int,
+    product_id: int,
+    to_location_id: int,
+    document_type: DocumentType,
+    document_id: int,
+    actor: Actor,
+) -> PickedItem:
+    """Move promised goods, and the promise with them, from the shelf to a bench: ledger `pick`, two lines.
+
+    `warehouse_id` and `product_id` are those of the item; they name the gate, which is taken first. Picking one's own promise needs only that the goods
+    are fit now. From the first pick the reservation never expires. Raises Conflict when the item holds less, UnfitNow when the goods may not leave.
+    """
+    key = StockKey(warehouse_id, product_id)
+    gate = lock_stock([key])
+    item = lock_reservation_item(item_id)
+    source = item.batch_location
+    if StockKey(source.warehouse_id, source.product_id) != key:
+        raise ValidationFailed(f"Reservation item {item_id} is not of this product in this warehouse.", item=item_id)
+    if item.reservation.status != ReservationStatus.ACTIVE:
+        raise TransitionRefused(
+            f"{item.reservation} is {item.reservation.status}: nothing is promised by it any more.", status=item.reservation.status
+        )
+    require_step(quantity, gate[key].quantity_step, sku=gate[key].sku)
+    if item.held < quantity:
+        raise Conflict(f"Only {item.held.normalize():f} is promised here, not {quantity.normalize():f}.", held=str(item.held), asked=str(quantity))
+    _require_fit(source, gate[key])
+    target = _bring(source, to_location_id, actor)
+    picked = _split_item(item, quantity, target)
+    if item.reservation.started_at is None:
+        item.reservation.started_at = timezone.now()
+        item.reservation.save(update_fields=["started_at"])
+    header = Header(
+        actor=actor,
+        document_type=document_type,
+        document_id=document_id,
+        order_ref=item.reservation.order_ref,
+        reservation_id=item.reservation_id,
+    )
+    post([Entry(source.pk, MovementType.PICK, -quantity, -quantity), Entry(target, MovementType.PICK, quantity, quantity)], header)
+    return PickedItem(picked.pk, source.batch_id, target, None if picked is item else item.pk)
+
+
+@operation(Role.PICKER)
+def put_back(
+    batch_location_id: int, quantity: Decimal, *, warehouse_id: int, product_id: int, to_location_id: int, document_id: int, actor: Actor
+) -> int:
+    """Move goods that nobody is promised any more from a bench to a shelf: ledger `put_back`, two lines, event inventory.moved.
+
+    Takes the gate. Returns the BatchLocation they lie in now. Raises PlaceNotAllowed when the product may not live there, InsufficientStock when less
+    is free on the bench.
+    """
+    key = StockKey(warehouse_id, product_id)
+    gate = lock_stock([key])
+    source = BatchLocation.objects.select_related("batch__product", "location").filter(pk=batch_location_id).first()
+    if source is None or StockKey(source.warehouse_id, source.product_id) != key:
+        raise NotFound(f"There is no place {batch_location_id} of this product in this warehouse.")
+    stock = gate[key]
+    require_step(quantity, stock.quantity_step, sku=stock.sku)
+    if source.quantity - source.reserved < quantity:
+        raise InsufficientStock([Shortage(product_id, stock.sku, warehouse_id, quantity, source.quantity - source.reserved)])
+    target = _bring(source, to_location_id, actor)
+    moved = Event(
+        events.INVENTORY_MOVED,
+        "stock",
+        stock.id,
+        {
+            "listing_id": stock.listing_id,
+            "warehouse_id": stock.warehouse_external_id,
+            "from_location": source.location.code,
+            "to_location": Location.objects.values_list("code", flat=True).get(pk=to_location_id),
+            "quantity": f"{quantity.normalize():f}",
+        },
+    )
+    header = Header(actor=actor, document_type=DocumentType.PUT_BACK, document_id=document_id)
+    post([Entry(source.pk, MovementType.PUT_BACK, -quantity, ZERO), Entry(target, MovementType.PUT_BACK, quantity, ZERO)], header, [moved])
+    return target
+
+
+def _require_fit(source: BatchLocation, stock: LockedStock) -> None:
+    free = fefo.Candidate(
+        source.pk,
+        source.warehouse_id,
+        source.product_id,
+        source.batch_id,
+        source.location_id,
+        source.quantity,
+        source.effective_expires_at,
+        source.received_at,
+        source.blocked_reason,
+    )
+    reason = fefo.unfit(free, timezone.now(), stock.min_remaining_days)
+    if reason is not None:
+        raise UnfitNow(f"{stock.sku}, {source.batch} in {source.location}: {reason}. Report it short.", reason=reason, batch_location=source.pk)
+
+
+def _bring(source: BatchLocation, to_location_id: int, actor: Actor) -> int:
+    """Make the place for goods of `source` in another location of the same warehouse, with the clock they bring; returns its id."""
+    target = Location.objects.filter(pk=to_location_id).first()
+    if target is None or target.warehouse_id != source.warehouse_id or not target.is_active:
+        raise PlaceNotAllowed(f"Location {target or to_location_id} is not an active place of this warehouse.", location=to_location_id)
+    if target.pk == source.location_id:
+        raise PlaceNotAllowed(f"The goods are in {target} already.", location=target.code)
+    lives = lives_of([source.batch])
+    require_allowed([(source.batch.product.sku, target, source.phase, lives[source.batch_id].allows(target.condition, source.phase))])
+    now = timezone.now()
+    clock = clock_of(source).moved(lives[source.batch_id], now, target.condition)
+    return place([Arrival(source.batch, target, source.phase, clock, source.received_at)], lives, actor=actor)[0]
+
+
+def require_allowed(places: Iterable[tuple[str, Location, str, bool]]) -> None:
+    """Raise PlaceNotAllowed naming every product that may not live where it is put."""
+    bad = [(sku, location, phase) for sku, location, phase, allowed in places if not allowed]
+    if bad:
+        raise PlaceNotAllowed(
+            "; ".join(f"{sku} has no shelf life for {location.condition} ({location}, {phase})" for sku, location, phase in bad) + ".",
+            errors=[{"sku": sku, "location": location.code, "condition": location.condition, "phase": str(phase)} for sku, location, phase in bad],
+        )
+
+
+def _split_item(item: ReservationItem, quantity: Decimal, batch_location_id: int) -> ReservationItem:
+    """Let the promise follow the goods: the whole item, or a new item for the part that moved."""
+    if quantity == item.held and not item.consumed and not item.released:
+        item.batch_location_id = batch_location_id
+        item.save(update_fields=["batch_location"])
+        return item
+    item.quantity -= quantity
+    item.save(update_fields=["quantity"])
+    return ReservationItem.objects.create(
+        reservation_id=item.reservation_id, batch_location_id=batch_location_id, product_id=item.product_id, quantity=quantity
+    )

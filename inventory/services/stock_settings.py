@@ -1,0 +1,34 @@
+"""What people set on a Stock row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from inventory.enums import StockStatus
+from inventory.locks import lock_stock_settings
+from inventory.models import Stock
+from warehouse.core.actor import Actor
+from warehouse.core.errors import StaleVersion
+from warehouse.core.transactions import operation
+
+
+@operation()
+def set_low_stock_threshold(stock_id: int, threshold: Decimal, *, actor: Actor, expected_version: int | None = None) -> Stock:
+    """Say below what a product counts as low in a warehouse. Locks the Stock row; `expected_version` is that of its settings, not of its quantities.
+
+    The status follows at once; no event is sent, for what is available has not changed.
+    """
+    stock = lock_stock_settings(stock_id)
+    if expected_version is not None and stock.settings_version != expected_version:
+        raise StaleVersion(
+            "The settings were changed meanwhile. Read them again and repeat.", version=stock.settings_version, expected=expected_version
+        )
+    stock.low_stock_threshold = threshold
+    stock.status = StockStatus.IN_STOCK
+    if stock.available <= 0:
+        stock.status = StockStatus.OUT_OF_STOCK
+    elif stock.available <= threshold:
+        stock.status = StockStatus.LOW_STOCK
+    stock.settings_version += 1
+    stock.save(update_fields=["low_stock_threshold", "status", "settings_version"])
+    return stock
