@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run stop test test-all lint lock bench clean install
+.PHONY: run stop test test-all lint lint-format lint-code lint-types lint-imports format lock bench clean install
 
 ## install the locked packages, start everything with the demo, say where to click
 run: install
@@ -20,12 +20,26 @@ test: install
 test-all: install
 	@$(BIN)/pytest -n 2
 
-## formatting, lint, types, import rules
-lint: install
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
+## formatting, lint, types, import rules; each also alone
+lint: lint-format lint-code lint-types lint-imports
+
+lint-format: install
+	@$(BIN)/ruff format --quiet --check .
+
+lint-code: install
+	@$(BIN)/ruff check --output-format concise .
+
+# The plugin reads the settings, which would start the embedded servers.
+lint-types: install
 	@DATABASE_URL=postgres://unused REDIS_URL=redis://unused $(BIN)/mypy
-	@$(BIN)/lint-imports
+
+lint-imports: install
+	@$(BIN)/lint-imports --no-cache
+
+## put the code in form
+format: install
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
 
 ## how fast it is, beside what the database can do
 bench: install
