@@ -14,6 +14,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from fulfillment.queries.performance import Duration, performance
+
 
 @never_cache
 @require_safe
@@ -24,6 +26,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry = CollectorRegistry()
     registry.register(Outbox())
     registry.register(OrderStream())
+    registry.register(Fulfillment())
+    registry.register(Promises())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -43,7 +47,7 @@ class Outbox(Collector):
                 "SELECT count(*), count(retry_at), coalesce(extract(epoch FROM now() - min(occurred_at)), 0)"
                 " FROM outbox_outboxevent WHERE published_at IS NULL"
             )
-            waiting, parked, age = cursor.fetchone()
+            waiting, parked, age = cursor.fetchone() or (0, 0, 0)
         yield GaugeMetricFamily("outbox_backlog_events", "Events that are not published yet", value=waiting)
         yield GaugeMetricFamily("outbox_parked_events", "Events whose publication failed", value=parked)
         yield GaugeMetricFamily("outbox_oldest_seconds", "Age of the oldest unpublished event", value=float(age))
@@ -71,3 +75,53 @@ class OrderStream(Collector):
         except redis.RedisError:
             up.add_metric([], 0)
         yield from (lag, pending, dead, up)
+
+
+class Fulfillment(Collector):
+    """What the requirements name: durations and rates of the last 24 hours, speeds of the last hour."""
+
+    def collect(self) -> Iterator[Metric]:
+        now = performance()
+        yield from _duration("picking_task_duration_seconds", "From the creation of a picking task to its completion", now.picking)
+        yield from _duration("packing_task_duration_seconds", "From the creation of a packing task until it was packed", now.packing)
+        yield from _duration("order_to_shipment_duration_seconds", "From the order to the request for its waybill", now.order_to_shipment)
+        picks = GaugeMetricFamily("picking_items_per_hour", "Picks of the last hour", labels=["worker"])
+        for worker, count in now.picks_by_worker.items():
+            picks.add_metric([worker], count)
+        orders = GaugeMetricFamily("orders_open", "Orders that are not shipped or cancelled", labels=["status"])
+        for status, count in now.open_orders.items():
+            orders.add_metric([status], count)
+        yield from (picks, orders)
+        # A rate of nothing is not zero: it is left out.
+        for name, text, value in (
+            ("picking_shortage_rate", "Part of the finished picking items that were short or skipped", now.picking_shortage_rate),
+            ("packing_tasks_per_hour", "Packing tasks packed in the last hour", now.packing_tasks_per_hour),
+            ("average_package_weight", "Kilograms", now.average_package_weight),
+            ("fulfillment_success_rate", "Part of the orders that were shipped, not rejected or left to a person", now.fulfillment_success_rate),
+            ("picking_tasks_stuck", "Picking tasks in progress for more than two hours", now.picking_tasks_stuck),
+            ("packing_tasks_unmeasured", "Packing tasks with a package without weight for more than an hour", now.packing_tasks_unmeasured),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(name, text, value=float(value))
+
+
+def _duration(name: str, text: str, duration: Duration) -> Iterator[Metric]:
+    seconds = GaugeMetricFamily(name, text, labels=["quantile"])
+    for quantile, value in (("0.5", duration.median), ("0.95", duration.most)):
+        if value is not None:
+            seconds.add_metric([quantile], value)
+    yield seconds
+    yield GaugeMetricFamily(f"{name}_observed", "How many ended in the last 24 hours", value=duration.count)
+
+
+class Promises(Collector):
+    """Reservations that should be gone."""
+
+    def collect(self) -> Iterator[Metric]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM inventory_reservation"
+                " WHERE status = 'active' AND expires_at < now() - interval '5 minutes' AND started_at IS NULL"
+            )
+            row = cursor.fetchone()
+        yield GaugeMetricFamily("reservations_overdue", "Reservations that have expired and still hold stock", value=row[0] if row else 0)
