@@ -63,45 +63,75 @@ def subscriber(name: str, *types: str) -> Callable[[Handler], Handler]:
 
 def run_pass() -> int:
     """Give every registered subscriber its next batch; returns how far all of them together moved on. One that fails does not stop the others."""
-    return sum(advance(each) for each in list(REGISTERED.values()))
+    moved = 0
+    for each in list(REGISTERED.values()):
+        try:
+            moved += advance(each)
+        except Exception as error:
+            # Failures of handlers are kept with the subscription; this one came after the commit, from what the handler had left to do then.
+            if is_outage(error):
+                raise
+            logger.exception("The subscriber %s failed outside its transaction", each.name)
+    return moved
 
 
 def advance(each: Subscriber) -> int:
     """Give one subscriber its next batch and move its position on, in one transaction. Returns by how many positions.
 
-    Locks the subscription (another runner that holds it is not waited for). A failing handler's transaction is rolled back, its error is kept in
-    the subscription and logged, and it is tried again after a growing pause. Raises only when the database is away.
+    Locks the subscription; while another runner holds it, nothing is done. A handler that fails has no effect, its error is kept in the
+    subscription and logged, and it is tried again after a growing pause. An outage of the database is raised and nobody's failure.
     """
-    seen = -1
+    moved = _advance(each)
+    if moved is None:
+        # Made in a transaction of its own: an uncommitted row would make the other runners wait.
+        _, made = Subscription.objects.get_or_create(pk=each.name)
+        moved = _advance(each) if made else None
+    return moved or 0
+
+
+def _advance(each: Subscriber) -> int | None:
+    """None when there is no subscription or another runner holds it."""
+    with transaction.atomic(durable=True):
+        subscription = lock_subscription(each.name)
+        if subscription is None:
+            return None
+        if subscription.retry_at and subscription.retry_at > timezone.now():
+            return 0
+        events, position = _unseen(subscription.position, each.types)
+        if position == subscription.position:
+            return 0
+        if events and (error := _failure_of(each, events)):
+            _keep_failure(subscription, error)
+            return 0
+        Subscription.objects.filter(pk=each.name).update(position=position, attempts=0, retry_at=None, failed_at=None, last_error="")
+    return position - subscription.position
+
+
+def _failure_of(each: Subscriber, events: Sequence[OutboxEvent]) -> Exception | None:
+    """Call the handler in a savepoint; what it raised, with its effects undone, or None. Constraints that wait for the commit are judged here too."""
     try:
-        with transaction.atomic(durable=True):
-            subscription = lock_subscription(each.name)
-            if subscription is None or (subscription.retry_at and subscription.retry_at > timezone.now()):
-                return 0
-            seen = subscription.position
-            events, position = _unseen(seen, each.types)
-            if position == seen:
-                return 0
-            if events:
-                each.handle(events)
-            Subscription.objects.filter(pk=each.name).update(position=position, attempts=0, retry_at=None, failed_at=None, last_error="")
-            return position - seen
+        with transaction.atomic():
+            each.handle(events)
+            connection.check_constraints()
     except Exception as error:
         if is_outage(error):
             raise
-        logger.exception("The subscriber %s failed behind position %d", each.name, seen)
-        _record_failure(each.name, seen, error)
-        return 0
+        logger.exception("The subscriber %s failed at position %s", each.name, events[0].position)
+        return error
+    return None
+
+
+def _keep_failure(subscription: Subscription, error: Exception) -> None:
+    now = timezone.now()
+    pause = timedelta(seconds=full_jitter(subscription.attempts, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS))
+    Subscription.objects.filter(pk=subscription.pk).update(
+        attempts=F("attempts") + 1, failed_at=now, retry_at=now + pause, last_error=f"{type(error).__name__}: {error}"[:2000]
+    )
 
 
 def lock_subscription(name: str) -> Subscription | None:
-    """Lock the subscription, made when it is missing; None while another runner holds it."""
-    locked = Subscription.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=name)
-    found = locked.first()
-    if found is None:
-        Subscription.objects.bulk_create([Subscription(name=name)], ignore_conflicts=True)
-        found = locked.first()
-    return found
+    """Lock the subscription; None when there is none or another runner holds it."""
+    return Subscription.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=name).first()
 
 
 def _unseen(position: int, types: frozenset[str]) -> tuple[list[OutboxEvent], int]:
@@ -113,17 +143,6 @@ def _unseen(position: int, types: frozenset[str]) -> tuple[list[OutboxEvent], in
     events = list(OutboxEvent.objects.filter(position__gt=position, position__lte=end, type__in=sorted(types)).order_by("position")[:BATCH])
     last = events[-1].position if len(events) == BATCH else None
     return events, end if last is None else last
-
-
-def _record_failure(name: str, position: int, error: Exception) -> None:
-    """Keep the error, unless another runner got past that position meanwhile."""
-    # The row may have been made in the transaction that was rolled back.
-    kept, _ = Subscription.objects.get_or_create(pk=name)
-    now = timezone.now()
-    pause = timedelta(seconds=full_jitter(kept.attempts, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS))
-    Subscription.objects.filter(pk=name, position=position).update(
-        attempts=F("attempts") + 1, failed_at=now, retry_at=now + pause, last_error=f"{type(error).__name__}: {error}"[:2000]
-    )
 
 
 def run(stop: threading.Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 
 
 class Wire:
@@ -25,12 +26,10 @@ class Wire:
             except OSError:
                 return
             with self._lock:
-                whole = self._whole
-            if not whole:
-                client.close()
-                continue
-            server = socket.create_connection(self._target)
-            with self._lock:
+                if not self._whole:
+                    client.close()
+                    continue
+                server = socket.create_connection(self._target)
                 self._sockets |= {client, server}
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
@@ -43,17 +42,17 @@ class Wire:
         except OSError:
             return
         finally:
+            # Not close(): the other thread's recv would keep the connection open.
             for end in (source, sink):
-                end.close()
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
 
     def cut(self) -> None:
         with self._lock:
             self._whole = False
             for each in self._sockets:
-                try:
+                with suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue
             self._sockets.clear()
 
     def mend(self) -> None:

@@ -13,7 +13,7 @@ import redis as redis_client
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from tests.warehouse.outbox.conftest import emit, fact, running, wait_for
 from tests.warehouse.outbox.proxy import Wire
@@ -218,7 +218,7 @@ def test_an_unknown_stream_parks_only_its_aggregate(redis: redis_client.Redis) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_parked_aggregate_goes_on_in_order_when_the_cause_is_gone(redis: redis_client.Redis, settings: SettingsWrapper) -> None:
+def test_a_parked_aggregate_goes_on_in_order_when_the_cause_is_gone(redis: redis_client.Redis, settings: Settings) -> None:
     emit(fact(1, "weather.changed", n=1), fact(1, n=2), fact(2, n=3))
     relay = Relay(redis)
     relay.publish_batch()
@@ -323,7 +323,7 @@ def test_a_stream_that_lost_entries_is_filled_again(redis: redis_client.Redis) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_streams_are_trimmed_to_their_length(redis: redis_client.Redis, settings: SettingsWrapper) -> None:
+def test_streams_are_trimmed_to_their_length(redis: redis_client.Redis, settings: Settings) -> None:
     settings.OUTBOX_STREAM_MAXLEN = 100
     emit(*(fact(n) for n in range(1000)))
     Relay(redis).drain(threading.Event())

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 import redis as redis_client
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.utils import timezone
 
@@ -136,6 +137,19 @@ def test_a_failure_in_the_database_is_kept_too(redis: redis_client.Redis) -> Non
     assert Subscription.objects.get().last_error.startswith("IntegrityError: duplicate key value")
 
 
+def test_a_constraint_that_waits_for_the_commit_is_a_failure_too(redis: redis_client.Redis) -> None:
+    @subscriber("changes", "stock.changed")
+    def handle(events: Sequence[OutboxEvent]) -> None:
+        record("changes")(events)
+        LogEntry.objects.create(user_id=987_654_321, action_flag=1, object_repr="x")
+
+    subscriber("others", "stock.changed")(record("others"))
+    published(redis, 1)
+    assert subscribers.run_pass() == 1
+    assert (effects("changes"), effects("others")) == ([], [1])
+    assert Subscription.objects.get(name="changes").last_error.startswith("IntegrityError: insert or update on table")
+
+
 def test_two_runners_at_once_give_each_effect_once(redis: redis_client.Redis) -> None:
     subscriber("changes", "stock.changed")(record("changes"))
     with running(subscribers.run), running(subscribers.run):
@@ -194,7 +208,8 @@ def test_statements_of_a_batch_are_constant(
     subscribers.run_pass()
     for numbers in ([1], [2, 3, 4]):
         published(redis, *numbers)
-        with django_assert_num_queries(6):  # BEGIN, lock, end, events, move on, COMMIT
+        # BEGIN, lock, end, events, SAVEPOINT, constraints (2), RELEASE, move on, COMMIT
+        with django_assert_num_queries(10):
             subscribers.run_pass()
 
 
