@@ -207,12 +207,24 @@ def end_leftovers() -> None:
         groups = set(json.loads((LOCAL_DIR / "run.json").read_text()))
     except (FileNotFoundError, json.JSONDecodeError):
         return
+    left = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError):
-            # A number that meanwhile belongs to somebody else does not run from this directory as the leader of that group.
+            # A number that meanwhile belongs to somebody else is no group of processes that run in this directory.
             if os.getpgid(process.pid) in groups and Path(process.cwd()) == ROOT:
                 process.kill()
-                process.wait(5)
+                left.append(process)
+    deadline = time.monotonic() + 5
+    while any(is_alive(process) for process in left) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """A zombie holds no port and no file; in a container nobody may ever collect it."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def port_is_free() -> bool:
@@ -242,15 +254,14 @@ def own_path() -> str:
 
 def stop() -> int:
     """Ask a running supervisor to end and wait for it."""
-    try:
-        pid = int((LOCAL_DIR / "run.pid").read_text())
-    except (FileNotFoundError, ValueError):
+    if not LOCAL_DIR.exists():
         return 0
     with (LOCAL_DIR / "run.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+                os.kill(int((LOCAL_DIR / "run.pid").read_text()), signal.SIGTERM)
             fcntl.flock(lock, fcntl.LOCK_EX)
         end_leftovers()
     return 0
