@@ -22,7 +22,7 @@ from pathlib import Path
 
 from warehouse.servers import EmbeddedServiceError, Postgres, Valkey
 
-__all__ = ["EmbeddedServiceError", "clean", "database_url", "ensure", "redis_url", "services", "stop"]
+__all__ = ["EmbeddedServiceError", "clean", "database_url", "ensure", "leave", "redis_url", "services", "stop"]
 
 
 @contextlib.contextmanager
@@ -69,6 +69,12 @@ def claim(local_dir: Path) -> Claim:
         CLAIMS[local_dir] = Claim(local_dir, descriptor, os.getpid())
         atexit.register(CLAIMS[local_dir].release)
     return CLAIMS[local_dir]
+
+
+def leave(local_dir: Path) -> None:
+    """Give this process's share back before it ends."""
+    if held := CLAIMS.get(local_dir.absolute()):
+        held.release()
 
 
 def services(local_dir: Path) -> tuple[Postgres, Valkey]:

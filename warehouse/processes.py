@@ -296,6 +296,9 @@ def main() -> int:
             return supervisor.run()
         except EmbeddedServiceError as error:
             sys.exit(str(error))
+        finally:
+            # While the lock is held: whoever waits for it finds the servers stopped.
+            embedded.leave(LOCAL_DIR)
 
 
 if __name__ == "__main__":
