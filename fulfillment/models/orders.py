@@ -26,6 +26,7 @@ class Order(Versioned):
     priority = models.CharField(max_length=6, choices=Priority.choices, default=Priority.NORMAL)
     ship_by = models.DateTimeField(null=True, blank=True)
     retry_when_stocked = models.BooleanField(default=True, help_text="Try again when stock arrives, should it be rejected.")
+    retry_due_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Stock arrived at this time; it is to be tried again.")
     shortages = models.JSONField(default=list, blank=True)
     provider = models.ForeignKey("fulfillment.DeliveryProvider", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     cancellation_reason = models.CharField(max_length=200, blank=True)
@@ -38,6 +39,7 @@ class Order(Versioned):
             models.Index(fields=["status", "-id"], name="order_by_status"),
             models.Index(fields=["external_id"], name="order_external_id"),
             models.Index(fields=["id"], condition=Q(status=OrderStatus.REJECTED, retry_when_stocked=True), name="order_to_retry"),
+            models.Index(fields=["retry_due_at"], condition=Q(retry_due_at__isnull=False), name="order_retry_due"),
         ]
 
     def __str__(self) -> str:

@@ -42,6 +42,11 @@ class PickingTask(Task):
             models.Index(fields=["status", "-id"], name="picking_task_by_status"),
         ]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is still to walk, or walks."""
+        return self.status in OPEN_PICKING
+
     @transition(field=status, source=[PickingStatus.PENDING, PickingStatus.ASSIGNED], target=PickingStatus.ASSIGNED)
     def assign(self) -> None:
         """It has a worker."""

@@ -74,14 +74,19 @@ def take(row: Any, transition: str, /, **kwargs: Any) -> None:
 
 def next_number(prefix: str) -> str:
     """The next number of a kind of document in this year (UTC), such as RCV-2026-000001. From a sequence: never waits, may leave gaps."""
+    return next_numbers(prefix, 1)[0]
+
+
+def next_numbers(prefix: str, count: int) -> list[str]:
+    """As many next numbers, one statement."""
     year = timezone.now().year
     sequence = f"wms_number_{prefix.lower()}_{year}"
+    draw = "SELECT nextval(to_regclass(%s)) FROM generate_series(1, %s)"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(to_regclass(%s))", [sequence])
-        row = cursor.fetchone()
-        if row is None or row[0] is None:  # the first document of the year
+        cursor.execute(draw, [sequence, count])
+        values = [value for (value,) in cursor.fetchall()]
+        if None in values:  # the first document of the year
             cursor.execute(f"CREATE SEQUENCE IF NOT EXISTS {sequence}")
-            cursor.execute("SELECT nextval(to_regclass(%s))", [sequence])
-            row = cursor.fetchone()
-    assert row is not None
-    return f"{prefix}-{year}-{row[0]:06d}"
+            cursor.execute(draw, [sequence, count])
+            values = [value for (value,) in cursor.fetchall()]
+    return [f"{prefix}-{year}-{value:06d}" for value in values]

@@ -1,0 +1,27 @@
+"""Errors of fulfilment, beside the common family of `warehouse.core.errors`."""
+
+from __future__ import annotations
+
+from warehouse.core.errors import Conflict, ValidationFailed
+
+
+class WrongScan(ValidationFailed):
+    """Something else was scanned than what the task asks for. `data` says what was expected and what was scanned."""
+
+    code = "wrong_scan"
+    title = "Wrong scan"
+    status = 422
+
+
+class Surplus(Conflict):
+    """More than the task still needs. `data` says how much is missing and how much was given."""
+
+    code = "surplus"
+    title = "Too much"
+
+
+class WorkLeft(Conflict):
+    """A task can't be closed: `errors` lists what is left to do."""
+
+    code = "work_left"
+    title = "Not finished yet"

@@ -1,0 +1,75 @@
+"""The types of fulfilment's events, and the fields they carry. `order_id` is the order system's id, `warehouse_id` the partners'."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from warehouse.outbox.events import Event
+
+if TYPE_CHECKING:
+    from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, Shipment
+
+ORDER_ACCEPTED = "order.accepted"
+ORDER_REJECTED = "order.rejected"
+ORDER_CANCELLED = "order.cancelled"
+ORDER_SHIPPED = "order.shipped"
+ORDER_NEEDS_ATTENTION = "order.needs_attention"
+
+PICKING_CREATED = "picking.created"
+PICKING_ASSIGNED = "picking.assigned"
+PICKING_SHORT = "picking.short"
+PICKING_COMPLETED = "picking.completed"
+PICKING_CANCELLED = "picking.cancelled"
+
+PACKING_STARTED = "packing.started"
+PACKING_COMPLETED = "packing.completed"
+PACKING_CANCELLED = "packing.cancelled"
+
+SHIPMENT_CREATED = "shipment.created"
+SHIPMENT_HANDED_OVER = "shipment.handed_over"
+
+
+def of_order(type: str, order: Order, **more: Any) -> Event:
+    """An event about an order whose lock is held."""
+    return Event(type, "order", order.pk, {"order_id": order.external_id, "order_source": order.source, "order_number": order.order_number, **more})
+
+
+def of_picking(type: str, task: PickingTask, **more: Any) -> Event:
+    """An event about a picking task whose lock is held; the task's order must be loaded."""
+    return Event(type, "picking_task", task.pk, {"task_id": task.pk, "order_id": task.order.external_id, **more})
+
+
+def of_packing(type: str, task: PackingTask, **more: Any) -> Event:
+    """An event about a packing task whose lock is held; the task's order must be loaded."""
+    return Event(type, "packing_task", task.pk, {"task_id": task.pk, "order_id": task.order.external_id, **more})
+
+
+def of_shipment(type: str, shipment: Shipment) -> Event:
+    """An event about a shipment whose lock is held; its order must be loaded."""
+    return Event(
+        type,
+        "shipment",
+        shipment.pk,
+        {
+            "shipment_id": shipment.pk,
+            "order_id": shipment.order.external_id,
+            "tracking_number": shipment.tracking_number,
+            "carrier_shipment_id": shipment.external_id,
+            "task_id": shipment.packing_task_id,
+        },
+    )
+
+
+def short(task: PickingTask, item: PickingTaskItem, missing: Decimal, reason: str) -> Event:
+    """`picking.short`: what was not there, and where it should have been."""
+    return of_picking(
+        PICKING_SHORT,
+        task,
+        item_id=item.pk,
+        listing_id=item.listing_id,
+        product_id=item.product_id,
+        quantity=f"{missing.normalize():f}",
+        location=item.location.code,
+        reason=reason,
+    )

@@ -1,0 +1,139 @@
+"""Every row lock of fulfilment. The order: Order; picking tasks, packing tasks, packages, shipments, put-backs; then what inventory locks.
+
+A task is locked together with its order in one statement: PostgreSQL takes the locks of a row in the order in which OF names the tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, QuerySet
+
+from fulfillment.enums import PickingStatus
+from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, PutBack, Shipment, StatusReport
+from warehouse.core.errors import NotFound
+from warehouse.core.locking import check_version, lock_row
+from warehouse.core.transactions import require_transaction
+
+M = TypeVar("M", bound=models.Model)
+
+
+def lock_order(order_id: int, expected_version: int | None = None) -> Order:
+    """The order, FOR NO KEY UPDATE."""
+    return lock_row(Order, order_id, expected_version)
+
+
+def find_and_lock_order(source: str, external_id: str) -> Order | None:
+    """The order by its business key, or None."""
+    require_transaction()
+    return Order.objects.select_for_update(no_key=True).filter(source=source, external_id=external_id).first()
+
+
+def lock_picking_task(task_id: int, expected_version: int | None = None) -> PickingTask:
+    """The order, then the picking task; the warehouse is read with it."""
+    task = _one(_for_update(PickingTask, "order", "self").select_related("order", "warehouse"), task_id)
+    return _checked(task, expected_version)
+
+
+def lock_picking_item(item_id: int, expected_version: int | None = None, *, barcode: str = "") -> tuple[PickingTaskItem, bool]:
+    """The order, the task and the item; product, batch, location and warehouse are read with them. `expected_version` is the task's.
+
+    Also says, in the same statement, whether the barcode is one of the product's.
+    """
+    rows = _for_update(PickingTaskItem, "task__order", "task", "self")
+    known = Exists(PickingTaskItem.objects.filter(pk=OuterRef("pk"), product__barcodes__code=barcode))
+    item = _one(
+        rows.select_related("task__order", "task__warehouse", "product", "batch", "location").annotate(barcode_is_its_products=known), item_id
+    )
+    _checked(item.task, expected_version)
+    return item, bool(getattr(item, "barcode_is_its_products"))  # noqa: B009 - the model does not declare it
+
+
+def lock_next_picking_task(warehouse_id: int) -> PickingTask | None:
+    """The best pending task of a warehouse that nobody else is claiming: by priority, ship-by, age. Locks that one task only."""
+    require_transaction()
+    rows = PickingTask.objects.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
+    pending = rows.filter(warehouse=warehouse_id, status=PickingStatus.PENDING)
+    return pending.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+
+
+def lock_packing_task(task_id: int, expected_version: int | None = None) -> PackingTask:
+    """The order, then the packing task; warehouse and provider are read with it."""
+    task = _one(_for_update(PackingTask, "order", "self").select_related("order", "warehouse", "provider", "picking_task"), task_id)
+    return _checked(task, expected_version)
+
+
+def lock_shipments_of(task: PackingTask) -> list[Shipment]:
+    """All shipments of a locked packing task, by id."""
+    return list(_for_update(Shipment, "self").filter(packing_task=task).order_by("pk"))
+
+
+def lock_shipment(shipment_id: int, expected_version: int | None = None) -> Shipment:
+    """The order, its packing task, the package, the shipment."""
+    rows = _for_update(Shipment, "order", "packing_task", "package", "self").select_related("order", "packing_task", "package")
+    return _checked(_one(rows, shipment_id), expected_version)
+
+
+def try_lock_shipment(shipment_id: int) -> Shipment | None:
+    """The shipment alone, for a worker that claims it; None while somebody else holds it."""
+    require_transaction()
+    rows = Shipment.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+    return rows.select_related("order", "package", "provider", "packing_task__warehouse").filter(pk=shipment_id).first()
+
+
+def lock_status_report(report_id: int, *, wait: bool) -> StatusReport | None:
+    """The report, with its order read; None while somebody else holds it and we do not `wait`."""
+    require_transaction()
+    rows = StatusReport.objects.select_for_update(of=("self",), no_key=True, skip_locked=not wait)
+    return rows.select_related("order").filter(pk=report_id).first()
+
+
+def lock_put_back(put_back_id: int, expected_version: int | None = None) -> PutBack:
+    """The put-back; its places and goods are read with it."""
+    rows = _for_update(PutBack, "self").select_related("order", "product", "batch", "from_location")
+    return _checked(_one(rows, put_back_id), expected_version)
+
+
+@dataclass(slots=True)
+class Work:
+    """All that was made for an order."""
+
+    picking: list[PickingTask] = field(default_factory=list)
+    packing: list[PackingTask] = field(default_factory=list)
+    shipments: list[Shipment] = field(default_factory=list)
+
+
+def lock_work_of(order: Order) -> Work:
+    """All tasks and shipments of a locked order, by type and id; each task knows its order and warehouse."""
+    picking = list(_for_update(PickingTask, "self").select_related("warehouse").filter(order=order).order_by("pk"))
+    packing = list(_for_update(PackingTask, "self").filter(order=order).order_by("pk"))
+    shipments = list(_for_update(Shipment, "self").filter(order=order).order_by("pk"))
+    work = Work(picking, packing, shipments)
+    for walk in picking:
+        walk.order = order
+    for task in packing:
+        task.order = order
+    return work
+
+
+def _for_update(model: type[M], *of: str) -> QuerySet[M]:
+    require_transaction()
+    return model._default_manager.select_for_update(of=of, no_key=True)
+
+
+def _one(rows: QuerySet[M], pk: int) -> M:
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise NotFound(f"There is no {rows.model._meta.verbose_name} {pk}.", kind=rows.model._meta.model_name, id=pk)
+    return row
+
+
+V = TypeVar("V", bound=Any)
+
+
+def _checked(row: V, expected_version: int | None) -> V:
+    if expected_version is not None:
+        check_version(row, expected_version)
+    return row

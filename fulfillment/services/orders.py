@@ -1,0 +1,207 @@
+"""Orders taken in, tried again, cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from fulfillment import events
+from fulfillment.enums import OrderStatus, PackingStatus, Priority, ShipmentStatus
+from fulfillment.locks import Work, find_and_lock_order, lock_order, lock_work_of
+from fulfillment.models import DeliveryProvider, Order, OrderLine, PackingTask, PickingTask
+from fulfillment.services import put_backs, waybills
+from fulfillment.services.background import RETRY_DUE_ORDERS, soon
+from fulfillment.services.picking_tasks import make_picking_tasks
+from inventory import orchestrator
+from inventory.orchestrator import InsufficientStock, OrderedLine
+from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import take
+from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.transactions import lost_race_on, operation
+from warehouse.outbox.events import Event, publish
+
+# Two that take in the same order at once: the second one starts again and finds it.
+lost_race_on(["order_once_per_source"])
+
+SOURCE_LENGTH, ID_LENGTH, TEXT_LENGTH = 30, 80, 200
+
+
+@operation(Role.INTEGRATION)
+def process_order_confirmed(
+    source: str,
+    external_id: str,
+    lines: Sequence[Mapping[str, Any]],
+    *,
+    actor: Actor,
+    storefront_external_id: str = "",
+    order_number: str = "",
+    priority: str = Priority.NORMAL,
+    ship_by: datetime | None = None,
+    retry_when_stocked: bool = True,
+    provider_code: str = "",
+    reservation_ref: str = "",
+) -> Order:
+    """Take an order in: promise every line or none, and make one picking task per warehouse with its items in walking order.
+
+    `lines` are as partners send them (see `resolve_lines`). (source, external_id) is taken in once: a repetition returns the order as it is, and
+    so does an order whose cancellation came first. Not enough stock: the order is kept as `rejected` with its shortages, nothing else. Locks the
+    order, then what inventory locks. Events inventory.reserved, order.accepted, picking.created, or order.rejected. Raises ValidationFailed,
+    UnknownProduct, UnknownWarehouse.
+    """
+    order = find_and_lock_order(source, external_id)
+    if order is not None:
+        return order
+    _require_key(source, external_id)
+    if priority not in Priority.values:
+        raise ValidationFailed(
+            f"priority: {priority[:20]!r} is none of {', '.join(Priority.values)}.", errors=[{"field": "priority", "code": "invalid"}]
+        )
+    ordered = orchestrator.resolve_lines(lines, storefront_id=storefront_external_id or None)
+    order = Order.objects.create(
+        source=source,
+        external_id=external_id,
+        order_number=order_number[:ID_LENGTH],
+        storefront_external_id=storefront_external_id[:64],
+        priority=priority,
+        ship_by=ship_by,
+        retry_when_stocked=retry_when_stocked,
+        provider=_provider(provider_code),
+    )
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=order,
+            product_id=line.product_id,
+            listing_id=line.listing_id,
+            quantity=line.quantity,
+            warehouse_id=line.warehouse_id,
+            min_remaining_days=line.min_remaining_days,
+        )
+        for line in ordered
+    )
+    short = _take_in(order, ordered, reservation_ref, actor)
+    if short is not None:
+        take(order, "reject")
+        order.shortages = short
+        order.save(update_fields=["status", "shortages"])
+        publish([events.of_order(events.ORDER_REJECTED, order, shortages=short)], actor=actor)
+    return order
+
+
+@operation(Role.INTEGRATION)
+def retry_order(order_id: int, *, actor: Actor, expected_version: int | None = None) -> Order:
+    """Try a rejected order again, with the lines it came with. Still not enough: it stays rejected, with the shortages of now.
+
+    Locks the order, then what inventory locks. Events as for a new order that is accepted. Raises TransitionRefused when it is not rejected.
+    """
+    order = lock_order(order_id, expected_version)
+    take(order, "accept")
+    rows = order.lines.order_by("pk")
+    ordered = [OrderedLine(row.product_id, row.quantity, row.warehouse_id, row.min_remaining_days, row.listing_id) for row in rows]
+    short = _take_in(order, ordered, "", actor)
+    order.shortages = short or []
+    order.retry_due_at = None
+    if short is not None:
+        take(order, "reject")
+    order.save_changes("status", "shortages", "retry_due_at")
+    return order
+
+
+@operation()
+def mark_orders_for_retry(product_ids: Iterable[int], *, actor: Actor) -> int:
+    """Note that rejected orders that allow it, with lines of these products, are to be tried again. Returns how many there are. One UPDATE."""
+    short_of_these = OrderLine.objects.filter(product__in=set(product_ids)).values("order")
+    marked = Order.objects.filter(status=OrderStatus.REJECTED, retry_when_stocked=True, pk__in=short_of_these).update(retry_due_at=timezone.now())
+    if marked:
+        soon(RETRY_DUE_ORDERS)
+    return marked
+
+
+@operation(Role.INTEGRATION)
+def process_order_cancelled(source: str, external_id: str, reason: str, *, actor: Actor) -> Order:
+    """Cancel an order wherever it is: promises are released, tasks and shipments cancelled, picked goods stay on the bench until they are put back.
+
+    An order that is not known yet leaves a tombstone; repeating a cancellation changes nothing. A shipment that the carrier knows, or may know,
+    becomes `void_requested`. Locks the order, its tasks and shipments, then what inventory locks. Events order.cancelled, picking.cancelled,
+    packing.cancelled, and inventory.released. Raises Conflict once goods have left.
+    """
+    reason = reason[:TEXT_LENGTH]
+    order = find_and_lock_order(source, external_id)
+    if order is None:
+        _require_key(source, external_id)
+        return Order.objects.create(
+            source=source, external_id=external_id, status=OrderStatus.CANCELLED, cancellation_reason=reason, cancelled_at=timezone.now()
+        )
+    if order.status == OrderStatus.CANCELLED:
+        return order
+    take(order, "cancel")
+    work = lock_work_of(order)
+    gone = [task.number for task in work.packing if task.status == PackingStatus.SHIPPED]
+    if gone:
+        raise Conflict(f"A part of {order} has left already: {', '.join(gone)}.", shipped=gone)
+    order.cancellation_reason, order.cancelled_at = reason, timezone.now()
+    order.save_changes("status", "cancellation_reason", "cancelled_at")
+    publish([*_cancel_work(order, work, reason, actor), events.of_order(events.ORDER_CANCELLED, order, reason=reason)], actor=actor)
+    return order
+
+
+def _require_key(source: str, external_id: str) -> None:
+    """The parts of the business key are kept as they are, and `source:id` must be readable both ways."""
+    if not source or len(source) > SOURCE_LENGTH or ":" in source:
+        raise ValidationFailed(f"source: {source[:40]!r} can't name a source of orders.", errors=[{"field": "source", "code": "invalid"}])
+    if not external_id or len(external_id) > ID_LENGTH or not external_id.isprintable() or external_id != external_id.strip():
+        raise ValidationFailed(f"order_id: {external_id[:40]!r} can't be an order's id.", errors=[{"field": "order_id", "code": "invalid"}])
+
+
+def _provider(code: str) -> DeliveryProvider | None:
+    if not code:
+        return None
+    provider = DeliveryProvider.objects.filter(code=code, is_active=True).first()
+    if provider is None:
+        raise NotFound(f"There is no active delivery provider {code[:40]!r}.", kind="deliveryprovider", code=code[:40])
+    return provider
+
+
+def _take_in(order: Order, ordered: Sequence[OrderedLine], reservation_ref: str, actor: Actor) -> list[dict[str, Any]] | None:
+    """Promise and make the tasks; the shortages when there is not enough (then nothing of it is kept)."""
+    ship_at = max(order.ship_by, timezone.now()) if order.ship_by else None
+    try:
+        with transaction.atomic():
+            promised = orchestrator.promise_order.inside(order.order_ref, ordered, actor=actor, ship_at=ship_at, reservation_ref=reservation_ref)
+    except InsufficientStock as error:
+        return error.errors
+    listings = {line.product_id: line.listing_id for line in ordered}
+    created = make_picking_tasks(order, promised, listings, actor=actor)
+    publish([events.of_order(events.ORDER_ACCEPTED, order), *created], actor=actor)
+    return None
+
+
+def _cancel_work(order: Order, work: Work, reason: str, actor: Actor) -> list[Event]:
+    now = timezone.now()
+    packed = {task.picking_task_id: task for task in work.packing if task.status != PackingStatus.CANCELLED}
+    # By warehouse: so the gates are taken in their order.
+    for task in sorted(work.picking, key=lambda task: (task.warehouse_id, task.pk)):
+        if task.is_open or task.pk in packed:
+            orchestrator.release_reservation.inside(task.reservation_id, reason=reason or "ORDER_CANCELLED", actor=actor)
+            put_backs.make_put_backs(task)
+    cancelled: list[Event] = []
+    for picking in work.picking:
+        if picking.is_open:
+            _close(picking, reason, now)
+            cancelled.append(events.of_picking(events.PICKING_CANCELLED, picking, reason=reason))
+    for packing in packed.values():
+        _close(packing, reason, now)
+        cancelled.append(events.of_packing(events.PACKING_CANCELLED, packing, reason=reason))
+    for shipment in work.shipments:
+        if shipment.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
+            waybills.give_up(shipment)
+    return cancelled
+
+
+def _close(task: PickingTask | PackingTask, reason: str, now: datetime) -> None:
+    take(task, "cancel")
+    task.cancelled_at, task.cancellation_reason = now, reason
+    task.save_changes("status", "cancelled_at", "cancellation_reason")

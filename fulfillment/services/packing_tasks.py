@@ -1,0 +1,190 @@
+"""Packing tasks: made from what was picked, packed, handed to the carrier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Min, Sum
+from django.utils import timezone
+
+from fulfillment import events
+from fulfillment.enums import LIVING_SHIPMENTS, PackingItemStatus, ShipmentStatus
+from fulfillment.errors import WorkLeft
+from fulfillment.locks import lock_packing_task, lock_shipments_of
+from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, Shipment
+from fulfillment.services import put_backs, waybills
+from fulfillment.services.background import REQUEST_SHIPMENT, soon
+from fulfillment.services.progress import settle
+from fulfillment.services.workers import require_worker
+from inventory import orchestrator
+from inventory.orchestrator import DocumentType
+from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import next_number, next_numbers, take
+from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.transactions import operation
+from warehouse.outbox.events import Event, publish
+
+
+def make_packing_task(picking: PickingTask, *, actor: Actor) -> list[Event]:
+    """The packing task for what a locked picking task brought to the bench, one item per BatchLocation there; nothing when it brought nothing.
+
+    Returns the events, for the caller to publish.
+    """
+    rows = list(
+        Pick.objects.filter(item__task=picking)
+        .values("batch_location", "item__product", "item__batch")
+        .annotate(quantity=Sum("quantity"), listing=Min("item__listing_id"))
+        .order_by("batch_location")
+    )
+    if not rows:
+        return []
+    task = PackingTask.objects.create(
+        number=next_number(PackingTask.number_prefix),
+        created_by_id=actor.user_id,
+        order=picking.order,
+        picking_task=picking,
+        warehouse_id=picking.warehouse_id,
+        reservation_id=picking.reservation_id,
+        priority=picking.priority,
+        ship_by=picking.ship_by,
+        provider=_provider_for(picking),
+        total_items=len(rows),
+    )
+    PackingTaskItem.objects.bulk_create(
+        PackingTaskItem(
+            task=task,
+            product_id=row["item__product"],
+            batch_id=row["item__batch"],
+            batch_location_id=row["batch_location"],
+            listing_id=row["listing"],
+            quantity=row["quantity"],
+        )
+        for row in rows
+    )
+    return [events.of_packing(events.PACKING_STARTED, task)]
+
+
+@operation(Role.PACKER)
+def start_packing_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
+    """The actor begins to pack the task and becomes its worker. Locks order and task."""
+    task = lock_packing_task(task_id, expected_version)
+    take(task, "start")
+    task.worker_id, task.started_at = actor.user_id, timezone.now()
+    task.save_changes("status", "worker", "started_at")
+    return task
+
+
+@operation(Role.PACKER)
+def complete_packing_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
+    """Everything is packed and measured: one shipment per package is requested in the same transaction; a worker asks the carrier after it.
+
+    Locks order and task. Event packing.completed. Raises WorkLeft listing items that are not packed, and packages that are empty, not measured or
+    too heavy.
+    """
+    task = lock_packing_task(task_id, expected_version)
+    take(task, "pack")
+    require_worker(task, actor)
+    packages = list(task.packages.prefetch_related("items"))
+    _require_packed(task, packages)
+    task.packed_at = timezone.now()
+    task.provider = task.provider or _default_provider()
+    task.save_changes("status", "packed_at", "provider")
+    numbers = next_numbers(Shipment.number_prefix, len(packages))
+    requested = Shipment.objects.bulk_create(
+        Shipment(
+            number=number,
+            created_by_id=actor.user_id,
+            order=task.order,
+            packing_task=task,
+            package=package,
+            provider=task.provider,
+            next_attempt_at=task.packed_at,
+        )
+        for number, package in zip(numbers, packages, strict=True)
+    )
+    publish([events.of_packing(events.PACKING_COMPLETED, task)], actor=actor)
+    settle(task.order, actor=actor)
+    for shipment in requested:
+        soon(REQUEST_SHIPMENT, shipment.pk)
+    return task
+
+
+@operation(Role.PACKER)
+def ship_packing_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
+    """The carrier takes all packages of the task: the goods leave the books (ledger `sale`), and the order is shipped when this was its last task.
+
+    Locks order, task and shipments, then what inventory locks. Events shipment.handed_over, stock.sold, order.shipped. Raises Conflict when a
+    package has no waybill yet.
+    """
+    task = lock_packing_task(task_id, expected_version)
+    take(task, "ship")
+    living = [shipment for shipment in lock_shipments_of(task) if shipment.status in LIVING_SHIPMENTS]
+    waiting = [shipment.number for shipment in living if shipment.status != ShipmentStatus.CREATED]
+    if waiting or not living:
+        raise Conflict(f"{task}: no waybill yet for {', '.join(waiting) or 'any package'}. The carrier has to answer first.", waiting=waiting)
+    now = timezone.now()
+    for shipment in living:
+        take(shipment, "hand_over")
+        shipment.handed_over_at = now
+        shipment.save_changes("status", "handed_over_at")
+        shipment.order = task.order
+    task.shipped_at = now
+    task.save_changes("status", "shipped_at")
+    orchestrator.consume_reservation.inside(task.reservation_id, actor=actor, document_type=DocumentType.PACKING_TASK, document_id=task.pk)
+    publish([events.of_shipment(events.SHIPMENT_HANDED_OVER, shipment) for shipment in living], actor=actor)
+    settle(task.order, actor=actor)
+    return task
+
+
+@operation()
+def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
+    """Do not ship it: the promise is released and the goods on the bench become put-backs; its shipments are cancelled, or to be voided.
+
+    Locks order, task and shipments, then what inventory locks. Event packing.cancelled.
+    """
+    if not reason.strip():
+        raise ValidationFailed("Say why the task is cancelled.", errors=[{"field": "reason", "code": "required"}])
+    task = lock_packing_task(task_id, expected_version)
+    take(task, "cancel")
+    for shipment in lock_shipments_of(task):
+        if shipment.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
+            waybills.give_up(shipment)
+    task.cancelled_at, task.cancellation_reason = timezone.now(), reason[:200]
+    task.save_changes("status", "cancelled_at", "cancellation_reason")
+    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor)
+    if task.picking_task is not None:
+        put_backs.make_put_backs(task.picking_task)
+    publish([events.of_packing(events.PACKING_CANCELLED, task, reason=reason[:200])], actor=actor)
+    settle(task.order, actor=actor)
+    return task
+
+
+def _provider_for(picking: PickingTask) -> DeliveryProvider | None:
+    return picking.order.provider or DeliveryProvider.objects.filter(is_default=True, is_active=True).first()
+
+
+def _default_provider() -> DeliveryProvider:
+    provider = DeliveryProvider.objects.filter(is_default=True, is_active=True).first()
+    if provider is None:
+        raise Conflict("No delivery provider is chosen, and none is the default. Choose one for the order or make one the default.")
+    return provider
+
+
+def _require_packed(task: PackingTask, packages: Sequence[Package]) -> None:
+    errors: list[dict[str, Any]] = [
+        {"item": item.pk, "sku": item.product.sku, "code": "not_packed", "remaining": f"{item.remaining.normalize():f}"}
+        for item in task.items.filter(status=PackingItemStatus.PENDING).select_related("product")
+    ]
+    heaviest = task.provider.max_weight if task.provider else None
+    for package in packages:
+        if not package.items.all():
+            errors.append({"package": package.sequence_number, "code": "empty"})
+        if not package.is_measured:
+            errors.append({"package": package.sequence_number, "code": "not_measured"})
+        elif heaviest is not None and package.weight is not None and package.weight > heaviest:
+            errors.append({"package": package.sequence_number, "code": "too_heavy", "weight": str(package.weight), "limit": str(heaviest)})
+    if errors:
+        words = {"not_packed": "not packed", "not_measured": "without weight and sides", "too_heavy": "too heavy", "empty": "empty"}
+        text = "; ".join(f"{e.get('sku') or 'package ' + str(e['package'])} {words[e['code']]}" for e in errors)
+        raise WorkLeft(f"{task} is not finished: {text}.", errors=errors)

@@ -1,0 +1,221 @@
+"""Picking tasks: made for promises, given to a worker, closed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from fulfillment import events
+from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PackingStatus, PickingItemStatus, PickingStatus, Priority
+from fulfillment.errors import Surplus, WorkLeft
+from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task
+from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem
+from fulfillment.queries.places import walking_order
+from fulfillment.services import packing_tasks, put_backs
+from fulfillment.services.progress import settle
+from fulfillment.services.workers import require_worker
+from inventory import orchestrator
+from inventory.orchestrator import LocationKind, Reserved
+from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import next_numbers, take
+from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.quantities import ZERO
+from warehouse.core.transactions import operation
+from warehouse.outbox.events import Event, publish
+
+
+def make_picking_tasks(order: Order, promised: Sequence[Reserved], listings: Mapping[int, str], *, actor: Actor, priority: str = "") -> list[Event]:
+    """One task per warehouse of the promise, one item per batch and location, in walking order. Returns the events, for the caller to publish.
+
+    Four statements for any number of lines; the caller holds the order's lock.
+    """
+    places = walking_order(item.location_id for part in promised for item in part.items)
+    numbers = next_numbers(PickingTask.number_prefix, len(promised))
+    tasks = PickingTask.objects.bulk_create(
+        PickingTask(
+            number=number,
+            created_by_id=actor.user_id,
+            order=order,
+            warehouse_id=part.warehouse_id,
+            reservation_id=part.reservation_id,
+            priority=priority or order.priority,
+            ship_by=order.ship_by,
+            total_items=len(part.items),
+        )
+        for number, part in zip(numbers, promised, strict=True)
+    )
+    items: list[PickingTaskItem] = []
+    created: list[Event] = []
+    for task, part in zip(tasks, promised, strict=True):
+        walk = sorted(part.items, key=lambda item: (places[item.location_id][:2], item.id))
+        for sequence, item in enumerate(walk, start=1):
+            items.append(
+                PickingTaskItem(
+                    task=task,
+                    sequence=sequence,
+                    product_id=item.product_id,
+                    batch_id=item.batch_id,
+                    batch_location_id=item.batch_location_id,
+                    location_id=item.location_id,
+                    listing_id=listings.get(item.product_id, ""),
+                    reservation_item_id=item.id,
+                    quantity_required=item.quantity,
+                )
+            )
+        created.append(events.of_picking(events.PICKING_CREATED, task, warehouse_id=places[walk[0].location_id].warehouse_external_id))
+    PickingTaskItem.objects.bulk_create(items)
+    return created
+
+
+@operation(Role.INTEGRATION)
+def create_picking_task(
+    order_id: int, warehouse_id: int, items: Sequence[Mapping[str, Any]], *, actor: Actor, priority: str = "", expected_version: int | None = None
+) -> PickingTask:
+    """Promise more of an order from one warehouse and make its picking task: what was short before, or what a manager sends for by hand.
+
+    `items` as for an order, `warehouse_id` is ours. Locks the order, then what inventory locks. Events inventory.reserved, picking.created. Raises
+    Conflict for an order that is closed or has open work in this warehouse, Surplus for more than was ordered and is not yet on a task,
+    InsufficientStock.
+    """
+    if priority and priority not in Priority.values:
+        raise ValidationFailed(
+            f"priority: {priority[:20]!r} is none of {', '.join(Priority.values)}.", errors=[{"field": "priority", "code": "invalid"}]
+        )
+    order = lock_order(order_id, expected_version)
+    if order.status not in (OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.PACKING, OrderStatus.NEEDS_ATTENTION):
+        raise Conflict(f"{order} is {order.get_status_display()}: no picking can be added.", status=order.status)
+    if (
+        PickingTask.objects.filter(order=order, warehouse=warehouse_id, status__in=OPEN_PICKING).exists()
+        or PackingTask.objects.filter(order=order, warehouse=warehouse_id, status__in=OPEN_PACKING).exists()
+    ):
+        raise Conflict(f"{order} has open work in this warehouse already: finish or cancel that first.", order=order.pk, warehouse=warehouse_id)
+    lines = [
+        orchestrator.OrderedLine(line.product_id, line.quantity, warehouse_id, line.min_remaining_days, line.listing_id)
+        for line in orchestrator.resolve_lines(items, storefront_id=order.storefront_external_id or None)
+    ]
+    _require_ordered(order, lines)
+    promised = orchestrator.reserve_for_order.inside(order.order_ref, lines, warehouse_id=warehouse_id, actor=actor, ship_at=None)
+    publish(make_picking_tasks(order, [promised], {line.product_id: line.listing_id for line in lines}, actor=actor, priority=priority), actor=actor)
+    return PickingTask.objects.get(order=order, warehouse=warehouse_id, status=PickingStatus.PENDING)
+
+
+@operation(Role.PICKER)
+def assign_picking_task(task_id: int, worker_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
+    """Give a task to a worker, or to another one before it is started; a picker only to oneself. Locks order and task. Event picking.assigned."""
+    task = lock_picking_task(task_id, expected_version)
+    if worker_id != actor.user_id:
+        actor.require(frozenset(), "assign tasks to others")
+    if not get_user_model().objects.filter(pk=worker_id, is_active=True).exists():
+        raise NotFound(f"There is no active user {worker_id}.", kind="user", id=worker_id)
+    return _assign(task, worker_id, actor)
+
+
+@operation(Role.PICKER)
+def claim_next_picking_task(warehouse_id: int, *, actor: Actor) -> PickingTask | None:
+    """The task that the actor should do now: the one at hand, else the best pending one of the warehouse, assigned. None when there is no work.
+
+    Best is by priority, then ship-by, then age. Locks that one task only and passes over one that somebody else is claiming. Event picking.assigned.
+    """
+    if actor.user_id is None:
+        raise ValidationFailed("Only a person can claim a task.")
+    mine = PickingTask.objects.filter(worker=actor.user_id, warehouse=warehouse_id, status__in=[PickingStatus.IN_PROGRESS, PickingStatus.ASSIGNED])
+    at_hand = mine.select_related("order", "warehouse").order_by("-status", "pk").first()
+    if at_hand is not None:
+        return at_hand
+    task = lock_next_picking_task(warehouse_id)
+    return task and _assign(task, actor.user_id, actor)
+
+
+@operation(Role.PICKER)
+def start_picking_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
+    """The worker begins to walk; the packing bench of the warehouse is where the goods will go. Locks order and task.
+
+    Raises NotFound when the warehouse has no bench.
+    """
+    task = lock_picking_task(task_id, expected_version)
+    take(task, "start")
+    require_worker(task, actor)
+    task.packing_location_id = orchestrator.default_location(task.warehouse_id, LocationKind.PACKING)
+    task.started_at = timezone.now()
+    task.save_changes("status", "packing_location", "started_at")
+    if task.order.status in (OrderStatus.ACCEPTED, OrderStatus.NEEDS_ATTENTION):
+        take(task.order, "begin_picking")
+        task.order.save_changes("status")
+    return task
+
+
+@operation(Role.PICKER)
+def complete_picking_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
+    """Close a task whose items are all done, and make the packing task for what was picked in the same transaction.
+
+    Nothing picked: no packing task, and when nothing else is left of the order it needs attention. Locks order and task. Events picking.completed,
+    packing.started. Raises WorkLeft listing the items that are not done.
+    """
+    task = lock_picking_task(task_id, expected_version)
+    take(task, "complete")
+    require_worker(task, actor)
+    left = task.items.filter(status=PickingItemStatus.PENDING).select_related("product", "location")
+    if open_items := list(left):
+        raise WorkLeft(
+            f"{task}: {len(open_items)} of {task.total_items} items are not done: pick, short or skip them.",
+            errors=[
+                {"item": i.pk, "sku": i.product.sku, "location": i.location.code, "remaining": f"{i.remaining.normalize():f}"} for i in open_items
+            ],
+        )
+    task.completed_at = timezone.now()
+    task.save_changes("status", "completed_at")
+    started = packing_tasks.make_packing_task(task, actor=actor)
+    publish([events.of_picking(events.PICKING_COMPLETED, task), *started], actor=actor)
+    settle(task.order, actor=actor)
+    return task
+
+
+@operation()
+def cancel_picking_task(task_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
+    """Stop a task: what is promised is released, what was picked becomes put-backs; the order goes on without it or needs attention.
+
+    Locks order and task, then what inventory locks. Event picking.cancelled.
+    """
+    if not reason.strip():
+        raise ValidationFailed("Say why the task is cancelled.", errors=[{"field": "reason", "code": "required"}])
+    task = lock_picking_task(task_id, expected_version)
+    take(task, "cancel")
+    task.cancelled_at, task.cancellation_reason = timezone.now(), reason[:200]
+    task.save_changes("status", "cancelled_at", "cancellation_reason")
+    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor)
+    put_backs.make_put_backs(task)
+    publish([events.of_picking(events.PICKING_CANCELLED, task, reason=reason[:200])], actor=actor)
+    settle(task.order, actor=actor)
+    return task
+
+
+def _assign(task: PickingTask, worker_id: int, actor: Actor) -> PickingTask:
+    take(task, "assign")
+    task.worker_id = worker_id
+    task.save_changes("status", "worker")
+    publish([events.of_picking(events.PICKING_ASSIGNED, task, worker_id=worker_id)], actor=actor)
+    return task
+
+
+def _require_ordered(order: Order, lines: Iterable[orchestrator.OrderedLine]) -> None:
+    """Not more than was ordered and is on no task yet: open tasks count as required, closed ones as picked, cancelled ones not at all."""
+    open_: dict[int, Decimal] = defaultdict(lambda: ZERO)
+    for product_id, quantity in order.lines.values_list("product_id", "quantity"):
+        open_[product_id] += quantity
+    items = PickingTaskItem.objects.filter(task__order=order).exclude(task__status=PickingStatus.CANCELLED)
+    for item in items.exclude(task__packing_task__status=PackingStatus.CANCELLED):
+        open_[item.product_id] -= item.quantity_required if item.status == PickingItemStatus.PENDING else item.quantity_picked
+    errors = []
+    for line in lines:
+        open_[line.product_id] -= line.quantity
+        if open_[line.product_id] < 0:
+            errors.append(
+                {"product_id": line.product_id, "asked": str(line.quantity), "open": str(max(ZERO, open_[line.product_id] + line.quantity))}
+            )
+    if errors:
+        raise Surplus(f"That is more than {order} still needs.", errors=errors)

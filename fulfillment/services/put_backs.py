@@ -1,0 +1,83 @@
+"""Picked goods on their way back to the shelves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Min, Sum
+from django.utils import timezone
+
+from fulfillment.enums import PutBackStatus
+from fulfillment.errors import Surplus, WrongScan
+from fulfillment.locks import lock_put_back
+from fulfillment.models import Pick, PickingTask, PutBack
+from inventory import orchestrator
+from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import take
+from warehouse.core.errors import TransitionRefused
+from warehouse.core.quantities import parse_quantity
+from warehouse.core.transactions import operation
+
+
+def make_put_backs(task: PickingTask) -> list[PutBack]:
+    """One put-back for each BatchLocation on the bench that holds goods of this locked task. Their promise has been released."""
+    rows = (
+        Pick.objects.filter(item__task=task)
+        .values("batch_location", "item__product", "item__batch")
+        .annotate(quantity=Sum("quantity"), shelf=Min("item__location"))
+        .order_by("batch_location")
+    )
+    return PutBack.objects.bulk_create(
+        PutBack(
+            order_id=task.order_id,
+            picking_task=task,
+            warehouse_id=task.warehouse_id,
+            product_id=row["item__product"],
+            batch_id=row["item__batch"],
+            batch_location_id=row["batch_location"],
+            from_location_id=row["shelf"],
+            quantity=row["quantity"],
+        )
+        for row in rows
+    )
+
+
+@operation(Role.PICKER, Role.RECEIVER)
+def complete_put_back(put_back_id: int, quantity: Any, *, actor: Actor, location_scan: str, expected_version: int | None = None) -> PutBack:
+    """Bring goods from the bench to a shelf by scan, all of them or a part (ledger `put_back`): then they are for sale again.
+
+    Locks the put-back, then what inventory locks. Raises WrongScan for a code that is no location of this warehouse, Surplus, PlaceNotAllowed for a
+    shelf where the product may not live.
+    """
+    amount = parse_quantity(quantity)
+    row = lock_put_back(put_back_id, expected_version)
+    if row.status != PutBackStatus.PENDING:
+        raise TransitionRefused(f"{row} is {row.get_status_display()} already.", status=row.status, asked="complete")
+    if amount > row.remaining:
+        raise Surplus(
+            f"Only {row.remaining.normalize():f} of {row.product.sku} are to be put back, not {amount.normalize():f}.",
+            missing=str(row.remaining),
+            given=str(amount),
+        )
+    scanned = orchestrator.find_by_scan(location_scan, warehouse_id=row.warehouse_id)
+    if scanned.location_id is None:
+        raise WrongScan(
+            f"Scanned {location_scan.strip()[:80]!r}: scan the location where the goods go, such as {row.from_location.code}.",
+            expected={"location": row.from_location.code},
+            scanned=location_scan.strip()[:80],
+        )
+    orchestrator.put_back.inside(
+        row.batch_location_id,
+        amount,
+        warehouse_id=row.warehouse_id,
+        product_id=row.product_id,
+        to_location_id=scanned.location_id,
+        document_id=row.pk,
+        actor=actor,
+    )
+    row.done_quantity += amount
+    if not row.remaining:
+        take(row, "finish")
+        row.done_at = timezone.now()
+    row.save_changes("status", "done_quantity", "done_at")
+    return row

@@ -1,0 +1,40 @@
+"""What people do with shipments: have the carrier asked again, hand them over."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from fulfillment.enums import ShipmentStatus
+from fulfillment.locks import lock_shipment
+from fulfillment.models import Shipment
+from fulfillment.services import packing_tasks
+from fulfillment.services.background import REQUEST_SHIPMENT, soon
+from warehouse.core.actor import Actor, Role
+from warehouse.core.errors import Conflict
+from warehouse.core.transactions import operation
+
+
+@operation(Role.PACKER)
+def retry_shipment(shipment_id: int, *, actor: Actor, expected_version: int | None = None) -> Shipment:
+    """Have the carrier asked again now. Locks order, task, package, shipment. Raises Conflict when it has a waybill, is closed, or is being asked."""
+    shipment = lock_shipment(shipment_id, expected_version)
+    now = timezone.now()
+    if shipment.status != ShipmentStatus.REQUESTED:
+        raise Conflict(f"{shipment} is {shipment.get_status_display()}: there is nothing to try again.", status=shipment.status)
+    if shipment.leased_until and shipment.leased_until > now:
+        raise Conflict(f"{shipment}: the carrier is being asked right now. Wait a minute.")
+    shipment.next_attempt_at = now
+    shipment.save_changes("next_attempt_at")
+    soon(REQUEST_SHIPMENT, shipment.pk)
+    return shipment
+
+
+@operation(Role.PACKER)
+def hand_over_shipment(shipment_id: int, *, actor: Actor, expected_version: int | None = None) -> Shipment:
+    """The carrier takes the package, and with it all packages of its packing task: goods of one promise leave the books together.
+
+    Locks and events as `ship_packing_task`.
+    """
+    shipment = lock_shipment(shipment_id, expected_version)
+    packing_tasks.ship_packing_task.inside(shipment.packing_task_id, actor=actor)
+    return lock_shipment(shipment_id)

@@ -1,0 +1,75 @@
+"""Work in the background. A message says only where to look; whether there is something to do stands in the database.
+
+The sweeps find what a lost message or a killed worker left behind, so nothing depends on the broker's memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from celery import shared_task
+
+from fulfillment import flows
+from fulfillment.queries.owed import due_shipments, due_status_reports, orders_to_retry
+from fulfillment.services.orders import retry_order
+from warehouse.core.actor import Actor
+from warehouse.core.errors import Conflict
+
+logger = logging.getLogger(__name__)
+
+ACTOR = Actor.system("worker")
+LIMIT = 200
+# A sweep that meets a slow partner makes room for the next one.
+SECONDS = 20.0
+
+
+@shared_task
+def request_shipment(shipment_id: int) -> None:
+    """Ask the carrier for one package."""
+    flows.request_shipment(shipment_id)
+
+
+@shared_task
+def report_status(report_id: int) -> None:
+    """Tell the order system one status."""
+    flows.report_status(report_id)
+
+
+@shared_task
+def sweep_shipments() -> None:
+    """Ask the carrier for every package that waits for it."""
+    _each(due_shipments(LIMIT), flows.request_shipment)
+
+
+@shared_task
+def sweep_status_reports() -> None:
+    """Tell the order system everything that it is owed."""
+    _each(due_status_reports(LIMIT), flows.report_status)
+
+
+@shared_task
+def retry_due_orders() -> None:
+    """Try the rejected orders again for whose goods stock has arrived, the oldest first."""
+    _each(orders_to_retry(LIMIT), _retry)
+
+
+def _retry(order_id: int) -> None:
+    try:
+        retry_order(order_id, actor=ACTOR)
+    except Conflict as error:
+        # Accepted or cancelled by somebody else meanwhile, or too busy: the sweep comes again.
+        logger.info("Order %d is not tried again now: %s", order_id, error.detail)
+
+
+def _each(ids: Iterable[int], work: Callable[[int], None]) -> None:
+    """Do the work for each id while there is time; one that fails unexpectedly does not stop the others."""
+    deadline = time.monotonic() + SECONDS
+    for pk in ids:
+        if time.monotonic() > deadline:
+            break
+        try:
+            work(pk)
+        except Exception:
+            logger.exception("%s(%d) failed", work.__name__, pk)
