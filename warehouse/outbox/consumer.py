@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import redis
+from django.conf import settings
 from django.db import connection
 
 from warehouse.core.errors import Conflict, DomainError, StaleVersion, Unavailable, ValidationFailed
@@ -73,7 +74,7 @@ class StreamConsumer:
         consumer_name: str,
         handler: Handler,
         *,
-        max_deliveries: int = 5,
+        max_deliveries: int | None = None,
         count: int = 50,
         block_seconds: float = 2.0,
         min_idle_seconds: float = 60.0,
@@ -83,7 +84,8 @@ class StreamConsumer:
     ) -> None:
         """`min_idle_seconds` must be above the longest handler: an entry that is idle for longer is taken from its holder."""
         self.stream, self.group, self.name, self.handler = stream, group, consumer_name, handler
-        self.max_deliveries, self.count, self.block_seconds = max_deliveries, count, block_seconds
+        self.max_deliveries = settings.STREAM_MAX_DELIVERIES if max_deliveries is None else max_deliveries
+        self.count, self.block_seconds = count, block_seconds
         self.min_idle_seconds, self.claim_every_seconds = min_idle_seconds, claim_every_seconds
         self.retry_base_seconds, self.retry_cap_seconds = retry_base_seconds, retry_cap_seconds
         self.counters = Counters()

@@ -203,7 +203,7 @@ def _unpublished(limit: int) -> list[Row]:
     condition = "AND NOT (aggregate_type || '/' || aggregate_id = ANY(%s))" if parked else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {COLUMNS} FROM outbox_outboxevent WHERE published_at IS NULL {condition} ORDER BY sequence LIMIT %s",  # noqa: S608 - constants
+            f"SELECT {COLUMNS} FROM outbox_outboxevent WHERE published_at IS NULL {condition} ORDER BY sequence LIMIT %s",
             [parked, limit] if parked else [limit],
         )
         return [Row(*values) for values in cursor.fetchall()]
@@ -217,7 +217,7 @@ def _published_after(position: int, limit: int) -> tuple[int, list[Row]]:
     """The next published events and the position of the last of them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT position, {COLUMNS} FROM outbox_outboxevent WHERE position > %s ORDER BY position LIMIT %s",  # noqa: S608 - constants
+            f"SELECT position, {COLUMNS} FROM outbox_outboxevent WHERE position > %s ORDER BY position LIMIT %s",
             [position, limit],
         )
         found = cursor.fetchall()
