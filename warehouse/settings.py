@@ -206,6 +206,8 @@ OUTBOX_STREAMS = {
 OUTBOX_STREAM_MAXLEN = int(os.environ.get("OUTBOX_STREAM_MAXLEN", "1000000"))
 ORDERS_STREAM = "listings:events:orders"
 ORDERS_GROUP = "wms-consumers"
+# An entry that fails unexpectedly this often goes to the dead-letter stream.
+STREAM_MAX_DELIVERIES = int(os.environ.get("STREAM_MAX_DELIVERIES", "5"))
 ORDER_SYSTEM_URL = os.environ.get("ORDER_SYSTEM_URL", "http://127.0.0.1:8091")
 ORDER_SYSTEM_TOKEN = os.environ.get("ORDER_SYSTEM_TOKEN", "")
 DELIVERY_URL = os.environ.get("DELIVERY_URL", "http://127.0.0.1:8092")
