@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_structlog",
+    "warehouse",
     "warehouse.accounts",
     "warehouse.outbox",
     "inventory",
@@ -185,6 +186,17 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Sweeps find in the database what a lost message or a killed worker left behind. A message that waited too long is dropped: the next one does its work.
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+    for name, task, seconds in (
+        ("ask carriers", "fulfillment.tasks.sweep_shipments", 10.0),
+        ("tell the order system", "fulfillment.tasks.sweep_status_reports", 10.0),
+        ("retry rejected orders", "fulfillment.tasks.retry_due_orders", 30.0),
+        ("expire reservations", "inventory.expire_reservations", 30.0),
+        ("expire stock", "inventory.expire_stock", 300.0),
+    )
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A killed worker's task comes back after the visibility timeout: above the longest task, and looked for often.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "unacked_restore_interval": 10, "unacked_restore_throttle": 5}

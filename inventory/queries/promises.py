@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import F
+from django.db import connection
 
-from inventory.enums import ReservationStatus
-from inventory.models import ReservationItem
 from inventory.models.stock import StockKey
 
 
@@ -30,21 +28,23 @@ class HeldItem(NamedTuple):
         return StockKey(self.warehouse_id, self.product_id)
 
 
+_READ = """
+    SELECT i.id, i.reservation_id, r.warehouse_id, i.product_id, bl.batch_id, i.batch_location_id, bl.location_id, i.quantity - i.consumed - i.released
+    FROM inventory_reservation r
+    JOIN inventory_reservationitem i ON i.reservation_id = r.id AND i.quantity > i.consumed + i.released
+    JOIN inventory_batchlocation bl ON bl.id = i.batch_location_id
+    WHERE {where}
+    ORDER BY i.id
+"""
+_OF_RESERVATION = _READ.format(where="r.id = %s")
+_OF_ORDERS = _READ.format(where="r.order_ref = ANY(%s::text[]) AND r.status = 'active'")
+
+
 def held_items(*, reservation_id: int | None = None, order_refs: Iterable[str] = ()) -> list[HeldItem]:
     """What is still held, by a reservation, or by the active reservations of these order references. One statement."""
-    items = ReservationItem.objects.filter(quantity__gt=F("consumed") + F("released"))
-    if reservation_id is not None:
-        items = items.filter(reservation=reservation_id)
-    else:
-        items = items.filter(reservation__order_ref__in=list(order_refs), reservation__status=ReservationStatus.ACTIVE)
-    rows = items.order_by("id").values_list(
-        "id",
-        "reservation_id",
-        "reservation__warehouse_id",
-        "product_id",
-        "batch_location__batch_id",
-        "batch_location_id",
-        "batch_location__location_id",
-        F("quantity") - F("consumed") - F("released"),
-    )
-    return [HeldItem(*row) for row in rows]
+    with connection.cursor() as cursor:
+        if reservation_id is not None:
+            cursor.execute(_OF_RESERVATION, [reservation_id])
+        else:
+            cursor.execute(_OF_ORDERS, [list(order_refs)])
+        return [HeldItem(*row) for row in cursor.fetchall()]

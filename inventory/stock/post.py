@@ -61,7 +61,7 @@ class PostedReservation(NamedTuple):
     items: dict[int, int]
 
 
-# Entries, numbered; the running sums give each line of the ledger its before and after.
+# Entries, numbered; the running sums give each line of the ledger its before and after. `da` is what becomes available by it.
 _ENTRIES = """
     entry AS (
         SELECT e.n, e.bl, e.type, e.dq, e.dr,
@@ -76,8 +76,7 @@ _ENTRIES = """
         RETURNING b.id, b.warehouse_id, b.product_id, b.batch_id, b.location_id, b.quantity, b.reserved, b.blocked_reason, t.dq, t.dr
     ),
     delta AS (
-        SELECT warehouse_id, product_id, sum(dq) AS dq, sum(dr) AS dr,
-               sum(CASE WHEN blocked_reason = '' THEN 0 ELSE dq - dr END) AS db
+        SELECT warehouse_id, product_id, sum(dq) AS dq, sum(dr) AS dr, sum(CASE blocked_reason WHEN '' THEN dq - dr ELSE 0 END) AS da
         FROM bl GROUP BY warehouse_id, product_id
     )"""
 
@@ -89,20 +88,19 @@ _BLOCKS = """
         FROM change c JOIN inventory_batchlocation was ON was.id = c.bl
         WHERE b.id = c.bl
         RETURNING b.id, b.warehouse_id, b.product_id,
-                  CASE WHEN was.blocked_reason = '' THEN 0 ELSE b.reserved - b.quantity END
-                  + CASE WHEN b.blocked_reason = '' THEN 0 ELSE b.quantity - b.reserved END AS db
+                  CASE b.blocked_reason WHEN '' THEN b.quantity - b.reserved ELSE 0 END
+                  - CASE was.blocked_reason WHEN '' THEN b.quantity - b.reserved ELSE 0 END AS da
     ),
-    delta AS (SELECT warehouse_id, product_id, 0 AS dq, 0 AS dr, sum(db) AS db FROM bl GROUP BY warehouse_id, product_id)"""
+    delta AS (SELECT warehouse_id, product_id, 0 AS dq, 0 AS dr, sum(da) AS da FROM bl GROUP BY warehouse_id, product_id)"""
 
 _STOCK = """
     st AS (
         UPDATE inventory_stock s
-        SET quantity = s.quantity + d.dq, reserved = s.reserved + d.dr, blocked = s.blocked + d.db, version = s.version + 1, updated_at = now(),
-            status = CASE WHEN s.available + d.dq - d.dr - d.db <= 0 THEN 'out_of_stock'
-                          WHEN s.available + d.dq - d.dr - d.db <= s.low_stock_threshold THEN 'low_stock' ELSE 'in_stock' END
+        SET quantity = s.quantity + d.dq, reserved = s.reserved + d.dr, blocked = s.blocked + d.dq - d.dr - d.da, version = s.version + 1, updated_at = now(),
+            status = CASE WHEN s.available + d.da <= 0 THEN 'out_of_stock' WHEN s.available + d.da <= s.low_stock_threshold THEN 'low_stock'
+                          ELSE 'in_stock' END
         FROM delta d WHERE s.warehouse_id = d.warehouse_id AND s.product_id = d.product_id
-        RETURNING s.id, s.warehouse_id, s.product_id, s.available, s.status, s.low_stock_threshold AS low,
-                  s.available - (d.dq - d.dr - d.db) AS was
+        RETURNING s.id, s.warehouse_id, s.product_id, s.available, s.status, s.low_stock_threshold AS low, s.available - d.da AS was
     )"""
 
 _MOVEMENTS = """
@@ -114,13 +112,12 @@ _MOVEMENTS = """
                %(document_type)s::text, %(document_id)s::bigint, %(order_ref)s::text, {reservation_id}, %(reason)s::text,
                %(actor)s::text, %(actor_type)s::text
         FROM entry e JOIN bl ON bl.id = e.bl ORDER BY e.n
-        RETURNING 1
     )"""
 
 _RESERVATION = """
     res AS (
         INSERT INTO inventory_reservation (order_ref, warehouse_id, status, expires_at, reason, explanation, created_at, version)
-        VALUES (%(order_ref)s::text, %(warehouse)s::bigint, 'active', %(expires_at)s::timestamptz, '', %(explanation)s::jsonb, now(), 1)
+        VALUES (%(order_ref)s::text, %(warehouse)s, 'active', %(expires_at)s::timestamptz, '', %(explanation)s, now(), 1)
         RETURNING id
     ),
     item AS (
@@ -132,8 +129,8 @@ _RESERVATION = """
 _EVENTS = """
     ev AS (
         INSERT INTO outbox_outboxevent (id, type, aggregate_type, aggregate_id, payload, actor)
-        SELECT gen_random_uuid(), x.type, x.aggregate_type, x.aggregate_id, x.payload, %(actor)s::text FROM (
-            SELECT k.rank, 0 AS n, k.type, 'stock' AS aggregate_type, st.id::text AS aggregate_id,
+        SELECT gen_random_uuid(), x.type, x.kind, x.of, x.payload, %(actor)s::text FROM (
+            SELECT k.rank, 0 AS n, k.type, 'stock' AS kind, st.id::text AS of,
                    jsonb_build_object('stock_id', st.id, 'shop_product_id', l.id, 'listing_id', l.external_listing_id, 'product_id', st.product_id,
                                       'warehouse_id', w.external_id, 'available', trim_scale(st.available)::text, 'status', st.status) AS payload
             FROM st
@@ -149,27 +146,35 @@ _EVENTS = """
             ) AS k (rank, type, wanted)
             WHERE k.wanted
             UNION ALL
-            SELECT 5, g.n, g.type, g.aggregate_type, {aggregate_id}, {payload}
-            FROM unnest(%(event_types)s::text[], %(aggregate_types)s::text[], %(aggregate_ids)s::text[], %(payloads)s::jsonb[])
-                 WITH ORDINALITY AS g (type, aggregate_type, aggregate_id, payload, n)
-        ) x ORDER BY x.rank, x.n, x.aggregate_id
-        RETURNING 1
+            SELECT 5, g.n, g.type, g.kind, {of}, {payload}
+            FROM unnest(%(event_types)s::text[], %(event_kinds)s::text[], %(event_ofs)s::text[], %(payloads)s::jsonb[])
+                 WITH ORDINALITY AS g (type, kind, of, payload, n)
+        ) x ORDER BY x.rank, x.n, x.of
     )"""
 
 _COUNTS = "(SELECT count(*) FROM bl), (SELECT count(*) FROM st), (SELECT count(*) FROM delta)"
-_GIVEN = {"aggregate_id": "g.aggregate_id", "payload": "g.payload"}
+_GIVEN = {"of": "g.of", "payload": "g.payload"}
 # An event about the reservation that is being made names it only here, where its id exists.
 _OF_RESERVATION = {
-    "aggregate_id": "coalesce(nullif(g.aggregate_id, ''), (SELECT id FROM res)::text)",
+    "of": "coalesce(nullif(g.of, ''), (SELECT id FROM res)::text)",
     "payload": "g.payload || jsonb_build_object('reservation_id', (SELECT id FROM res))",
 }
 
-_POST = f"WITH {_ENTRIES}, {_STOCK}, {_MOVEMENTS.format(reservation_id='%(reservation_id)s::bigint')}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}"
-_POST_RESERVATION = (
+
+
+def _one_line(statement: str) -> str:
+    # The driver keeps the parsed form of a statement only when it is short.
+    return " ".join(statement.split())
+
+
+_POST = _one_line(
+    f"WITH {_ENTRIES}, {_STOCK}, {_MOVEMENTS.format(reservation_id='%(reservation_id)s::bigint')}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}"
+)
+_POST_RESERVATION = _one_line(
     f"WITH {_ENTRIES}, {_STOCK}, {_RESERVATION}, {_MOVEMENTS.format(reservation_id='(SELECT id FROM res)')}, {_EVENTS.format(**_OF_RESERVATION)} "
     f"SELECT {_COUNTS}, (SELECT id FROM res), (SELECT array_agg(batch_location_id) FROM item), (SELECT array_agg(id) FROM item)"
 )
-_BLOCK = f"WITH {_BLOCKS}, {_STOCK}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}"
+_BLOCK = _one_line(f"WITH {_BLOCKS}, {_STOCK}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}")
 
 
 def post(entries: Sequence[Entry], header: Header, events: Sequence[Event] = ()) -> None:
@@ -245,7 +250,7 @@ def _header_params(header: Header) -> dict[str, Any]:
 def _event_params(events: Sequence[Event]) -> dict[str, Any]:
     return {
         "event_types": [event.type for event in events],
-        "aggregate_types": [event.aggregate_type for event in events],
-        "aggregate_ids": [str(event.aggregate_id) for event in events],
+        "event_kinds": [event.aggregate_type for event in events],
+        "event_ofs": [str(event.aggregate_id) for event in events],
         "payloads": [Jsonb(event.payload) for event in events],
     }

@@ -1,0 +1,73 @@
+"""`reserve_for_order` beside its floor."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from bench.data import WAREHOUSE
+from bench.measure import Row, row, run_clients, run_floor, writes_of
+from inventory.models import Product, Warehouse
+from inventory.orchestrator import OrderedLine, reserve_for_order
+from warehouse.core.actor import Actor
+
+ACTOR = Actor.system("bench")
+
+COLD = """\\set a random(:first, :last)
+\\set b random(:first, :last)
+\\set c random(:first, :last)
+SELECT bench.reserve(ARRAY[:a, :b + (:b = :a)::int, :c + 2 * (:c = :a OR :c = :b)::int]::bigint[], ARRAY[1, 2, 3]::numeric[])
+"""
+HOT = "SELECT bench.reserve(ARRAY[:first]::bigint[], ARRAY[1]::numeric[])\n"
+
+
+class Client:
+    """One client: reserves for one order after another, of three random products, or of the hot one."""
+
+    def __init__(self, case: str, number: int) -> None:
+        self.warehouse = Warehouse.objects.get(code=WAREHOUSE).pk
+        self.products = list(Product.objects.order_by("pk").values_list("pk", flat=True))
+        self.random = Random(number)
+        self.case, self.number, self.count = case, number, 0
+
+    def __call__(self) -> None:
+        self.count += 1
+        products = self.products[:1] if self.case == "reserve-hot" else self.random.sample(self.products, 3)
+        lines = [OrderedLine(product, Decimal(index)) for index, product in enumerate(products, start=1)]
+        reserve_for_order(f"{self.case}:{self.number}-{self.count}", lines, warehouse_id=self.warehouse, actor=ACTOR)
+
+
+def bench(seconds: int, products: int) -> list[Row]:
+    """Cold with three random lines at 1, 2 and 4 clients, and one hot product at 4, each right after its floor."""
+    first, last = Product.objects.order_by("pk").values_list("pk", flat=True)[0], Product.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    with connection.cursor() as cursor:
+        cursor.execute((Path(__file__).parent / "floor_reserve.sql").read_text())
+    rows = []
+    for case, script, clients in [("reserve", COLD, 1), ("reserve", COLD, 2), ("reserve", COLD, 4), ("reserve-hot", HOT, 4)]:
+        script = script.replace(":first", str(first)).replace(":last", str(last - 2))
+        floor = run_floor(script, clients, seconds)
+        per_second, latencies = run_clients(case, clients, seconds, products)
+        rows.append(row(case, clients, per_second, latencies, floor, statements(case, 2_000_000 + clients)))
+        ours, theirs = writes_of(Client(case, 1_000_000 + clients)), writes_of(lambda case=case: _floor_once(case, first))  # type: ignore[misc]
+        print(f"{case}: rows that one operation adds: {ours}; the floor: {theirs}", file=sys.stderr)
+        if ours != theirs:
+            raise RuntimeError("The floor does not write what the operation writes; the ratio would say nothing.")
+    return rows
+
+
+def statements(case: str, number: int) -> int:
+    """How many statements one call sends, BEGIN and COMMIT left out."""
+    with CaptureQueriesContext(connection) as captured:
+        Client(case, number)()
+    return sum(not query["sql"].startswith(("BEGIN", "COMMIT")) for query in captured.captured_queries)
+
+
+def _floor_once(case: str, first: int) -> None:
+    products = [first] if case == "reserve-hot" else [first, first + 1, first + 2]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT bench.reserve(%s::bigint[], %s::numeric[])", [products, list(range(1, len(products) + 1))])
