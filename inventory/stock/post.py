@@ -109,7 +109,7 @@ _MOVEMENTS = """
             quantity_before, quantity_after, reserved_after, document_type, document_id, order_ref, reservation_id, reason, performed_by, performed_by_type)
         SELECT e.type, bl.product_id, bl.batch_id, bl.id, bl.location_id, bl.warehouse_id, e.dq, e.dr,
                bl.quantity - bl.dq + e.q_upto - e.dq, bl.quantity - bl.dq + e.q_upto, bl.reserved - bl.dr + e.r_upto,
-               %(document_type)s::text, %(document_id)s::bigint, %(order_ref)s::text, {reservation_id}, %(reason)s::text,
+               %(doc)s::text, %(doc_id)s::bigint, %(order_ref)s::text, {reservation_id}, %(reason)s::text,
                %(actor)s::text, %(actor_type)s::text
         FROM entry e JOIN bl ON bl.id = e.bl ORDER BY e.n
     )"""
@@ -117,7 +117,7 @@ _MOVEMENTS = """
 _RESERVATION = """
     res AS (
         INSERT INTO inventory_reservation (order_ref, warehouse_id, status, expires_at, reason, explanation, created_at, version)
-        VALUES (%(order_ref)s::text, %(warehouse)s, 'active', %(expires_at)s::timestamptz, '', %(explanation)s, now(), 1)
+        VALUES (%(order_ref)s::text, %(warehouse)s, 'active', %(expires_at)s::timestamptz, '', %(why)s, now(), 1)
         RETURNING id
     ),
     item AS (
@@ -147,7 +147,7 @@ _EVENTS = """
             WHERE k.wanted
             UNION ALL
             SELECT 5, g.n, g.type, g.kind, {of}, {payload}
-            FROM unnest(%(event_types)s::text[], %(event_kinds)s::text[], %(event_ofs)s::text[], %(payloads)s::jsonb[])
+            FROM unnest(%(ev_type)s::text[], %(ev_kind)s::text[], %(ev_of)s::text[], %(ev_data)s::jsonb[])
                  WITH ORDINALITY AS g (type, kind, of, payload, n)
         ) x ORDER BY x.rank, x.n, x.of
     )"""
@@ -194,7 +194,7 @@ def post_reservation(entries: Sequence[Entry], header: Header, reservation: NewR
         _entry_params(entries)
         | _header_params(header)
         | _event_params(events)
-        | {"warehouse": reservation.warehouse_id, "expires_at": reservation.expires_at, "explanation": Jsonb(reservation.explanation)}
+        | {"warehouse": reservation.warehouse_id, "expires_at": reservation.expires_at, "why": Jsonb(reservation.explanation)}
     )
     row = _run(_POST_RESERVATION, parameters, _places(entries))
     return PostedReservation(row[3], dict(zip(row[4], row[5], strict=True)))
@@ -237,8 +237,8 @@ def _entry_params(entries: Sequence[Entry]) -> dict[str, Any]:
 def _header_params(header: Header) -> dict[str, Any]:
     return {
         "fact": header.fact,
-        "document_type": str(header.document_type),
-        "document_id": header.document_id,
+        "doc": str(header.document_type),
+        "doc_id": header.document_id,
         "order_ref": header.order_ref,
         "reservation_id": header.reservation_id,
         "reason": header.reason,
@@ -249,8 +249,8 @@ def _header_params(header: Header) -> dict[str, Any]:
 
 def _event_params(events: Sequence[Event]) -> dict[str, Any]:
     return {
-        "event_types": [event.type for event in events],
-        "event_kinds": [event.aggregate_type for event in events],
-        "event_ofs": [str(event.aggregate_id) for event in events],
-        "payloads": [Jsonb(event.payload) for event in events],
+        "ev_type": [event.type for event in events],
+        "ev_kind": [event.aggregate_type for event in events],
+        "ev_of": [str(event.aggregate_id) for event in events],
+        "ev_data": [Jsonb(event.payload) for event in events],
     }
