@@ -6,7 +6,7 @@ after: if fewer rows came back than were meant, nothing stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from inventory.enums import DocumentType, MovementType
 from inventory.errors import BooksDisagree
+from inventory.models.stock import StockKey
 from warehouse.core.actor import Actor
 from warehouse.core.transactions import require_transaction
 from warehouse.outbox.events import Event
@@ -93,6 +94,20 @@ _BLOCKS = """
     ),
     delta AS (SELECT warehouse_id, product_id, 0 AS dq, 0 AS dr, sum(da) AS da FROM bl GROUP BY warehouse_id, product_id)"""
 
+_FIGURES = """
+    bl AS (
+        UPDATE inventory_batchlocation b
+        SET quantity = f.quantity, reserved = f.reserved, version = b.version + 1
+        FROM unnest(%(bl)s::bigint[], %(quantity)s::numeric[], %(reserved)s::numeric[]) AS f (id, quantity, reserved)
+        WHERE b.id = f.id
+        RETURNING b.id
+    ),
+    delta AS (
+        SELECT d.*, d.dq - d.dr - d.db AS da
+        FROM unnest(%(warehouses)s::bigint[], %(products)s::bigint[], %(dq)s::numeric[], %(dr)s::numeric[], %(db)s::numeric[])
+             AS d (warehouse_id, product_id, dq, dr, db)
+    )"""
+
 _STOCK = """
     st AS (
         UPDATE inventory_stock s
@@ -161,7 +176,6 @@ _OF_RESERVATION = {
 }
 
 
-
 def _one_line(statement: str) -> str:
     # The driver keeps the parsed form of a statement only when it is short.
     return " ".join(statement.split())
@@ -175,6 +189,7 @@ _POST_RESERVATION = _one_line(
     f"SELECT {_COUNTS}, (SELECT id FROM res), (SELECT array_agg(batch_location_id) FROM item), (SELECT array_agg(id) FROM item)"
 )
 _BLOCK = _one_line(f"WITH {_BLOCKS}, {_STOCK}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}")
+_REBUILD = _one_line(f"WITH {_FIGURES}, {_STOCK}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}")
 
 
 def post(entries: Sequence[Entry], header: Header, events: Sequence[Event] = ()) -> None:
@@ -206,6 +221,26 @@ def block(reasons: dict[int, str], header: Header) -> None:
         return
     parameters = {"bl": list(reasons), "blocked_reason": [str(reason) for reason in reasons.values()]}
     _run(_BLOCK, parameters | _header_params(header) | _event_params(()), len(reasons))
+
+
+def rebuild(places: Mapping[int, tuple[Decimal, Decimal]], totals: Mapping[StockKey, tuple[Decimal, Decimal, Decimal]], header: Header) -> None:
+    """Set quantity and reserved of these BatchLocations and add to quantity, reserved and blocked of these totals, with the `stock.*` events.
+
+    It leaves the ledger alone, for the ledger is what the figures were computed from. The caller holds the gates.
+    """
+    if not places and not totals:
+        return
+    parameters = {
+        "bl": list(places),
+        "quantity": [quantity for quantity, _ in places.values()],
+        "reserved": [reserved for _, reserved in places.values()],
+        "warehouses": [key.warehouse_id for key in totals],
+        "products": [key.product_id for key in totals],
+        "dq": [quantity for quantity, _, _ in totals.values()],
+        "dr": [reserved for _, reserved, _ in totals.values()],
+        "db": [blocked for _, _, blocked in totals.values()],
+    }
+    _run(_REBUILD, parameters | _header_params(header) | _event_params(()), len(places))
 
 
 def _places(entries: Iterable[Entry]) -> int:
