@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +23,13 @@ ROOT = Path(embedded.__file__).resolve().parent.parent
 
 
 @pytest.fixture
-def local_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    directory = tmp_path_factory.mktemp("local")
+def local_dir() -> Iterator[Path]:
+    # Not below pytest's own directory, which is private to its user.
+    directory = Path(tempfile.mkdtemp(prefix="embedded-"))
+    directory.chmod(0o755)
     yield directory
     embedded.stop(directory, force=True)
+    embedded.clean(directory)
 
 
 def spawn(local_dir: Path, *command: str) -> subprocess.Popen[str]:
