@@ -28,8 +28,9 @@ def local_dir() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="embedded-"))
     directory.chmod(0o755)
     yield directory
+    embedded.leave(directory)
     embedded.stop(directory, force=True)
-    embedded.clean(directory)
+    assert embedded.clean(directory)
 
 
 def spawn(local_dir: Path, *command: str) -> subprocess.Popen[str]:
