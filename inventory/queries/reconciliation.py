@@ -1,0 +1,202 @@
+"""Do the books balance? Every check is one statement that aggregates in the database and returns only the rows that disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A row whose stored value is not what its parts say. `stored` or `computed` is None where there is no such row."""
+
+    check: str
+    table: str
+    id: str
+    sku: str | None
+    warehouse: str | None
+    field: str
+    stored: str | None
+    computed: str | None
+
+    def as_data(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Check(NamedTuple):
+    """A statement of columns id, product_id, warehouse_id, field, stored, computed: the rows of `table` that break the rule of the title."""
+
+    name: str
+    title: str
+    table: str
+    sql: str
+
+
+_LEDGER = """
+    SELECT coalesce(b.id, l.id), coalesce(b.product_id, l.product_id), coalesce(b.warehouse_id, l.warehouse_id), f.field, f.stored, f.computed
+    FROM inventory_batchlocation b
+    FULL JOIN (
+        SELECT batch_location_id AS id, min(product_id) AS product_id, min(warehouse_id) AS warehouse_id,
+               sum(quantity_change) AS q, sum(reserved_change) AS r
+        FROM inventory_movement GROUP BY batch_location_id
+    ) l ON l.id = b.id
+    CROSS JOIN LATERAL (VALUES ('quantity', b.quantity, coalesce(l.q, 0)), ('reserved', b.reserved, coalesce(l.r, 0))) AS f (field, stored, computed)
+    WHERE f.stored IS DISTINCT FROM f.computed
+"""
+
+_CHAIN = """
+    SELECT m.id, m.product_id, m.warehouse_id, f.field, f.stored, f.computed
+    FROM (
+        SELECT id, product_id, warehouse_id, quantity_before, quantity_after, quantity_change, reserved_after, reserved_change,
+               coalesce(lag(quantity_after) OVER line, 0) AS quantity_then, coalesce(lag(reserved_after) OVER line, 0) AS reserved_then
+        FROM inventory_movement WINDOW line AS (PARTITION BY batch_location_id ORDER BY id)
+    ) m
+    CROSS JOIN LATERAL (VALUES
+        ('quantity_before', quantity_before, quantity_then),
+        ('quantity_after', quantity_after, quantity_before + quantity_change),
+        ('reserved_after', reserved_after, reserved_then + reserved_change)
+    ) AS f (field, stored, computed)
+    WHERE f.stored <> f.computed
+"""
+
+_STOCK = """
+    SELECT s.id, coalesce(s.product_id, b.product_id), coalesce(s.warehouse_id, b.warehouse_id), f.field, f.stored, f.computed
+    FROM inventory_stock s
+    FULL JOIN (
+        SELECT warehouse_id, product_id, sum(quantity) AS q, sum(reserved) AS r,
+               sum(quantity - reserved) FILTER (WHERE blocked_reason <> '') AS blocked
+        FROM inventory_batchlocation GROUP BY warehouse_id, product_id
+    ) b ON b.warehouse_id = s.warehouse_id AND b.product_id = s.product_id
+    CROSS JOIN LATERAL (VALUES
+        ('quantity', s.quantity, coalesce(b.q, 0)), ('reserved', s.reserved, coalesce(b.r, 0)), ('blocked', s.blocked, coalesce(b.blocked, 0))
+    ) AS f (field, stored, computed)
+    WHERE f.stored IS DISTINCT FROM f.computed
+"""
+
+_STATUS = """
+    SELECT s.id, s.product_id, s.warehouse_id, 'status', s.status, c.status
+    FROM inventory_stock s
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN s.available <= 0 THEN 'out_of_stock' WHEN s.available <= s.low_stock_threshold THEN 'low_stock' ELSE 'in_stock' END AS status
+    ) c
+    WHERE s.status <> c.status
+"""
+
+_PROMISES = """
+    SELECT b.id, b.product_id, b.warehouse_id, 'reserved', b.reserved, coalesce(h.held, 0)
+    FROM inventory_batchlocation b
+    LEFT JOIN (
+        SELECT i.batch_location_id, sum(i.quantity - i.consumed - i.released) AS held
+        FROM inventory_reservationitem i JOIN inventory_reservation r ON r.id = i.reservation_id AND r.status = 'active'
+        GROUP BY i.batch_location_id
+    ) h ON h.batch_location_id = b.id
+    WHERE b.reserved <> coalesce(h.held, 0)
+"""
+
+_ITEMS = """
+    SELECT coalesce(h.item::text, 'missing in reservation ' || m.reservation_id),
+           coalesce(h.product_id, m.product_id), coalesce(h.warehouse_id, m.warehouse_id), 'held', h.held, coalesce(m.held, 0)
+    FROM (
+        SELECT i.reservation_id, i.batch_location_id, min(i.id) AS item, min(i.product_id) AS product_id, min(r.warehouse_id) AS warehouse_id,
+               sum(i.quantity - i.consumed - i.released) AS held
+        FROM inventory_reservationitem i JOIN inventory_reservation r ON r.id = i.reservation_id
+        GROUP BY i.reservation_id, i.batch_location_id
+    ) h
+    FULL JOIN (
+        SELECT reservation_id, batch_location_id, min(product_id) AS product_id, min(warehouse_id) AS warehouse_id, sum(reserved_change) AS held
+        FROM inventory_movement WHERE reservation_id IS NOT NULL GROUP BY reservation_id, batch_location_id
+    ) m ON m.reservation_id = h.reservation_id AND m.batch_location_id = h.batch_location_id
+    WHERE coalesce(h.held, 0) <> coalesce(m.held, 0)
+"""
+
+_BLOCKED = """
+    SELECT b.id, b.product_id, b.warehouse_id, 'blocked_reason', b.blocked_reason, c.reason
+    FROM inventory_batchlocation b JOIN inventory_batch t ON t.id = b.batch_id JOIN inventory_location l ON l.id = b.location_id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN t.status = 'recalled' THEN 'recalled' WHEN t.status = 'on_hold' THEN 'held'
+                    WHEN NOT (l.is_pickable AND l.is_active) THEN 'place' ELSE '' END AS reason
+    ) c
+    WHERE b.has_stock AND b.blocked_reason <> c.reason AND NOT (c.reason = '' AND b.blocked_reason = 'expired')
+"""
+
+_LIMITS = """
+    SELECT b.id, b.product_id, b.warehouse_id, 'reserved', b.reserved, b.quantity
+    FROM inventory_batchlocation b WHERE NOT (0 <= b.reserved AND b.reserved <= b.quantity)
+"""
+
+_STOCK_LIMITS = """
+    SELECT s.id, s.product_id, s.warehouse_id, 'reserved + blocked', s.reserved + s.blocked, s.quantity
+    FROM inventory_stock s WHERE NOT (0 <= s.reserved AND 0 <= s.blocked AND s.reserved + s.blocked <= s.quantity)
+"""
+
+_COPIES = """
+    SELECT b.id, b.product_id, b.warehouse_id, f.field, f.stored, f.computed
+    FROM inventory_batchlocation b JOIN inventory_batch t ON t.id = b.batch_id JOIN inventory_location l ON l.id = b.location_id
+    CROSS JOIN LATERAL (VALUES ('product', b.product_id, t.product_id), ('warehouse', b.warehouse_id, l.warehouse_id)) AS f (field, stored, computed)
+    WHERE f.stored <> f.computed
+"""
+
+_GUARDS = """
+    SELECT g.name, NULL::bigint, NULL::bigint, g.kind, g.found, 'on'
+    FROM (
+        SELECT e.name, 'constraint' AS kind, CASE WHEN c.oid IS NULL THEN 'missing' WHEN c.convalidated THEN 'on' ELSE 'not validated' END AS found
+        FROM unnest(ARRAY['batch_location_reserved_within_quantity', 'stock_reserved_and_blocked_within_quantity', 'reservation_item_within_quantity',
+                          'stock_once_per_warehouse_and_product', 'batch_once_per_location_and_phase']) AS e (name)
+        LEFT JOIN pg_constraint c ON c.conname = e.name
+        UNION ALL
+        SELECT e.name, 'trigger', CASE WHEN t.oid IS NULL THEN 'missing' WHEN t.tgenabled IN ('O', 'A') THEN 'on' ELSE 'off' END
+        FROM unnest(ARRAY['movement_keep_row', 'movement_keep_all', 'outbox_event_keep_row', 'outbox_event_keep_all']) AS e (name)
+        LEFT JOIN pg_trigger t ON t.tgname LIKE 'pgtrigger_' || e.name || '_%' AND NOT t.tgisinternal
+    ) g
+    WHERE g.found <> 'on'
+"""
+
+CHECKS = (
+    Check("limits", "0 ≤ reserved ≤ quantity in every place", "BatchLocation", _LIMITS),
+    Check("stock_limits", "0 ≤ reserved, blocked and their sum ≤ quantity in every total", "Stock", _STOCK_LIMITS),
+    Check("ledger", "every place holds what its ledger adds up to", "BatchLocation", _LEDGER),
+    Check("chain", "every line of the ledger begins where the one before ended", "Movement", _CHAIN),
+    Check("stock", "every total is the sum of its places", "Stock", _STOCK),
+    Check("status", "every total's status is that of what is available", "Stock", _STATUS),
+    Check("promises", "what is reserved in a place is what active promises hold there", "BatchLocation", _PROMISES),
+    Check("items", "every promise holds what its ledger says", "ReservationItem", _ITEMS),
+    Check("blocked", "what is held, recalled or not for picking is blocked as such", "BatchLocation", _BLOCKED),
+    Check("copies", "a place names the product of its batch and the warehouse of its location", "BatchLocation", _COPIES),
+    Check("guards", "the constraints and the append-only triggers stand", "database", _GUARDS),
+)
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """One repeatable-read, read-only view of the database: all that is read within happened before the same moment. It locks nothing."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # Sorts and hashes over the whole ledger; what does not fit goes to the server's disk.
+        cursor.execute("SET LOCAL work_mem = '128MB'")
+        yield
+
+
+def disagreements(check: Check) -> Iterator[Disagreement]:
+    """The rows that break one check, streamed. Requires an open transaction; several checks agree with each other within one `snapshot`."""
+    sql = f"""
+        SELECT d.id::text, p.sku, w.code, d.field, d.stored::text, d.computed::text
+        FROM ({check.sql}) AS d (id, product_id, warehouse_id, field, stored, computed)
+        LEFT JOIN inventory_product p ON p.id = d.product_id LEFT JOIN inventory_warehouse w ON w.id = d.warehouse_id
+        ORDER BY d.id, d.field
+    """
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(AT_ONCE):
+            for row in rows:
+                yield Disagreement(check.name, check.table, *row)
+
+
+def everything_that_disagrees() -> list[Disagreement]:
+    """All checks at once, within the caller's transaction: for tests and for small databases."""
+    return [found for check in CHECKS for found in disagreements(check)]

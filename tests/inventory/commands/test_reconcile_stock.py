@@ -1,0 +1,222 @@
+"""`manage.py reconcile_stock` finds what was changed behind the books' back, and names it."""
+
+from __future__ import annotations
+
+import io
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from inventory.models import BatchLocation, Movement, Product, Reservation, ReservationItem, Stock
+from inventory.orchestrator import OrderedLine, consume_reservation, pick_reserved, promise_order, release_reservation
+from tests.factories.inventory import ACTOR, ProductFactory, Site, site, stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def milk() -> Product:
+    """A morning of work: two lots, promises made, picked, released and kept."""
+    house: Site = site(code="MAIN")
+    product = ProductFactory(sku="MILK", lives={"chilled": 14})
+    stocked(product, house.cool, 10, lot="L1", expires_in_days=5)
+    stocked(product, house.cool, 10, lot="L2", expires_in_days=9)
+    promise_order("shop:1", [OrderedLine(product.pk, Decimal(12))], actor=ACTOR)
+    sold = promise_order("shop:2", [OrderedLine(product.pk, Decimal(2))], actor=ACTOR)[0]
+    consume_reservation(sold.reservation_id, actor=ACTOR)
+    gone = promise_order("shop:3", [OrderedLine(product.pk, Decimal(1))], actor=ACTOR)[0]
+    release_reservation(gone.reservation_id, reason="CHANGED_MIND", actor=ACTOR)
+    item = ReservationItem.objects.filter(reservation__order_ref="shop:1").order_by("pk").first()
+    assert item is not None
+    pick_reserved(
+        item.pk, Decimal(4), warehouse_id=house.id, product_id=product.pk, to_location_id=house.bench.pk,
+        document_type="picking_task", document_id=1, actor=ACTOR,
+    )  # fmt: skip
+    return product
+
+
+def reconcile(*options: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command("reconcile_stock", *options, stdout=out, stderr=err)
+    except CommandError as error:
+        return error.returncode, out.getvalue(), str(error)
+    return 0, out.getvalue(), err.getvalue()
+
+
+def sql(statement: str, *parameters: Any) -> None:
+    """What a hand in the database does, with every trigger off."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(statement, parameters)
+        cursor.execute("RESET session_replication_role")
+
+
+def test_after_a_morning_of_work_the_books_balance(milk: Product) -> None:
+    code, out, err = reconcile()
+
+    assert (code, out) == (0, "The books balance.\n")
+    assert err.count("agrees") == 11
+
+
+def test_json_of_balanced_books(milk: Product) -> None:
+    code, out, _ = reconcile("--json")
+
+    assert (code, json.loads(out)) == (0, {"findings": [], "count": 0, "ok": True})
+
+
+def test_an_empty_database_balances() -> None:
+    assert reconcile()[0] == 0
+
+
+def test_reserved_of_a_total_changed(milk: Product) -> None:
+    stock = Stock.objects.get()
+    sql("UPDATE inventory_stock SET reserved = reserved - 1 WHERE id = %s", stock.pk)
+
+    code, out, message = reconcile()
+
+    assert code == 1
+    assert out == f"stock: Stock {stock.pk}, MILK in MAIN: reserved is 11.000, should be 12.000\n"
+    assert message == "The books do not balance: 1 disagreements."
+
+
+def test_quantity_of_a_place_changed(milk: Product) -> None:
+    place = BatchLocation.objects.filter(batch__lot_number="L2").get()
+    sql("UPDATE inventory_batchlocation SET quantity = quantity + 3 WHERE id = %s", place.pk)
+
+    code, out, _ = reconcile("--json")
+
+    stock = Stock.objects.get()
+    assert code == 1
+    assert json.loads(out) == {
+        "ok": False,
+        "count": 2,
+        "findings": [
+            {
+                "check": "ledger", "table": "BatchLocation", "id": str(place.pk), "sku": "MILK", "warehouse": "MAIN", "field": "quantity",
+                "stored": "11.000", "computed": "8.000",
+            },
+            {
+                "check": "stock", "table": "Stock", "id": str(stock.pk), "sku": "MILK", "warehouse": "MAIN", "field": "quantity",
+                "stored": "18.000", "computed": "21.000",
+            },
+        ],
+    }  # fmt: skip
+
+
+def test_a_reservation_item_changed(milk: Product) -> None:
+    item = ReservationItem.objects.filter(reservation__order_ref="shop:1", batch_location__batch__lot_number="L2").get()
+    sql("UPDATE inventory_reservationitem SET quantity = quantity - 1 WHERE id = %s", item.pk)
+
+    code, out, _ = reconcile()
+
+    assert code == 1
+    assert out.splitlines() == [
+        f"promises: BatchLocation {item.batch_location_id}, MILK in MAIN: reserved is 2.000, should be 1.000",
+        f"items: ReservationItem {item.pk}, MILK in MAIN: held is 1.000, should be 2.000",
+    ]
+
+
+def test_a_reservation_item_deleted(milk: Product) -> None:
+    item = ReservationItem.objects.filter(reservation__order_ref="shop:1", batch_location__batch__lot_number="L2").get()
+    sql("DELETE FROM inventory_reservationitem WHERE id = %s", item.pk)
+
+    code, out, _ = reconcile()
+
+    assert code == 1
+    assert f"items: ReservationItem missing in reservation {item.reservation_id}, MILK in MAIN: held is None, should be 2.000" in out
+
+
+def test_a_reservation_closed_by_hand(milk: Product) -> None:
+    reservation = Reservation.objects.get(order_ref="shop:1")
+    sql("UPDATE inventory_reservation SET status = 'released' WHERE id = %s", reservation.pk)
+
+    code, out, _ = reconcile()
+
+    places = ReservationItem.objects.filter(reservation=reservation).values_list("batch_location_id", "quantity")
+    assert code == 1
+    assert sorted(out.splitlines()) == sorted(
+        f"promises: BatchLocation {place}, MILK in MAIN: reserved is {quantity}, should be 0" for place, quantity in places
+    )
+
+
+def test_a_line_of_the_ledger_deleted(milk: Product) -> None:
+    lost = Movement.objects.filter(batch_location__batch__lot_number="L1", type="receiving").get()
+    following = Movement.objects.filter(batch_location=lost.batch_location_id, pk__gt=lost.pk).order_by("pk").first()
+    assert following is not None
+    sql("DELETE FROM inventory_movement WHERE id = %s", lost.pk)
+
+    code, out, _ = reconcile()
+
+    assert code == 1
+    assert out.splitlines() == [
+        f"ledger: BatchLocation {lost.batch_location_id}, MILK in MAIN: quantity is 6.000, should be -4.000",
+        f"chain: Movement {following.pk}, MILK in MAIN: quantity_before is 10.000, should be 0",
+    ]
+
+
+def test_a_line_of_the_ledger_changed_so_that_the_sums_still_agree(milk: Product) -> None:
+    line = Movement.objects.filter(type="reservation").order_by("pk").first()
+    assert line is not None
+    sql("UPDATE inventory_movement SET quantity_after = quantity_after + 1 WHERE id = %s", line.pk)
+
+    code, out, _ = reconcile()
+
+    assert code == 1
+    assert f"chain: Movement {line.pk}, MILK in MAIN: quantity_after is {line.quantity_after + 1}, should be {line.quantity_after}" in out
+
+
+def test_blocked_changed_and_the_reason_changed(milk: Product) -> None:
+    place = BatchLocation.objects.get(batch__lot_number="L2")
+    sql("UPDATE inventory_batchlocation SET blocked_reason = 'held' WHERE id = %s", place.pk)
+
+    code, out, _ = reconcile()
+
+    stock = Stock.objects.get()
+    assert code == 1
+    assert out.splitlines() == [
+        f"stock: Stock {stock.pk}, MILK in MAIN: blocked is 0.000, should be 6.000",
+        f"blocked: BatchLocation {place.pk}, MILK in MAIN: blocked_reason is held, should be ",
+    ]
+
+
+def test_a_total_deleted(milk: Product) -> None:
+    sql("DELETE FROM inventory_stock")
+
+    code, out, _ = reconcile()
+
+    assert code == 1
+    assert "stock: Stock None, MILK in MAIN: quantity is None, should be 18.000" in out
+
+
+def test_a_status_changed(milk: Product) -> None:
+    stock = Stock.objects.get()
+    sql("UPDATE inventory_stock SET status = 'out_of_stock'")
+
+    assert reconcile()[1] == f"status: Stock {stock.pk}, MILK in MAIN: status is out_of_stock, should be in_stock\n"
+
+
+def test_a_trigger_that_was_left_off(milk: Product) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'pgtrigger_movement_keep_row%%'")
+        (trigger,) = cursor.fetchone()
+        cursor.execute(f"ALTER TABLE inventory_movement DISABLE TRIGGER {trigger}")
+        try:
+            code, out, _ = reconcile()
+        finally:
+            cursor.execute(f"ALTER TABLE inventory_movement ENABLE TRIGGER {trigger}")
+
+    assert (code, out) == (1, "guards: database movement_keep_row: trigger is off, should be on\n")
+
+
+def test_it_reads_one_snapshot_and_writes_nothing(milk: Product) -> None:
+    from django.db import InternalError
+
+    from inventory.queries.reconciliation import snapshot
+
+    with pytest.raises(InternalError, match="read-only"), snapshot():
+        Stock.objects.update(reserved=0)
