@@ -1,0 +1,29 @@
+"""Files out of big tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+EXPORT_LIMIT = 50_000
+
+
+class LimitedExport:
+    """An export through the browser is built in memory: more than EXPORT_LIMIT rows are refused with what to do, not cut off in silence."""
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return bool(self.has_view_permission(request))  # type: ignore[attr-defined]
+
+    def get_export_resource_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return self.get_export_queryset(request)  # type: ignore[attr-defined,no-any-return]
+
+    def export_action(self, request: HttpRequest) -> HttpResponse:
+        rows = self.get_export_queryset(request)  # type: ignore[attr-defined]
+        beyond = rows.order_by().values_list("pk")[EXPORT_LIMIT : EXPORT_LIMIT + 1]
+        if beyond.exists():
+            messages.error(request, f"More than {EXPORT_LIMIT:,} rows. Narrow the list with the filters (a time, a warehouse) and export again.")
+            return HttpResponseRedirect(request.path.replace("export/", ""))
+        return super().export_action(request)  # type: ignore[misc,no-any-return]

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+
+from inventory.admin.base import SiteRows
+from inventory.models import Location
+
+# They decide what is sellable: from the first day on they change by an operation only.
+FIXED = ["warehouse", "kind", "condition", "is_pickable", "is_active"]
+
+
+@admin.register(Location)
+class LocationAdmin(SiteRows):
+    list_display = ["code", "warehouse", "kind", "condition", "zone", "pick_sequence", "is_pickable", "is_active"]
+    list_select_related = ["warehouse"]
+    list_filter = [
+        ("warehouse", RelatedDropdownFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("condition", ChoicesDropdownFilter),
+        "is_pickable",
+        "is_active",
+    ]
+    search_fields = ["code", "=barcode", "zone"]
+    fieldsets = [
+        (None, {"fields": ["warehouse", "code", "barcode", "kind", "condition", "is_pickable", "is_active"]}),
+        ("Where it is", {"fields": ["zone", "aisle", "bay", "level", "pick_sequence", "x", "y"]}),
+    ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Location | None = None) -> list[str]:
+        return FIXED if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Location, form: forms.ModelForm[Location], change: bool) -> None:
+        if change:
+            obj.version += 1
+        super().save_model(request, obj, form, change)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        """An autocomplete of a place offers only places that are in use."""
+        rows, duplicates = super().get_search_results(request, queryset, search_term)
+        if "autocomplete" in request.path:
+            rows = rows.filter(is_active=True)
+        return rows, duplicates

@@ -1,0 +1,92 @@
+"""The catalogue: plain forms, whose history Django's log keeps, and the import of a file with a preview."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from import_export import resources
+from import_export.admin import ImportExportMixin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
+
+from inventory.admin.base import StockedProducts
+from inventory.admin.export import LimitedExport
+from inventory.models import Barcode, Product, ShelfLife, StorefrontProduct
+from warehouse.core.admin import RoleTabularInline
+
+# What is in stock is counted in them: they are fixed once there is a lot.
+FIXED_WITH_STOCK = ["base_unit", "quantity_step"]
+
+
+class ShelfLifeInline(RoleTabularInline):
+    model = ShelfLife
+
+
+class BarcodeInline(RoleTabularInline):
+    model = Barcode
+
+
+class StorefrontProductInline(RoleTabularInline):
+    model = StorefrontProduct
+    fields = ["storefront", "external_listing_id", "price", "purchase_price", "currency", "markup_percent"]
+    autocomplete_fields = ["storefront"]
+
+
+class ProductResource(resources.ModelResource):
+    """A row per product; the SKU says which, without regard to case."""
+
+    class Meta:
+        model = Product
+        import_id_fields = ["sku"]
+        fields = [
+            "sku", "name", "base_unit", "quantity_step", "weight_tolerance", "rotation", "tracks_expiry", "min_remaining_days", "freezable",
+            "default_low_stock_threshold", "weight", "length", "width", "height", "is_active",
+        ]  # fmt: skip
+        export_order = fields
+        clean_model_instances = True
+        skip_unchanged = True
+        report_skipped = True
+        use_bulk = False
+
+    def get_instance(self, instance_loader: Any, row: dict[str, Any]) -> Product | None:
+        return Product.objects.filter(sku__iexact=str(row.get("sku", "")).strip()).first()
+
+    def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
+        """An empty cell of a column that has a default means the default."""
+        for name in self._meta.fields:
+            field = Product._meta.get_field(name)
+            if str(row.get(name) or "").strip() == "" and name in row and field.has_default():
+                row[name] = field.get_default()
+
+    def skip_row(self, instance: Product, original: Product, row: dict[str, Any], import_validation_errors: Any = None) -> bool:
+        if import_validation_errors:
+            return False
+        return bool(super().skip_row(instance, original, row, import_validation_errors))
+
+
+@admin.register(Product)
+class ProductAdmin(LimitedExport, ImportExportMixin, StockedProducts):
+    resource_classes = [ProductResource]
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+    list_display = ["sku", "name", "base_unit", "rotation", "tracks_expiry", "min_remaining_days", "is_active"]
+    list_filter = [("base_unit", ChoicesDropdownFilter), "is_active", "tracks_expiry", "freezable"]
+    search_fields = ["sku", "name", "=barcodes__code"]
+    search_help_text = "A SKU, a part of a name, or a barcode"
+    inlines = [ShelfLifeInline, BarcodeInline, StorefrontProductInline]
+    readonly_fields = ["created_at"]
+    fieldsets = [
+        (None, {"fields": ["sku", "name", "is_active", "created_at"]}),
+        ("Quantities", {"fields": ["base_unit", "quantity_step", "weight_tolerance", "default_low_stock_threshold"]}),
+        ("Freshness", {"fields": ["rotation", "tracks_expiry", "min_remaining_days", "freezable"]}),
+        ("One unit", {"fields": ["weight", "length", "width", "height"], "classes": ["collapse"]}),
+    ]
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) and self.has_change_permission(request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> list[str]:
+        fixed = FIXED_WITH_STOCK if obj and obj.batches.exists() else []
+        return [*self.readonly_fields, *fixed]
