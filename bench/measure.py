@@ -44,7 +44,15 @@ def run_floor(script: str, clients: int, seconds: int) -> float:
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
-        command = [pgbench(), "--no-vacuum", "--protocol=prepared", f"--client={clients}", f"--jobs={min(clients, 2)}", f"--time={seconds}", f"--file={file.name}"]
+        command = [
+            pgbench(),
+            "--no-vacuum",
+            "--protocol=prepared",
+            f"--client={clients}",
+            f"--jobs={min(clients, 2)}",
+            f"--time={seconds}",
+            f"--file={file.name}",
+        ]
         done = subprocess.run([*command, os.environ["DATABASE_URL"]], capture_output=True, text=True, check=False)
     found = re.search(r"tps = ([\d.]+) \(without", done.stdout)
     failed = re.search(r"number of failed transactions: ([1-9]\d*)", done.stdout)
