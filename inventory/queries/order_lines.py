@@ -80,12 +80,12 @@ def _products(lines: Sequence[Mapping[str, Any]], storefront_id: str | None) -> 
         rows = StorefrontProduct.objects.filter(external_listing_id__in=listings, product__is_active=True)
         if storefront_id:
             rows = rows.filter(storefront__external_id=storefront_id)
-        for listing, *known in rows.values_list("external_listing_id", "product_id", "product__sku", "product__quantity_step"):
-            by_listing.setdefault(listing, []).append(_Known(*known))
+        for listing, product_id, sku, step in rows.values_list("external_listing_id", "product_id", "product__sku", "product__quantity_step"):
+            by_listing.setdefault(listing, []).append(_Known(product_id, sku, step))
     by_sku: dict[str, _Known] = {}
     if skus:
         named = Product.objects.annotate(key=Upper("sku")).filter(key__in=skus, is_active=True)
-        by_sku = {key: _Known(*known) for key, *known in named.values_list("key", "pk", "sku", "quantity_step")}
+        by_sku = {key: _Known(pk, sku, step) for key, pk, sku, step in named.values_list("key", "pk", "sku", "quantity_step")}
     result = []
     errors: list[dict[str, Any]] = []
     for index, line in enumerate(lines):

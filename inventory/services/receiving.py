@@ -301,7 +301,7 @@ def _batches(receiving: Receiving, items: Sequence[ReceivingItem], places: Mappi
 
 
 def _label_end(batch: Batch, receiving: Receiving) -> datetime | None:
-    return batch.label_expires_on and shelf_life.end_of_day(batch.label_expires_on, receiving.warehouse.time_zone)
+    return shelf_life.end_of_day(batch.label_expires_on, receiving.warehouse.time_zone) if batch.label_expires_on else None
 
 
 def _require_allowed(
@@ -327,10 +327,8 @@ def _arrivals(
     quarantine: Location | None = None
     for item in items:
         batch, spot = batches[item.pk], places[item.pk]
-        produced_at = item.produced_on and shelf_life.end_of_day(item.produced_on, receiving.warehouse.time_zone)
-        clock = shelf_life.received(
-            lives[batch.pk], now, condition=spot.condition, expires_at=_label_end(batch, receiving), produced_at=produced_at or None
-        )
+        produced_at = shelf_life.end_of_day(item.produced_on, receiving.warehouse.time_zone) if item.produced_on else None
+        clock = shelf_life.received(lives[batch.pk], now, condition=spot.condition, expires_at=_label_end(batch, receiving), produced_at=produced_at)
         arrival = Arrival(batch, spot, Phase.SEALED, clock, now)
         good[item.pk] = item.actual_quantity - item.damaged_quantity
         if good[item.pk] > 0:
@@ -344,7 +342,7 @@ def _arrivals(
 def _refuse_short_dated(
     arrivals: Iterable[tuple[Arrival, Decimal, ReceivingItem]], good: Mapping[int, Decimal], lives: Mapping[int, Lives], now: datetime
 ) -> None:
-    short = []
+    short: list[dict[str, Any]] = []
     for arrival, _, item in arrivals:
         expires_at = arrival.clock.effective(lives[arrival.batch.pk])
         limit = now + timedelta(days=item.product.min_remaining_days)
