@@ -90,7 +90,7 @@ def _message(code: str) -> GS1Message | None:
 
 def _sku(code: str) -> Scanned | None:
     product = Product.objects.filter(sku__iexact=code).first()
-    return product and Scanned(code, "product", product_id=product.pk)
+    return Scanned(code, "product", product_id=product.pk) if product else None
 
 
 def _lot(code: str) -> Scanned | None:

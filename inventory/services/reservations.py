@@ -101,12 +101,15 @@ def promise(
 def reserved_events(
     reservation_id: int | str, order_ref: str, allocations: Iterable[fefo.Allocation], gate: Gate, listings: Mapping[int, str]
 ) -> list[Event]:
-    """`inventory.reserved`, one per product and warehouse, under the names that the partners use."""
+    """`inventory.reserved`, one per product and warehouse, under the names that the partners use. No id yet: `post_reservation` writes it in."""
+    of = {"reservation_id": reservation_id} if reservation_id else {}
     quantities: dict[StockKey, Decimal] = defaultdict(Decimal)
     for candidate, quantity in allocations:
         quantities[StockKey(candidate.warehouse_id, candidate.product_id)] += quantity
     return [
-        Event(events.INVENTORY_RESERVED, "reservation", reservation_id, _named(gate[key], order_ref, quantity, listings.get(key.product_id)))
+        Event(
+            events.INVENTORY_RESERVED, "reservation", reservation_id, {**of, **_named(gate[key], order_ref, quantity, listings.get(key.product_id))}
+        )
         for key, quantity in quantities.items()
     ]
 
@@ -324,7 +327,12 @@ def release_held(gate: Gate, reservation: Reservation, items: Sequence[HeldItem]
     for item in items:
         quantities[item.key] += item.held
     released = [
-        Event(events.INVENTORY_RELEASED, "reservation", reservation.pk, {"reason": reason, **_named(gate[key], reservation.order_ref, quantity)})
+        Event(
+            events.INVENTORY_RELEASED,
+            "reservation",
+            reservation.pk,
+            {"reservation_id": reservation.pk, "reason": reason, **_named(gate[key], reservation.order_ref, quantity)},
+        )
         for key, quantity in quantities.items()
     ]
     facts = {"reservation_id": reservation.pk, "order_ref": reservation.order_ref, "order_id": reservation.order_ref.partition(":")[2]}

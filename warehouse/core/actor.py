@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any
 
 from warehouse.core.errors import PermissionDenied
-
-if TYPE_CHECKING:
-    from django.contrib.auth.base_user import AbstractBaseUser
-    from django.contrib.auth.models import AnonymousUser
 
 
 class Role(StrEnum):
@@ -49,13 +45,13 @@ class Actor:
         return cls(name=name, type=ActorType.SYSTEM, roles=frozenset({Role.MANAGER}))
 
     @classmethod
-    def of_user(cls, user: AbstractBaseUser | AnonymousUser) -> Actor:
+    def of_user(cls, user: Any) -> Actor:
         """The actor for a signed-in user. A superuser counts as a manager; an anonymous or inactive one may do nothing."""
         if not user.is_authenticated or not user.is_active:
             return cls(name="anonymous", type=ActorType.EMPLOYEE)
         known = {role.value: role for role in Role}
-        roles = {known[name] for name in user.groups.values_list("name", flat=True) if name in known}  # type: ignore[union-attr]
-        if user.is_superuser:  # type: ignore[union-attr]
+        roles = {known[name] for name in user.groups.values_list("name", flat=True) if name in known}
+        if user.is_superuser:
             roles.add(Role.MANAGER)
         kind = ActorType.EMPLOYEE
         if Role.SELLER in roles:
