@@ -34,14 +34,7 @@ PORT = int(os.environ.get("PORT", "8000"))
 GRACE_SECONDS = 20
 QUIET_SECONDS = 60  # after so long a run, a death is news and not a loop
 LONGEST_PAUSE = 30.0
-PREPARE = """
-import django
-django.setup()
-from django.core.management import call_command
-call_command("migrate", interactive=False, verbosity=0)
-call_command("demo")
-call_command("collectstatic", interactive=False, verbosity=0)
-"""
+PREPARE = [sys.executable, "-m", "warehouse.prepare", str(LOCAL_DIR / "welcome.txt")]
 
 
 def say(text: str, name: str = "run") -> None:
@@ -110,7 +103,7 @@ class Supervisor:
         self.embedded: dict[str, Postgres | Valkey] = dict(zip(("DATABASE_URL", "REDIS_URL"), embedded.services(LOCAL_DIR), strict=True))
         for given in [variable for variable in self.embedded if os.environ.get(variable)]:
             del self.embedded[given]
-        self.env = os.environ | {"PYTHONUNBUFFERED": "1", "PATH": own_path()}
+        self.env = {"DJANGO_SETTINGS_MODULE": "warehouse.settings"} | os.environ | {"PYTHONUNBUFFERED": "1", "PATH": own_path()}
         # On a terminal people look for what went wrong; Celery's advice against root is meant for servers.
         self.env.setdefault("LOG_LEVEL", "WARNING")
         self.env.setdefault("LOG_FORMAT", "console" if sys.stdout.isatty() else "json")
@@ -122,7 +115,7 @@ class Supervisor:
         """Prepare, start, watch; 0 when it was asked to stop."""
         self._servers()
         say("Preparing the database, the demo and the static files…")
-        if subprocess.run([sys.executable, "-c", PREPARE], cwd=ROOT, env=self.env, check=False).returncode:
+        if subprocess.run(PREPARE, cwd=ROOT, env=self.env, check=False).returncode:
             say("That failed; the reason stands above.")
             return 1
         self.processes = [Process(name, command, self.env) for name, command in procfile() if wanted(name)]
@@ -195,10 +188,13 @@ def answers() -> bool:
 
 def welcome() -> None:
     """Where to click and whom to log in as."""
-    site = f"http://127.0.0.1:{PORT}"
-    text = (ROOT / "docs" / "welcome.txt").read_text() if (ROOT / "docs" / "welcome.txt").exists() else "Open {site}/\n"
-    for line in text.format(site=site).splitlines():
+    file = LOCAL_DIR / "welcome.txt"
+    text = file.read_text() if file.exists() else "The site answers at {site}/\n"
+    say("")
+    for line in text.replace("{site}", f"http://127.0.0.1:{PORT}").splitlines():
         say(line)
+    say("")
+    say("Ctrl-C stops everything.")
 
 
 def end_leftovers() -> None:

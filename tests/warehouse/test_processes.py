@@ -16,7 +16,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # Preparing the site needs its database; what is tested here is what comes after.
-MAIN = "import sys; from warehouse import processes; processes.PREPARE = 'print(1)'; sys.exit(processes.main())"
+MAIN = "import sys; from warehouse import processes; processes.PREPARE = ['true']; sys.exit(processes.main())"
 
 
 class Site:
