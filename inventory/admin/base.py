@@ -1,8 +1,7 @@
-"""What inventory's pages share: a seller sees only the rows of its own sites; quantities without tails of zeros."""
+"""What inventory's pages share: a seller sees only the rows of its own sites."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
@@ -28,12 +27,3 @@ class StockedProducts(RoleAdmin):
         if Role.SELLER not in actor.roles or Role.MANAGER in actor.roles:
             return rows
         return rows.filter(stock__warehouse__seller__members=actor.user_id).distinct()
-
-
-def plain(quantity: Decimal | None) -> str:
-    """2.500 as 2.5 and 3.000 as 3."""
-    return "" if quantity is None else f"{quantity.normalize():f}"
-
-
-def signed(quantity: Decimal) -> str:
-    return f"{quantity.normalize():+f}" if quantity else "0"

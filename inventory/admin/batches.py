@@ -7,10 +7,10 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from inventory.admin.base import SiteRows, plain
+from inventory.admin.base import SiteRows
 from inventory.enums import BatchStatus, BlockedReason
 from inventory.models import Batch, BatchLocation
-from warehouse.core.admin import BigTableAdmin, ReadOnlyInline
+from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, plain
 
 BATCH_COLOURS = {BatchStatus.AVAILABLE: "success", BatchStatus.ON_HOLD: "warning", BatchStatus.RECALLED: "danger"}
 BLOCKED_COLOURS = {

@@ -13,11 +13,11 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 
-from inventory.admin.base import SiteRows, plain, signed
+from inventory.admin.base import SiteRows
 from inventory.admin.export import LimitedExport
 from inventory.enums import MovementType
 from inventory.models import Batch, Movement, Product
-from warehouse.core.admin import BigTableAdmin
+from warehouse.core.admin import BigTableAdmin, plain, signed
 
 COLOURS = {
     MovementType.RECEIVING: "success",

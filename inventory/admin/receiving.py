@@ -14,7 +14,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
-from inventory.admin.base import SiteRows, plain, signed
+from inventory.admin.base import SiteRows
 from inventory.enums import LocationKind, ReceivingStatus
 from inventory.locks import lock_receiving
 from inventory.models import Receiving, ReceivingItem
@@ -22,7 +22,7 @@ from inventory.queries.locations import default_location
 from inventory.queries.scan import find_by_scan
 from inventory.services.receiving import ReceivingLine, add_item, cancel_receiving, confirm_receiving, receive_item, start_receiving
 from warehouse.core.actor import Actor
-from warehouse.core.admin import RoleTabularInline, actor_of
+from warehouse.core.admin import RoleTabularInline, actor_of, plain, signed
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, quantity_field, text_field
 from warehouse.core.errors import DomainError, ValidationFailed
 from warehouse.core.quantities import require_step

@@ -11,13 +11,13 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from inventory.admin.base import SiteRows, plain
+from inventory.admin.base import SiteRows
 from inventory.enums import ReservationStatus
 from inventory.models import Reservation, ReservationItem
 from inventory.queries.stock import explain_reservation
 from inventory.services.reservations import release_reservation
 from warehouse.core.actor import Actor
-from warehouse.core.admin import BigTableAdmin, ReadOnlyInline
+from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin
 from warehouse.core.errors import Conflict
 

@@ -13,12 +13,12 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 
-from inventory.admin.base import SiteRows, plain
+from inventory.admin.base import SiteRows
 from inventory.admin.export import LimitedExport
 from inventory.enums import StockStatus
 from inventory.models import Product, Stock
 from inventory.services.stock_settings import set_low_stock_threshold
-from warehouse.core.admin import BigTableAdmin
+from warehouse.core.admin import BigTableAdmin, plain
 from warehouse.core.admin_steps import Step, StepForm, StepsAdmin, quantity_field
 
 COLOURS = {StockStatus.IN_STOCK: "success", StockStatus.LOW_STOCK: "warning", StockStatus.OUT_OF_STOCK: "danger"}

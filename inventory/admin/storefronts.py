@@ -4,9 +4,8 @@ from django.contrib import admin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from inventory.admin.base import plain
 from inventory.models import Seller, Storefront, StorefrontProduct
-from warehouse.core.admin import RoleAdmin
+from warehouse.core.admin import RoleAdmin, plain
 
 
 @admin.register(Storefront)

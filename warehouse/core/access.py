@@ -1,7 +1,7 @@
 """What each role sees and changes in the admin: one table, deny by default.
 
-A model that is not in the table does not exist for anybody. Steps of documents (confirm, cancel, …) are not in it: they ask their operation who may call it.
-Sellers, where a table row admits them, see the rows of their own sites only (`inventory.admin.base`).
+A model that is not in the table does not exist for anybody. Steps of documents (confirm, cancel, …) are not in it: their operation says
+who may call it. Sellers, where a row of the table admits them, see the rows of their own sites only (`inventory.admin.base`).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from csp.decorators import csp_update
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     View = Callable[..., HttpResponse]
 
-# Unfold is built on Alpine, which makes functions of the attributes of its own templates. Nowhere but here may a page do that; inline scripts stay forbidden.
+# Unfold is built on Alpine, which makes functions of the attributes of its templates. Nowhere but here may a page do that; inline scripts stay
+# forbidden.
 allow_alpine = csp_update({"script-src": ["'unsafe-eval'"]})
 
 
@@ -119,6 +121,15 @@ class ReadOnlyInline(RoleTabularInline):
         return False
 
 
+def plain(quantity: Decimal | None) -> str:
+    """2.500 as 2.5 and 3.000 as 3."""
+    return "" if quantity is None else f"{quantity.normalize():f}"
+
+
+def signed(quantity: Decimal) -> str:
+    return f"{quantity.normalize():+f}" if quantity else "0"
+
+
 __all__ = [
     "BigTableAdmin",
     "ByRole",
@@ -128,4 +139,6 @@ __all__ = [
     "WarehouseAdminSite",
     "actor_of",
     "allow_alpine",
+    "plain",
+    "signed",
 ]

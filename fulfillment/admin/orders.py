@@ -1,0 +1,167 @@
+"""Orders: what was asked, what became of it, cancel and retry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due
+from fulfillment.enums import OPEN_ORDERS
+from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, PutBack, Shipment, StatusReport
+from fulfillment.services.orders import process_order_cancelled, retry_order
+from warehouse.core.actor import Actor
+from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, plain
+from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
+from warehouse.core.locking import check_version
+
+
+class OrderLineInline(ReadOnlyInline):
+    model = OrderLine
+    fields = ["product", "listing_id", "ordered", "warehouse", "min_remaining_days"]
+    readonly_fields = ["ordered"]
+    verbose_name_plural = "lines"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
+        return super().get_queryset(request).select_related("product", "warehouse", "order").order_by("pk")
+
+    @display(description="quantity")
+    def ordered(self, row: OrderLine) -> str:
+        return plain(row.quantity)
+
+
+class TaskInline(ReadOnlyInline):
+    show_change_link = True
+    tab = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("warehouse", "worker", "order").order_by("pk")
+
+    @display(description="status", label=COLOURS)
+    def state(self, row: Any) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+
+class PickingTaskInline(TaskInline):
+    model = PickingTask
+    fields = ["number", "warehouse", "state", "worker", "picked_items", "total_items", "ship_by"]
+    readonly_fields = ["number", "state"]
+
+
+class PackingTaskInline(TaskInline):
+    model = PackingTask
+    fields = ["number", "warehouse", "state", "worker", "packed_items", "total_items", "tracking_number"]
+    readonly_fields = ["number", "state"]
+
+
+class ShipmentInline(TaskInline):
+    model = Shipment
+    fields = ["number", "provider", "state", "tracking_number", "attempts", "last_error"]
+    readonly_fields = ["number", "state"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super(TaskInline, self).get_queryset(request).select_related("provider", "order").order_by("pk")
+
+
+class PutBackInline(TaskInline):
+    model = PutBack
+    fields = ["product", "batch", "from_location", "quantity", "done_quantity", "state"]
+    readonly_fields = ["state"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super(TaskInline, self).get_queryset(request).select_related("product", "batch", "from_location", "order").order_by("pk")
+
+
+class StatusReportInline(ReadOnlyInline):
+    model = StatusReport
+    fields = ["status", "created_at", "sent_at", "attempts", "next_attempt_at", "last_error"]
+    readonly_fields = ["created_at"]
+    verbose_name_plural = "told to the order system"
+    tab = True
+
+
+def cancel_order(row: Order, arguments: dict[str, Any], actor: Actor, version: int) -> Order:
+    """The operation names an order by its business key and has no version of its own; what the reader has not seen is still not cancelled."""
+    check_version(Order.objects.get(pk=row.pk), version)
+    return process_order_cancelled(row.source, row.external_id, arguments["reason"], actor=actor)
+
+
+@admin.register(Order)
+class OrderAdmin(StepsAdmin, BigTableAdmin):
+    list_display = ["order_number_or_id", "source", "state", "urgency", "ship_by", "left", "provider", "created_at"]
+    list_display_links = ["order_number_or_id"]
+    list_select_related = ["provider"]
+    list_filter = [
+        ("status", ChoicesDropdownFilter),
+        ("priority", ChoicesDropdownFilter),
+        ("ship_by", RangeDateTimeFilter),
+        ("created_at", RangeDateTimeFilter),
+    ]
+    search_fields = ["external_id", "order_number"]
+    search_help_text = "An order's id, or its number"
+    inlines = [OrderLineInline, PickingTaskInline, PackingTaskInline, ShipmentInline, PutBackInline, StatusReportInline]
+    readonly_fields = ["state", "short_of"]
+    steps = [
+        Step(
+            "cancel",
+            "Cancel order",
+            process_order_cancelled,
+            can("cancel"),
+            description="Promises are released, tasks and shipments cancelled; what was picked is put back.",
+            form=ReasonForm,
+            icon="close",
+            variant=ActionVariant.DANGER,
+            call=cancel_order,
+        ),
+        Step(
+            "retry",
+            "Try again",
+            retry_order,
+            can("accept"),
+            description="Promise its lines again with the stock of now. Still too little: it stays rejected.",
+            icon="replay",
+        ),
+    ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[Any]:
+        what = ["order_number", "external_id", "source", "storefront_external_id", "state", "priority", "ship_by", "provider", "created_at"]
+        later = [name for name in ("shipped_at", "cancelled_at", "cancellation_reason") if obj and getattr(obj, name)]
+        short = ["short_of", "retry_when_stocked"] if obj and obj.shortages else []
+        return [(None, {"fields": [*what, *short, *later]})]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        """The id through its index; the number only when no order has that id."""
+        term = search_term.strip().removeprefix("listings:")
+        if not term:
+            return queryset, False
+        by_id = queryset.filter(external_id=term)
+        return (by_id if by_id.exists() else queryset.filter(order_number__iexact=term)), False
+
+    @display(description="order")
+    def order_number_or_id(self, row: Order) -> str:
+        return row.order_number or row.external_id
+
+    @display(description="status", label=COLOURS)
+    def state(self, row: Order) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    @display(description="priority", label=PRIORITY_COLOURS)
+    def urgency(self, row: Order) -> tuple[str, str]:
+        return row.priority, row.get_priority_display()
+
+    @display(description="to ship")
+    def left(self, row: Order) -> str:
+        return due(row.ship_by, closed=row.status not in OPEN_ORDERS)
+
+    @display(description="not enough of")
+    def short_of(self, row: Order) -> SafeString:
+        return format_html_join(
+            "", "<div>{}: asked {}, available {}</div>", ((s.get("sku", ""), s.get("asked", ""), s.get("available", "")) for s in row.shortages)
+        )
