@@ -104,7 +104,7 @@ def test_a_full_disk_leaves_no_half_file(milk: Product, tmp_path: Path) -> None:
 
 
 def test_a_full_device_on_standard_output(milk: Product) -> None:
-    full = Path("/dev/full").open("w")
+    full = Path("/dev/full").open("w")  # noqa: SIM115 - closing it is a part of the test
 
     with pytest.raises(CommandError, match="No space left on device"):
         call_command("export_movements", "-", stdout=full, stderr=io.StringIO())

@@ -1,0 +1,322 @@
+"""The freshness clock: the worked cases of the domain, exactly, and what never changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inventory.stock.shelf_life import Clock, Lives, as_decimal, end_of_day, label_life, received
+from warehouse.core.errors import ValidationFailed
+
+START = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+def day(number: float) -> datetime:
+    return START + timedelta(days=number)
+
+
+def lives(label_condition: str = "", label: timedelta | None = None, **days: float) -> Lives:
+    """`chilled=14` is sealed, `chilled_opened=7` a phase."""
+    known = {}
+    for name, value in days.items():
+        condition, _, phase = name.partition("_")
+        known[condition, phase or "sealed"] = timedelta(days=value)
+    return Lives(known, label_condition, label)
+
+
+BEEF = lives(chilled=2, frozen=120, chilled_thawed=1)
+APPLES = lives(ambient=21, chilled=42)
+HOT_DOGS = lives(chilled=14, chilled_opened=7)
+NUGGETS = lives(frozen=90, chilled_thawed=2)
+
+
+# --- the worked cases --------------------------------------------------------------------------------------------------------------------
+
+
+def test_ground_beef_chilled_one_day_then_frozen_keeps_until_day_61() -> None:
+    clock = received(BEEF, START, condition="chilled", expires_at=None, produced_at=None)
+
+    frozen = clock.frozen(BEEF, day(1), freezable=True)
+
+    assert clock.effective(BEEF) == day(2)
+    assert frozen.effective(BEEF) == day(61)
+
+
+def test_ground_beef_thawed_on_day_31_keeps_until_31_and_a_half() -> None:
+    clock = received(BEEF, START, condition="chilled", expires_at=None, produced_at=None).frozen(BEEF, day(1), freezable=True)
+
+    assert clock.thawed(BEEF, day(31), "chilled").effective(BEEF) == day(31.5)
+
+
+def test_ground_beef_with_a_label_date_is_the_same_for_freezing_lifts_it() -> None:
+    beef = lives("chilled", label_life(BEEF, START, day(2), "chilled"), chilled=2, frozen=120, chilled_thawed=1)
+    clock = received(beef, START, condition="chilled", expires_at=day(2), produced_at=None)
+
+    frozen = clock.frozen(beef, day(1), freezable=True)
+
+    assert (frozen.not_after, frozen.frozen_at) == (None, day(1))
+    assert frozen.effective(beef) == day(61)
+    assert frozen.thawed(beef, day(31), "chilled").effective(beef) == day(31.5)
+
+
+def test_apples_without_a_label_ambient_seven_days_then_chilled_keep_until_day_35() -> None:
+    clock = received(APPLES, START, condition="ambient", expires_at=None, produced_at=None)
+
+    assert clock.effective(APPLES) == day(21)
+    assert clock.moved(APPLES, day(7), "chilled").effective(APPLES) == day(35)
+
+
+@pytest.mark.parametrize(("opened_on", "expires_on"), [(10, 14), (3, 10)])
+def test_hot_dogs_opened(opened_on: int, expires_on: int) -> None:
+    clock = received(HOT_DOGS, START, condition="chilled", expires_at=None, produced_at=None)
+
+    assert clock.opened(HOT_DOGS, day(opened_on)).effective(HOT_DOGS) == day(expires_on)
+
+
+def test_nuggets_thawed_on_day_45_keep_until_day_47() -> None:
+    clock = received(NUGGETS, START, condition="frozen", expires_at=None, produced_at=None)
+
+    assert clock.thawed(NUGGETS, day(45), "chilled").effective(NUGGETS) == day(47)
+
+
+def test_eggs_in_shell_are_not_frozen() -> None:
+    eggs = lives(chilled=28)
+    clock = received(eggs, START, condition="chilled", expires_at=None, produced_at=None)
+
+    with pytest.raises(ValidationFailed, match="may not be frozen"):
+        clock.frozen(eggs, day(1), freezable=False)
+
+
+# --- freezing, thawing, opening ----------------------------------------------------------------------------------------------------------
+
+
+def test_freezing_twice_is_refused() -> None:
+    clock = received(BEEF, START, condition="chilled", expires_at=None, produced_at=None).frozen(BEEF, day(1), freezable=True)
+
+    with pytest.raises(ValidationFailed, match="frozen before"):
+        clock.thawed(BEEF, day(2), "chilled").frozen(BEEF, day(2), freezable=True)
+
+
+def test_freezing_brings_nothing_back() -> None:
+    clock = received(BEEF, START, condition="chilled", expires_at=None, produced_at=None)
+
+    assert not clock.expired(BEEF, day(2) - timedelta(microseconds=1))
+    assert clock.expired(BEEF, day(2))
+    with pytest.raises(ValidationFailed, match="have expired"):
+        clock.frozen(BEEF, day(2), freezable=True)
+
+
+def test_a_phase_without_a_life_is_refused() -> None:
+    clock = received(APPLES, START, condition="ambient", expires_at=None, produced_at=None)
+
+    with pytest.raises(ValidationFailed, match="no opened life in ambient"):
+        clock.opened(APPLES, day(1))
+
+
+def test_thawing_never_makes_it_later_than_it_was() -> None:
+    clock = received(NUGGETS, START, condition="frozen", expires_at=day(46), produced_at=None)
+
+    assert clock.thawed(NUGGETS, day(45), "chilled").effective(NUGGETS) == day(46)
+
+
+# --- receipt -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_label_is_the_law_whatever_the_place() -> None:
+    """A label of 20 days of ambient on goods that would keep 42 chilled: the fridge does not lift the date."""
+    known = lives("ambient", label_life(APPLES, START, day(20), "ambient"), ambient=21, chilled=42)
+    clock = received(known, START, condition="ambient", expires_at=day(20), produced_at=None)
+
+    assert clock.effective(known) == day(20)
+    assert clock.moved(known, day(5), "chilled").effective(known) == day(20)
+
+
+def test_a_label_longer_than_the_life_is_the_life() -> None:
+    """E − t is longer than L: the label promises more, so L₀ = E − t and nothing is used yet."""
+    promised = label_life(APPLES, START, day(30), "ambient")
+    known = lives("ambient", promised, ambient=21, chilled=42)
+    clock = received(known, START, condition="ambient", expires_at=day(30), produced_at=None)
+
+    assert promised == timedelta(days=30)
+    assert (clock.fraction, clock.effective(known)) == (0, day(30))
+
+
+def test_a_label_shorter_than_the_life_says_how_much_is_used() -> None:
+    known = lives("ambient", label_life(APPLES, START, day(7), "ambient"), ambient=21, chilled=42)
+    clock = received(known, START, condition="ambient", expires_at=day(7), produced_at=None)
+
+    assert (known.label_life, clock.fraction) == (timedelta(days=21), Fraction(2, 3))
+    # In a worse place it goes faster than the label says.
+    warm = Lives({**known.by_condition, ("cool", "sealed"): timedelta(days=3)}, known.label_condition, known.label_life)
+    assert clock.moved(warm, START, "cool").effective(warm) == day(1)
+
+
+def test_expired_on_arrival_is_used_up() -> None:
+    known = lives("ambient", label_life(APPLES, START, day(-1), "ambient"), ambient=21)
+    clock = received(known, START, condition="ambient", expires_at=day(-1), produced_at=None)
+
+    assert (clock.fraction, clock.effective(known)) == (1, day(-1))
+    assert clock.expired(known, START)
+
+
+def test_the_day_of_production_counts_where_there_is_no_label() -> None:
+    clock = received(APPLES, START, condition="ambient", expires_at=None, produced_at=day(-7))
+
+    assert (clock.fraction, clock.effective(APPLES)) == (Fraction(1, 3), day(14))
+
+
+def test_production_in_the_future_uses_nothing() -> None:
+    assert received(APPLES, START, condition="ambient", expires_at=None, produced_at=day(3)).fraction == 0
+
+
+def test_a_dock_lets_the_clock_run_as_before() -> None:
+    clock = received(APPLES, START, condition="ambient", expires_at=None, produced_at=None)
+
+    assert clock.moved(APPLES, day(3), "") is clock
+
+
+def test_goods_that_do_not_expire() -> None:
+    lamp = Lives({}, tracked=False)
+    clock = received(lamp, START, condition="ambient", expires_at=None, produced_at=None)
+
+    assert clock.effective(lamp) is None
+    assert not clock.expired(lamp, day(10_000))
+    assert lamp.allows("frozen", "sealed")
+
+
+def test_where_it_may_lie() -> None:
+    assert HOT_DOGS.allows("chilled", "opened")
+    assert not HOT_DOGS.allows("ambient", "sealed")
+    assert NUGGETS.allows("chilled", "thawed")
+    assert not NUGGETS.allows("chilled", "sealed")
+    assert NUGGETS.allows("", "sealed")
+
+
+# --- merging -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_merging_keeps_the_earlier_date_charged_to_now() -> None:
+    old = received(APPLES, START, condition="ambient", expires_at=None, produced_at=None)
+    new = received(APPLES, day(0.5), condition="ambient", expires_at=None, produced_at=None)
+
+    merged = new.merged(old, APPLES, day(2))
+
+    assert merged == old.charged(APPLES, day(2))
+    assert merged is not None
+    assert merged.effective(APPLES) == day(21)
+
+
+def test_merging_is_refused_when_the_better_part_would_lose_more_than_a_day() -> None:
+    old = received(APPLES, START, condition="ambient", expires_at=None, produced_at=None)
+    exactly = received(APPLES, day(1), condition="ambient", expires_at=None, produced_at=None)
+    later = received(APPLES, day(1) + timedelta(microseconds=1), condition="ambient", expires_at=None, produced_at=None)
+
+    assert old.merged(exactly, APPLES, day(2)) is not None
+    assert old.merged(later, APPLES, day(2)) is None
+    assert later.merged(old, APPLES, day(2)) is None
+
+
+def test_merging_what_expires_with_what_does_not_is_refused() -> None:
+    never, once = Clock(START, "ambient"), Clock(START, "ambient", not_after=day(3))
+
+    assert never.merged(once, Lives({}), START) is None
+    assert never.merged(Clock(START, "ambient"), Lives({}), day(1)) == Clock(day(1), "ambient")
+
+
+# --- the label's date --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "ends"),
+    [
+        ("Pacific/Honolulu", datetime(2026, 2, 1, 10, tzinfo=UTC)),  # UTC−10
+        ("UTC", datetime(2026, 2, 1, 0, tzinfo=UTC)),
+        ("Europe/Belgrade", datetime(2026, 1, 31, 23, tzinfo=UTC)),
+        ("Pacific/Kiritimati", datetime(2026, 1, 31, 10, tzinfo=UTC)),  # UTC+14
+    ],
+)
+def test_a_date_ends_with_the_day_of_the_warehouse(zone: str, ends: datetime) -> None:
+    assert end_of_day(date(2026, 1, 31), zone) == ends
+
+
+@pytest.mark.parametrize(
+    ("on", "ends", "hours"),
+    [
+        (date(2026, 3, 28), datetime(2026, 3, 28, 23, tzinfo=UTC), 24),
+        (date(2026, 3, 29), datetime(2026, 3, 29, 22, tzinfo=UTC), 23),  # the clocks go forward
+        (date(2026, 10, 24), datetime(2026, 10, 24, 22, tzinfo=UTC), 24),
+        (date(2026, 10, 25), datetime(2026, 10, 25, 23, tzinfo=UTC), 25),  # and back
+    ],
+)
+def test_a_day_on_which_the_clocks_change(on: date, ends: datetime, hours: int) -> None:
+    assert end_of_day(on, "Europe/Warsaw") == ends
+    assert ends - end_of_day(on - timedelta(days=1), "Europe/Warsaw") == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("zone", "ends"), [("America/Santiago", datetime(2026, 9, 6, 4, tzinfo=UTC)), ("Africa/Cairo", datetime(2026, 4, 23, 22, tzinfo=UTC))]
+)
+def test_a_midnight_that_does_not_exist(zone: str, ends: datetime) -> None:
+    """Where the clocks go forward at midnight, the day ends when they do."""
+    on = date(2026, 9, 5) if zone == "America/Santiago" else date(2026, 4, 23)
+
+    assert end_of_day(on, zone) == ends
+
+
+# --- what never changes ------------------------------------------------------------------------------------------------------------------
+
+LIFE = {"ambient": 21, "cool": 30, "chilled": 42, "frozen": 365}
+STAYS = st.lists(st.tuples(st.sampled_from(sorted(LIFE)), st.integers(0, 10 * 24 * 60)), min_size=1, max_size=8)
+
+
+def after(stays: list[tuple[str, int]]) -> Clock:
+    known = lives(**LIFE)
+    now = START
+    clock = received(known, now, condition=stays[0][0], expires_at=None, produced_at=None)
+    for condition, minutes in stays:
+        clock = clock.moved(known, now, condition)
+        now += timedelta(minutes=minutes)
+    return clock.charged(known, now)
+
+
+@given(STAYS, st.randoms(use_true_random=False))
+def test_the_order_of_the_stays_never_changes_the_fraction(stays: list[tuple[str, int]], random: object) -> None:
+    shuffled = stays.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert after(stays).fraction == after(shuffled).fraction
+    assert after(stays).fraction == sum(Fraction(minutes, LIFE[condition] * 24 * 60) for condition, minutes in stays)
+
+
+@given(st.sampled_from(sorted(LIFE)), st.integers(0, 50 * 86400), st.integers(0, 50 * 86400))
+def test_charging_in_two_steps_is_charging_once(condition: str, first: int, second: int) -> None:
+    known = lives(**LIFE)
+    clock = received(known, START, condition=condition, expires_at=None, produced_at=None)
+    middle, end = START + timedelta(seconds=first), START + timedelta(seconds=first + second)
+
+    assert clock.charged(known, middle).charged(known, end) == clock.charged(known, end)
+
+
+@given(st.sampled_from(sorted(LIFE)), st.integers(0, 20 * 86400), st.integers(1, 100 * 86400))
+def test_moving_never_lifts_the_label(condition: str, moved_after: int, label_after: int) -> None:
+    expires = START + timedelta(seconds=label_after)
+    bare = lives(**LIFE)
+    known = Lives(bare.by_condition, "ambient", label_life(bare, START, expires, "ambient"))
+    clock = received(known, START, condition="ambient", expires_at=expires, produced_at=None)
+
+    moved = clock.moved(known, START + timedelta(seconds=moved_after), condition)
+
+    assert moved.effective(known) <= expires
+
+
+@given(st.fractions(0, 3))
+def test_kept_to_eighteen_places_and_never_more(fraction: Fraction) -> None:
+    kept = as_decimal(fraction)
+
+    assert 0 <= fraction - Fraction(kept) < Fraction(1, 10**18)
+    assert -kept.as_tuple().exponent == 18 or kept == Decimal(0)
