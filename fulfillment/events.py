@@ -32,7 +32,12 @@ SHIPMENT_HANDED_OVER = "shipment.handed_over"
 
 def of_order(type: str, order: Order, **more: Any) -> Event:
     """An event about an order whose lock is held."""
-    return Event(type, "order", order.pk, {"order_id": order.external_id, "order_source": order.source, "order_number": order.order_number, **more})
+    return Event(type, "order", order.pk, {**facts_of_order(order), **more})
+
+
+def facts_of_order(order: Order) -> dict[str, str]:
+    """What every event about an order says of it."""
+    return {"order_id": order.external_id, "order_source": order.source, "order_number": order.order_number}
 
 
 def of_picking(type: str, task: PickingTask, **more: Any) -> Event:

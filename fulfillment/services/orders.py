@@ -15,7 +15,7 @@ from fulfillment.locks import Work, find_and_lock_order, lock_order, lock_work_o
 from fulfillment.models import DeliveryProvider, Order, OrderLine, PackingTask, PickingTask
 from fulfillment.services import put_backs, waybills
 from fulfillment.services.background import RETRY_DUE_ORDERS, soon
-from fulfillment.services.picking_tasks import make_picking_tasks
+from fulfillment.services.intake import make_picking_tasks, write_order
 from inventory import orchestrator
 from inventory.orchestrator import InsufficientStock, OrderedLine
 from warehouse.core.actor import Actor, Role
@@ -52,36 +52,31 @@ def process_order_confirmed(
     order, then what inventory locks. Events inventory.reserved, order.accepted, picking.created, or order.rejected. Raises ValidationFailed,
     UnknownProduct, UnknownWarehouse.
     """
-    order = find_and_lock_order(source, external_id)
-    if order is not None:
-        return order
     _require_key(source, external_id)
     if priority not in Priority.values:
         raise ValidationFailed(
             f"priority: {priority[:20]!r} is none of {', '.join(Priority.values)}.", errors=[{"field": "priority", "code": "invalid"}]
         )
-    ordered = orchestrator.resolve_lines(lines, storefront_id=storefront_external_id or None)
-    order = Order.objects.create(
+    try:
+        ordered = orchestrator.resolve_lines(lines, storefront_id=storefront_external_id or None)
+    except ValidationFailed:
+        # A repetition is no news, even if its lines could not be read any more.
+        known = find_and_lock_order(source, external_id)
+        if known is None:
+            raise
+        return known
+    order = Order(
         source=source,
         external_id=external_id,
-        order_number=order_number[:ID_LENGTH],
-        storefront_external_id=storefront_external_id[:64],
+        order_number=_printable(order_number, ID_LENGTH),
+        storefront_external_id=_printable(storefront_external_id, 64),
         priority=priority,
         ship_by=ship_by,
         retry_when_stocked=retry_when_stocked,
         provider=_provider(provider_code),
     )
-    OrderLine.objects.bulk_create(
-        OrderLine(
-            order=order,
-            product_id=line.product_id,
-            listing_id=line.listing_id,
-            quantity=line.quantity,
-            warehouse_id=line.warehouse_id,
-            min_remaining_days=line.min_remaining_days,
-        )
-        for line in ordered
-    )
+    if not write_order(order, ordered):
+        return Order.objects.get(source=source, external_id=external_id)
     short = _take_in(order, ordered, reservation_ref, actor)
     if short is not None:
         take(order, "reject")
@@ -128,10 +123,10 @@ def process_order_cancelled(source: str, external_id: str, reason: str, *, actor
     becomes `void_requested`. Locks the order, its tasks and shipments, then what inventory locks. Events order.cancelled, picking.cancelled,
     packing.cancelled, and inventory.released. Raises Conflict once goods have left.
     """
-    reason = reason[:TEXT_LENGTH]
+    _require_key(source, external_id)
+    reason = _printable(reason, TEXT_LENGTH)
     order = find_and_lock_order(source, external_id)
     if order is None:
-        _require_key(source, external_id)
         return Order.objects.create(
             source=source, external_id=external_id, status=OrderStatus.CANCELLED, cancellation_reason=reason, cancelled_at=timezone.now()
         )
@@ -156,6 +151,11 @@ def _require_key(source: str, external_id: str) -> None:
         raise ValidationFailed(f"order_id: {external_id[:40]!r} can't be an order's id.", errors=[{"field": "order_id", "code": "invalid"}])
 
 
+def _printable(text: str, length: int) -> str:
+    """A partner's remark, cut to what the column holds and without what no database keeps."""
+    return "".join(sign for sign in text if sign.isprintable())[:length]
+
+
 def _provider(code: str) -> DeliveryProvider | None:
     if not code:
         return None
@@ -174,8 +174,7 @@ def _take_in(order: Order, ordered: Sequence[OrderedLine], reservation_ref: str,
     except InsufficientStock as error:
         return error.errors
     listings = {line.product_id: line.listing_id for line in ordered}
-    created = make_picking_tasks(order, promised, listings, actor=actor)
-    publish([events.of_order(events.ORDER_ACCEPTED, order), *created], actor=actor)
+    make_picking_tasks(order, promised, listings, actor=actor)
     return None
 
 

@@ -15,61 +15,18 @@ from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PackingSt
 from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task
 from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem
-from fulfillment.queries.places import walking_order
 from fulfillment.services import packing_tasks, put_backs
+from fulfillment.services.intake import make_picking_tasks
 from fulfillment.services.progress import settle
 from fulfillment.services.workers import require_worker
 from inventory import orchestrator
-from inventory.orchestrator import LocationKind, Reserved
+from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import next_numbers, take
+from warehouse.core.documents import take
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO
 from warehouse.core.transactions import operation
-from warehouse.outbox.events import Event, publish
-
-
-def make_picking_tasks(order: Order, promised: Sequence[Reserved], listings: Mapping[int, str], *, actor: Actor, priority: str = "") -> list[Event]:
-    """One task per warehouse of the promise, one item per batch and location, in walking order. Returns the events, for the caller to publish.
-
-    Four statements for any number of lines; the caller holds the order's lock.
-    """
-    places = walking_order(item.location_id for part in promised for item in part.items)
-    numbers = next_numbers(PickingTask.number_prefix, len(promised))
-    tasks = PickingTask.objects.bulk_create(
-        PickingTask(
-            number=number,
-            created_by_id=actor.user_id,
-            order=order,
-            warehouse_id=part.warehouse_id,
-            reservation_id=part.reservation_id,
-            priority=priority or order.priority,
-            ship_by=order.ship_by,
-            total_items=len(part.items),
-        )
-        for number, part in zip(numbers, promised, strict=True)
-    )
-    items: list[PickingTaskItem] = []
-    created: list[Event] = []
-    for task, part in zip(tasks, promised, strict=True):
-        walk = sorted(part.items, key=lambda item: (places[item.location_id][:2], item.id))
-        for sequence, item in enumerate(walk, start=1):
-            items.append(
-                PickingTaskItem(
-                    task=task,
-                    sequence=sequence,
-                    product_id=item.product_id,
-                    batch_id=item.batch_id,
-                    batch_location_id=item.batch_location_id,
-                    location_id=item.location_id,
-                    listing_id=listings.get(item.product_id, ""),
-                    reservation_item_id=item.id,
-                    quantity_required=item.quantity,
-                )
-            )
-        created.append(events.of_picking(events.PICKING_CREATED, task, warehouse_id=places[walk[0].location_id].warehouse_external_id))
-    PickingTaskItem.objects.bulk_create(items)
-    return created
+from warehouse.outbox.events import publish
 
 
 @operation(Role.INTEGRATION)
@@ -100,7 +57,7 @@ def create_picking_task(
     ]
     _require_ordered(order, lines)
     promised = orchestrator.reserve_for_order.inside(order.order_ref, lines, warehouse_id=warehouse_id, actor=actor, ship_at=None)
-    publish(make_picking_tasks(order, [promised], {line.product_id: line.listing_id for line in lines}, actor=actor, priority=priority), actor=actor)
+    make_picking_tasks(order, [promised], {line.product_id: line.listing_id for line in lines}, actor=actor, priority=priority, accepted=False)
     return PickingTask.objects.get(order=order, warehouse=warehouse_id, status=PickingStatus.PENDING)
 
 

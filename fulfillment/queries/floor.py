@@ -1,0 +1,68 @@
+"""What the floor screens ask: the work at hand, the work that waits, the task a code names."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, PickingStatus, PutBackStatus
+from fulfillment.models import PackingTask, PickingTask, PutBack, Shipment
+
+AT_HAND = [PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS]
+
+
+def picks_waiting(warehouse_id: int) -> int:
+    """Picking tasks that nobody has yet."""
+    return PickingTask.objects.filter(warehouse=warehouse_id, status=PickingStatus.PENDING).count()
+
+
+def my_picking_task(warehouse_id: int, user_id: int) -> int | None:
+    """The id of the picking task that this person has begun, or was given."""
+    mine = PickingTask.objects.filter(warehouse=warehouse_id, worker=user_id, status__in=AT_HAND)
+    return mine.order_by("-status", "pk").values_list("pk", flat=True).first()
+
+
+def packs_waiting(warehouse_id: int) -> QuerySet[PackingTask]:
+    """Packing tasks that nobody has begun, the most urgent first."""
+    waiting = PackingTask.objects.filter(warehouse=warehouse_id, status=PackingStatus.PENDING)
+    return waiting.select_related("order", "picking_task__packing_location").order_by("urgency", "ship_by", "pk")
+
+
+def my_packing_task(warehouse_id: int, user_id: int) -> int | None:
+    """The id of the packing task that this person has begun."""
+    mine = PackingTask.objects.filter(warehouse=warehouse_id, worker=user_id, status=PackingStatus.IN_PROGRESS)
+    return mine.order_by("pk").values_list("pk", flat=True).first()
+
+
+def packed_tasks(warehouse_id: int) -> QuerySet[PackingTask]:
+    """Packing tasks whose packages wait for the carrier."""
+    return PackingTask.objects.filter(warehouse=warehouse_id, status=PackingStatus.PACKED).select_related("order").order_by("packed_at")
+
+
+def packing_task_by_scan(warehouse_id: int, code: str, location_id: int | None) -> PackingTask | None:
+    """The packing task that a code names: its number, its picking task's, a package's, the order's; or the most urgent one on a bench.
+
+    Open work comes before finished work when an order has several.
+    """
+    if location_id is not None:
+        return packs_waiting(warehouse_id).filter(picking_task__packing_location=location_id).first()
+    named = (
+        Q(number__iexact=code)
+        | Q(picking_task__number__iexact=code)
+        | Q(packages__barcode__iexact=code)
+        | Q(order__external_id=code)
+        | Q(order__order_number=code)
+    )
+    found = PackingTask.objects.filter(named, warehouse=warehouse_id).exclude(status=PackingStatus.CANCELLED)
+    return found.order_by("status", "pk").distinct().first()
+
+
+def living_shipments(task_id: int) -> list[Shipment]:
+    """The shipments of a packing task that are still meant to go."""
+    rows = Shipment.objects.filter(packing_task=task_id, status__in=LIVING_SHIPMENTS)
+    return list(rows.select_related("package", "provider").order_by("package__sequence_number"))
+
+
+def put_backs_waiting(warehouse_id: int) -> QuerySet[PutBack]:
+    """Goods on the benches that belong on shelves, the oldest first."""
+    waiting = PutBack.objects.filter(warehouse=warehouse_id, status=PutBackStatus.PENDING)
+    return waiting.select_related("product", "batch", "batch_location__location", "from_location", "order").order_by("pk")
