@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from inventory import events
 from inventory.enums import DocumentType, MovementType, ReservationStatus
-from inventory.errors import InsufficientStock
 from inventory.locks import lock_reservations
 from inventory.models import Reservation, ReservationItem, Stock, Warehouse
 from inventory.queries.order_lines import OrderedLine
@@ -19,8 +18,8 @@ from inventory.queries.promises import HeldItem, held_items
 from inventory.services.reservations import (
     Reserved,
     as_reserved,
-    judge_lines,
     listings_in,
+    plan_lines,
     promise,
     release_held,
     reserved_events,
@@ -135,12 +134,7 @@ def _fallback() -> list[int]:
 def _plan(wanted: Amounts, gate: Gate, candidates: Iterable[fefo.Candidate], ship_at: datetime, lines: Sequence[OrderedLine]) -> fefo.Plan:
     days = _days(lines)
     asked = {key: fefo.Wanted(key.warehouse_id, key.product_id, quantity, days[key.product_id]) for key, quantity in sorted(wanted.items())}
-    judge_lines(asked, gate)
-    rules = {key.product_id: stock.rules for key, stock in gate.items()}
-    plan = fefo.plan(candidates, list(asked.values()), rules, ship_at)
-    if plan.shortages:
-        raise InsufficientStock(plan.shortages)
-    return plan
+    return plan_lines(asked, gate, candidates, ship_at)
 
 
 def _of_warehouse(plan: fefo.Plan, warehouse: int) -> fefo.Plan:

@@ -76,7 +76,7 @@ def pick_reserved(
         raise TransitionRefused(
             f"{item.reservation} is {item.reservation.status}: nothing is promised by it any more.", status=item.reservation.status
         )
-    require_step(quantity, gate[key].quantity_step, sku=gate[key].sku)
+    require_step(quantity, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
     if item.held < quantity:
         raise Conflict(f"Only {item.held.normalize():f} is promised here, not {quantity.normalize():f}.", held=str(item.held), asked=str(quantity))
     _require_fit(source, gate[key])
@@ -111,7 +111,7 @@ def put_back(
     if source is None or StockKey(source.warehouse_id, source.product_id) != key:
         raise NotFound(f"There is no place {batch_location_id} of this product in this warehouse.")
     stock = gate[key]
-    require_step(quantity, stock.quantity_step, sku=stock.sku)
+    require_step(quantity, stock.quantity_step, sku=stock.sku, zero_allowed=False)
     if source.quantity - source.reserved < quantity:
         raise InsufficientStock([Shortage(product_id, stock.sku, warehouse_id, quantity, source.quantity - source.reserved)])
     target = _bring(source, to_location_id, actor)

@@ -75,8 +75,7 @@ def reserve_for_order(
     if present:
         return _equal_promise(order_ref, wanted, present)
     gate = lock_stock(wanted)
-    judge_lines(wanted, gate)
-    plan = _plan(wanted, gate, read_candidates(wanted), ship_at)
+    plan = plan_lines(wanted, gate, read_candidates(wanted), ship_at or timezone.now())
     return promise(order_ref, warehouse_id, plan, gate, actor=actor, expires_at=timezone.now() + ttl if ttl else None, listings=listings_in(lines))
 
 
@@ -148,6 +147,8 @@ def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, rea
         if item_id not in by_id or by_id[item_id].held < quantity:
             held = by_id[item_id].held if item_id in by_id else ZERO
             raise Conflict(f"Reservation item {item_id} holds {held.normalize():f}, not {quantity.normalize():f}.", item=item_id, held=str(held))
+        stock = gate[by_id[item_id].key]
+        require_step(quantity, stock.quantity_step, sku=stock.sku)
     release_held(gate, reservation, [item._replace(held=quantities[item.id]) for item in items if quantities.get(item.id)], reason, actor)
     if sum((item.held for item in items), ZERO) == sum(quantities.values(), ZERO) and not _anything_consumed(reservation):
         set_status(reservation, ReservationStatus.RELEASED, reason)
@@ -243,25 +244,33 @@ def _sum_lines(lines: Sequence[OrderedLine], warehouse_id: int) -> dict[StockKey
     return wanted
 
 
-def judge_lines(wanted: Mapping[StockKey, fefo.Wanted], gate: Gate) -> None:
-    """Refuse what is off the product's step; a product without a Stock row here is simply short of everything."""
-    missing = [wanted[key] for key in wanted if key not in gate]
-    if missing:
-        skus = dict(Product.objects.filter(pk__in=[line.product_id for line in missing]).values_list("pk", "sku"))
-        for line in missing:
-            if line.product_id not in skus:
-                raise NotFound(f"There is no product {line.product_id}.", product=line.product_id)
-        raise InsufficientStock([Shortage(line.product_id, skus[line.product_id], line.warehouse_id, line.quantity, ZERO) for line in missing])
-    for key, line in wanted.items():
-        require_step(line.quantity, gate[key].quantity_step, sku=gate[key].sku)
+def plan_lines(wanted: Mapping[StockKey, fefo.Wanted], gate: Gate, candidates: Iterable[fefo.Candidate], ship_at: datetime) -> fefo.Plan:
+    """Choose behind the gates what leaves for these lines. A product without a Stock row here is simply short of everything.
 
-
-def _plan(wanted: Mapping[StockKey, fefo.Wanted], gate: Gate, candidates: Iterable[fefo.Candidate], ship_at: datetime | None) -> fefo.Plan:
+    Raises NotFound, ValidationFailed (off the step), InsufficientStock with every short line.
+    """
+    missing = _not_stocked([line for key, line in wanted.items() if key not in gate])
+    for key, stock in gate.items():
+        if key in wanted:
+            require_step(wanted[key].quantity, stock.quantity_step, sku=stock.sku, zero_allowed=False)
     rules = {key.product_id: stock.rules for key, stock in gate.items()}
-    plan = fefo.plan(candidates, list(wanted.values()), rules, ship_at or timezone.now())
-    if plan.shortages:
-        raise InsufficientStock(plan.shortages)
+    plan = fefo.plan(candidates, [line for key, line in wanted.items() if key in gate], rules, ship_at)
+    if plan.shortages or missing:
+        places = list(wanted)
+        raise InsufficientStock(
+            sorted([*plan.shortages, *missing], key=lambda short: places.index(StockKey(short.warehouse_id or 0, short.product_id)))
+        )
     return plan
+
+
+def _not_stocked(lines: Sequence[fefo.Wanted]) -> list[Shortage]:
+    if not lines:
+        return []
+    skus = dict(Product.objects.filter(pk__in=[line.product_id for line in lines]).values_list("pk", "sku"))
+    for line in lines:
+        if line.product_id not in skus:
+            raise NotFound(f"There is no product {line.product_id}.", product=line.product_id)
+    return [Shortage(line.product_id, skus[line.product_id], line.warehouse_id, line.quantity, ZERO) for line in lines]
 
 
 def listings_in(lines: Iterable[OrderedLine]) -> dict[int, str]:

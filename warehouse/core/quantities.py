@@ -11,6 +11,7 @@ from django.db import models
 from warehouse.core.errors import ValidationFailed
 
 ZERO = Decimal(0)
+LARGEST = Decimal(10) ** 11
 
 
 class QuantityField(models.DecimalField):
@@ -53,8 +54,10 @@ def parse_quantity(value: Any, *, field: str = "quantity", zero_allowed: bool = 
     return number.quantize(Decimal("0.001"))
 
 
-def require_step(quantity: Decimal, step: Decimal, *, sku: str, field: str = "quantity") -> None:
-    """Raise ValidationFailed when the quantity is off the product's step (half a piece)."""
+def require_step(quantity: Decimal, step: Decimal, *, sku: str, field: str = "quantity", zero_allowed: bool = True) -> None:
+    """Raise ValidationFailed when the quantity is no quantity at all (negative, NaN, more than a column holds) or off the product's step (half a piece)."""
+    if not (quantity.is_finite() and 0 <= quantity < LARGEST) or (quantity == 0 and not zero_allowed):
+        raise _refused(field, quantity, f"is not a quantity of {sku}", sku=sku)
     if quantity % step:
         raise ValidationFailed(
             f"{sku}: {quantity.normalize():f} is not a multiple of {step.normalize():f}.",
@@ -62,5 +65,6 @@ def require_step(quantity: Decimal, step: Decimal, *, sku: str, field: str = "qu
         )
 
 
-def _refused(field: str, value: Any, why: str) -> ValidationFailed:
-    return ValidationFailed(f"{field}: {str(value)[:40]!r} {why}.", errors=[{"field": field, "code": "invalid_quantity", "asked": str(value)[:40]}])
+def _refused(field: str, value: Any, why: str, **more: str) -> ValidationFailed:
+    error = {"field": field, "code": "invalid_quantity", "asked": str(value)[:40], **more}
+    return ValidationFailed(f"{field}: {str(value)[:40]!r} {why}.", errors=[error])
