@@ -145,6 +145,23 @@ def test_positions_follow_publication_not_sequence(redis: redis_client.Redis) ->
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_batch_is_in_the_order_of_sequence_not_of_the_table(redis: redis_client.Redis) -> None:
+    for sequence in (900_003, 900_001, 900_002):
+        OutboxEvent.objects.create(
+            sequence=sequence, type="stock.changed", aggregate_type="stock", aggregate_id="1", payload={"n": sequence}, actor="x"
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")  # an index would give the order by chance
+        try:
+            assert Relay(redis, batch=2).publish_batch() == Batch(2, 0, more=True)
+        finally:
+            cursor.execute("RESET enable_indexscan; RESET enable_bitmapscan")
+    assert numbers(redis) == [900_001, 900_002]
+    assert Relay(redis, batch=2).publish_batch() == Batch(1, 0)
+    assert numbers(redis) == [900_001, 900_002, 900_003]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_one_relay_works_the_other_waits(redis: redis_client.Redis) -> None:
     emit(fact())
     locked, release = threading.Event(), threading.Event()
