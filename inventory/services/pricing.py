@@ -19,7 +19,7 @@ def update_purchase_prices(warehouse_id: int, items: Iterable[ReceivingItem], ga
     """Let the storefronts' purchase prices follow what was received, by the setting PURCHASE_PRICE_POLICY; before the goods are posted.
 
     `last`: the price of the last line. `weighted_average`: (quantity before × price before + Σ quantity × price) / quantity after, of this warehouse.
-    Lines without a price say nothing. One statement; locks the storefronts' products in it.
+    Lines without a price say nothing. One statement; locks the storefronts' products in it, in order of id.
     """
     require_transaction()
     quantity: dict[int, Decimal] = defaultdict(Decimal)
@@ -41,11 +41,16 @@ def update_purchase_prices(warehouse_id: int, items: Iterable[ReceivingItem], ga
     with connection.cursor() as cursor:
         cursor.execute(
             """
+            WITH page AS (
+                SELECT sp.id, n.before, n.added, n.worth
+                FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[]) AS n (product_id, before, added, worth)
+                JOIN inventory_storefrontproduct sp ON sp.product_id = n.product_id
+                ORDER BY sp.id FOR NO KEY UPDATE OF sp
+            )
             UPDATE inventory_storefrontproduct sp
-            SET purchase_price = CASE WHEN sp.purchase_price = 0 THEN n.worth / n.added
-                                      ELSE (n.before * sp.purchase_price + n.worth) / (n.before + n.added) END
-            FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[]) AS n (product_id, before, added, worth)
-            WHERE sp.product_id = n.product_id
+            SET purchase_price = CASE WHEN sp.purchase_price = 0 THEN page.worth / page.added
+                                      ELSE (page.before * sp.purchase_price + page.worth) / (page.before + page.added) END
+            FROM page WHERE sp.id = page.id
             """,
             [products, before, added, worth],
         )

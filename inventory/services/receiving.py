@@ -83,6 +83,8 @@ def create_receiving(
         raise NotFound(f"There is no active warehouse {warehouse_id}.", warehouse=warehouse_id)
     if supplier_id is not None and not Supplier.objects.filter(pk=supplier_id).exists():
         raise NotFound(f"There is no supplier {supplier_id}.", supplier=supplier_id)
+    if location_id is not None:
+        _require_places([location_id])
     receiving = Receiving.objects.create(
         warehouse=warehouse,
         location_id=location_id or default_location(warehouse_id, LocationKind.RECEIVING),
@@ -126,9 +128,10 @@ def receive_item(
         )
     counted = quantity if quantity is not None else found.pack_quantity
     item = _line_for(receiving, found.product_id, found.lot_number, found.expires_on)
+    require_step(counted, item.product.quantity_step, sku=item.product.sku, zero_allowed=False)
     item.actual_quantity += counted
-    require_step(item.actual_quantity, item.product.quantity_step, sku=item.product.sku)
     if location_id is not None:
+        _require_places([location_id])
         item.location_id = location_id
     item.save()
     if receiving.status == "draft":
@@ -204,7 +207,15 @@ def _lock_open(receiving_id: int, expected_version: int | None) -> Receiving:
     return receiving
 
 
+def _require_places(location_ids: Iterable[int]) -> None:
+    wanted = set(location_ids)
+    missing = wanted - set(Location.objects.filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
+    if missing:
+        raise NotFound(f"There is no location {min(missing)}.", location=min(missing))
+
+
 def _write_lines(receiving: Receiving, lines: Sequence[ReceivingLine]) -> list[ReceivingItem]:
+    _require_places(line.location_id for line in lines if line.location_id is not None)
     products = Product.objects.in_bulk({line.product_id for line in lines})
     rows = []
     for number, line in enumerate(lines, start=1):
@@ -235,14 +246,17 @@ def _line_for(receiving: Receiving, product_id: int, lot_number: str, expires_on
     lines = list(receiving.items.select_related("product").filter(product=product_id).order_by("pk"))
     if lot_number:
         for line in lines:
-            if line.lot_number == lot_number and expires_on in (None, line.label_expires_on):
+            if line.lot_number == lot_number and (expires_on is None or line.label_expires_on in (None, expires_on)):
+                line.label_expires_on = line.label_expires_on or expires_on
                 return line
         for line in lines:
             if not line.lot_number and not line.actual_quantity:
                 line.lot_number, line.label_expires_on = lot_number, expires_on or line.label_expires_on
                 return line
-    elif lines:
-        return lines[0]
+    else:
+        open_lines = [line for line in lines if not line.lot_number] or (lines if len(lines) == 1 else [])
+        if open_lines:
+            return open_lines[0]
     product = Product.objects.get(pk=product_id)
     return ReceivingItem(receiving=receiving, product=product, lot_number=lot_number, label_expires_on=expires_on)
 
