@@ -1,0 +1,261 @@
+"""The first page of the back office: how the day goes.
+
+The figures are kept for a moment, so that a wall of open dashboards costs one. Each block is shown to those who may see the pages behind it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from django.core.cache import cache
+from django.db.models import Count, Min, Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+from redis.exceptions import RedisError
+
+from fulfillment.enums import OrderStatus
+from fulfillment.queries import reports as work
+from inventory.queries import reports as stock
+from warehouse.core.access import may
+from warehouse.core.actor import Actor, Role
+from warehouse.core.admin import actor_of, plain
+from warehouse.outbox.models import OutboxEvent
+
+logger = logging.getLogger(__name__)
+
+FRESH_SECONDS, VALUE_SECONDS = 15, 300
+DAYS, HOURS, ROWS = 7, 12, 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number of the first row: what it is, whether it is alarming, and where to look."""
+
+    title: str
+    value: str
+    note: str
+    link: str
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars over labels; one series per name. `summary` says the same in words for who can't see them."""
+
+    title: str
+    data: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    title: str
+    headers: list[str]
+    rows: list[list[Any]]
+    empty: str
+    link: str
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return {"headers": self.headers, "rows": self.rows}
+
+
+@dataclass(slots=True)
+class Board:
+    """What the page shows."""
+
+    figures: list[Figure] = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+    def add(self, other: Board) -> None:
+        self.figures += other.figures
+        self.charts += other.charts
+        self.tables += other.tables
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold's DASHBOARD_CALLBACK: what the signed-in user may see of the work, of stock, and of the machinery."""
+    actor = actor_of(request)
+    board = Board()
+    if may(actor, "view", "fulfillment.order"):
+        board.add(kept("work", FRESH_SECONDS, work_board))
+    if may(actor, "view", "inventory.stock"):
+        board.add(kept(f"stock:{_eyes(actor)}", FRESH_SECONDS, lambda: stock_board(actor)))
+    if actor.roles & {Role.MANAGER, Role.AUDITOR, Role.VIEWER, Role.SELLER}:
+        board.add(kept(f"value:{_eyes(actor)}", VALUE_SECONDS, lambda: value_board(actor)))
+    if may(actor, "view", "outbox.outboxevent"):
+        board.add(kept("machinery", FRESH_SECONDS, machinery_board))
+    return context | {"board": board, "now": timezone.localtime()}
+
+
+def kept(name: str, seconds: int, compute: Callable[[], T]) -> T:
+    """The value of a moment ago, or a new one. Without Redis it is computed each time."""
+    key = f"dashboard:{name}"
+    try:
+        found = cache.get(key)
+        if found is None:
+            found = compute()
+            cache.set(key, found, seconds)
+    except RedisError as error:
+        logger.warning("The dashboard is computed anew: no cache (%s)", error)
+        found = compute()
+    return cast(T, found)
+
+
+def work_board() -> Board:
+    """Orders, picks, late tasks, waybills."""
+    today, hours = work.orders_today(), work.picks_per_hour(hours=HOURS)
+    late_count, late = work.late_tasks(limit=ROWS)
+    waybills, put_backs = work.waybills(), work.put_backs_pending()
+    troubled = work.troubled_shipments(limit=ROWS)
+    labels = {status.value: str(status.label) for status in OrderStatus}
+    orders = _list("fulfillment_order")
+    return Board(
+        figures=[
+            Figure("Orders today", str(sum(today.values())), f"{today[OrderStatus.SHIPPED]} of them shipped", orders),
+            Figure(
+                "Need a person",
+                str(today[OrderStatus.NEEDS_ATTENTION] + today[OrderStatus.REJECTED]),
+                f"{today[OrderStatus.REJECTED]} rejected today",
+                f"{orders}?status__exact=needs_attention",
+                alarm=bool(today[OrderStatus.NEEDS_ATTENTION] + today[OrderStatus.REJECTED]),
+            ),
+            Figure("Picks this hour", str(list(hours.values())[-1]), f"{sum(hours.values())} in {HOURS} hours", _list("fulfillment_pickingtask")),
+            Figure("Late tasks", str(late_count), "the time to ship has passed", _list("fulfillment_pickingtask"), alarm=late_count > 0),
+            Figure(
+                "Waiting for the carrier",
+                str(waybills.waiting),
+                f"{waybills.failing} failing, {waybills.stopped} given up, {waybills.ready} to hand over",
+                f"{_list('fulfillment_shipment')}?waybill=waiting",
+                alarm=waybills.failing + waybills.stopped > 0,
+            ),
+            Figure("To put back", str(put_backs), "goods of cancelled orders", f"{_list('fulfillment_putback')}?status__exact=pending"),
+        ],
+        charts=[
+            _bars("Orders today by state", {"orders": {labels[state]: count for state, count in today.items()}}),
+            _bars("Picks per hour", {"picks": {f"{hour:%H}:00": count for hour, count in hours.items()}}),
+        ],
+        tables=[
+            Table("Late", ["task", "order", "site", "who", "late by"], [_late_row(row) for row in late], "Nothing is late.", ""),
+            Table(
+                "Shipments in trouble",
+                ["shipment", "order", "carrier", "attempts", "problem"],
+                [
+                    [_link("fulfillment_shipment", row.pk, row.number), str(row.order), str(row.provider), row.attempts, row.last_error[:80]]
+                    for row in troubled
+                ],
+                "Every carrier answers.",
+                f"{_list('fulfillment_shipment')}?waybill=failing",
+            ),
+        ],
+    )
+
+
+def stock_board(actor: Actor) -> Board:
+    """What runs out and what expires, as far as the actor sees it."""
+    alarms, rows, days = stock.stock_alarms(actor), stock.emptiest_stock(actor, limit=ROWS), stock.expiring_by_day(actor, days=DAYS)
+    places = sum(day.places for day in days)
+    currencies = sorted({day.currency for day in days})
+    values = {
+        currency: {date_format(day.day, "D j M"): float(round(day.value, 2)) for day in days if day.currency == currency} for currency in currencies
+    }
+    listed = _list("inventory_stock")
+    return Board(
+        figures=[
+            Figure(
+                "Low or out of stock",
+                str(sum(alarms.values())),
+                f"{alarms['low_stock']} low, {alarms['out_of_stock']} out",
+                f"{listed}?status__exact=low_stock",
+                alarm=bool(sum(alarms.values())),
+            ),
+            Figure(
+                f"Expiring in {DAYS} days",
+                str(places),
+                "lots in places, those already expired among them",
+                _list("inventory_batchlocation"),
+                alarm=places > 0,
+            ),
+        ],
+        charts=[_bars("Expiring by day, value at purchase prices", values)],
+        tables=[
+            Table(
+                "Running out",
+                ["product", "site", "available", "low at"],
+                [
+                    [_link("inventory_stock", row.pk, str(row.product)), row.warehouse.code, plain(row.available), plain(row.low_stock_threshold)]
+                    for row in rows
+                ],
+                "Nothing is low.",
+                f"{listed}?status__exact=low_stock",
+            ),
+            Table(
+                "Expiring",
+                ["day", "places", "value"],
+                [[date_format(day.day, "D j M"), day.places, f"{day.value:,.2f} {day.currency}"] for day in days],
+                f"Nothing expires within {DAYS} days.",
+                "",
+            ),
+        ],
+    )
+
+
+def value_board(actor: Actor) -> Board:
+    """What lies in the sites, in money."""
+    values = [[site.warehouse, f"{site.value:,.2f} {site.currency}"] for site in stock.stock_value(actor)]
+    return Board(tables=[Table("Stock value", ["site", "at purchase prices"], values, "Nothing is in stock.", "")])
+
+
+def machinery_board() -> Board:
+    """Whether events leave."""
+    waiting = OutboxEvent.objects.filter(published_at=None).aggregate(
+        count=Count("pk"), parked=Count("pk", filter=Q(retry_at__isnull=False)), oldest=Min("occurred_at")
+    )
+    oldest = f"the oldest for {timesince(waiting['oldest'])}" if waiting["oldest"] else "all are published"
+    stuck = bool(waiting["parked"]) or bool(waiting["oldest"] and (timezone.now() - waiting["oldest"]).total_seconds() > FRESH_SECONDS)
+    return Board(figures=[Figure("Events waiting", str(waiting["count"]), oldest, f"{_list('outbox_outboxevent')}?state=waiting", alarm=stuck)])
+
+
+COLOURS = ["var(--color-primary-600)", "var(--color-primary-300)", "var(--color-base-400)"]
+
+
+def _bars(title: str, series: Mapping[str, Mapping[str, float]]) -> Chart:
+    labels = list(dict.fromkeys(label for values in series.values() for label in values))
+    datasets = [
+        {"label": name, "data": [values.get(label, 0) for label in labels], "backgroundColor": COLOURS[n % len(COLOURS)], "borderRadius": 4}
+        for n, (name, values) in enumerate(series.items())
+    ]
+    told = "; ".join(f"{label}: {value:g} {name}" for name, values in series.items() for label, value in values.items() if value)
+    return Chart(title, json.dumps({"labels": labels, "datasets": datasets}), told or "nothing")
+
+
+def _late_row(late: work.LateTask) -> list[Any]:
+    task = late.task
+    name = f"fulfillment_{late.kind}task"
+    late_by = timesince(task.ship_by, depth=1) if task.ship_by else ""
+    return [_link(name, task.pk, task.number), str(task.order), task.warehouse.code, str(task.worker or "nobody"), late_by]
+
+
+def _eyes(actor: Actor) -> str:
+    """Who sees the same: a seller only what it sees itself, everybody else everything."""
+    sees_own_sites = Role.SELLER in actor.roles and Role.MANAGER not in actor.roles
+    return f"seller-{actor.user_id}" if sees_own_sites else "all"
+
+
+def _list(model: str) -> str:
+    return reverse(f"admin:{model}_changelist")
+
+
+def _link(model: str, pk: int, text: str) -> str:
+    return format_html('<a href="{}" class="text-link">{}</a>', reverse(f"admin:{model}_change", args=[pk]), text)

@@ -1,0 +1,90 @@
+"""The menu of the back office: what the signed-in user may open, in groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from warehouse.core.access import may
+from warehouse.core.actor import Actor, Role
+from warehouse.core.admin import actor_of
+
+Entry = tuple[str, str, str]
+
+GROUPS: list[tuple[str, list[Entry]]] = [
+    (
+        "Work",
+        [
+            ("Orders", "receipt_long", "fulfillment.order"),
+            ("Picking", "directions_walk", "fulfillment.pickingtask"),
+            ("Packing", "package_2", "fulfillment.packingtask"),
+            ("Shipments", "local_shipping", "fulfillment.shipment"),
+            ("Put-backs", "undo", "fulfillment.putback"),
+        ],
+    ),
+    ("Documents", [("Receivings", "move_to_inbox", "inventory.receiving")]),
+    (
+        "Stock",
+        [
+            ("Stock", "inventory_2", "inventory.stock"),
+            ("Places' contents", "shelves", "inventory.batchlocation"),
+            ("Batches", "qr_code_2", "inventory.batch"),
+            ("Movements", "swap_horiz", "inventory.movement"),
+            ("Reservations", "bookmark", "inventory.reservation"),
+        ],
+    ),
+    (
+        "Catalogue",
+        [
+            ("Products", "grocery", "inventory.product"),
+            ("Warehouses", "warehouse", "inventory.warehouse"),
+            ("Locations", "location_on", "inventory.location"),
+            ("Suppliers", "agriculture", "inventory.supplier"),
+            ("Storefronts", "storefront", "inventory.storefront"),
+            ("Listings", "sell", "inventory.storefrontproduct"),
+            ("Sellers", "groups", "inventory.seller"),
+            ("Carriers", "delivery_truck_speed", "fulfillment.deliveryprovider"),
+        ],
+    ),
+    (
+        "System",
+        [
+            ("People", "person", "accounts.user"),
+            ("Tokens", "key", "knox.authtoken"),
+            ("Locked out", "lock_person", "axes.accessattempt"),
+            ("Events", "outbox", "outbox.outboxevent"),
+            ("Subscriptions", "subscriptions", "outbox.subscription"),
+            ("Stream entries", "inbox", "outbox.inboxentry"),
+            ("Idempotency keys", "fingerprint", "outbox.idempotencykey"),
+            ("Periodic tasks", "schedule", "django_celery_beat.periodictask"),
+        ],
+    ),
+]
+# Screens of the floor, with who works there.
+SCREENS: list[tuple[str, str, str, frozenset[Role]]] = [
+    ("Pick", "barcode_scanner", "floor:pick", frozenset({Role.PICKER})),
+    ("Pack", "box", "floor:pack", frozenset({Role.PACKER})),
+]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's navigation. A group without anything to open is left out."""
+    actor = actor_of(request)
+    groups = [{"title": "", "items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]}]
+    groups += [{"title": title, "separator": True, "items": _entries(actor, entries)} for title, entries in GROUPS]
+    groups.append({"title": "Floor", "separator": True, "items": _screens(actor)})
+    return [group for group in groups if group["items"]]
+
+
+def _entries(actor: Actor, entries: list[Entry]) -> list[dict[str, Any]]:
+    return [
+        {"title": title, "icon": icon, "link": reverse(f"admin:{label.replace('.', '_')}_changelist")}
+        for title, icon, label in entries
+        if may(actor, "view", label)
+    ]
+
+
+def _screens(actor: Actor) -> list[dict[str, Any]]:
+    return [{"title": title, "icon": icon, "link": reverse(name)} for title, icon, name, roles in SCREENS if actor.may(roles)]
