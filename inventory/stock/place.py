@@ -5,14 +5,18 @@ Writes BatchLocations without quantities (those are `post`'s) and their clocks, 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import reduce
+from itertools import count
+from operator import or_
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from inventory.enums import BatchStatus, BlockedReason
@@ -162,16 +166,27 @@ def _join(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], now: datetime
 
 def _place_apart(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], actor: Actor) -> list[int]:
     """Place these as child lots of their batches, each with its own clock."""
-    born = Counter(Batch.objects.filter(parent__in={a.batch.pk for a in arrivals}).values_list("parent_id", flat=True))
+    taken = _lots_beside({arrival.batch.pk: arrival.batch for arrival in arrivals}.values())
     children = []
     for arrival in arrivals:
         parent = arrival.batch
-        born[parent.pk] += 1
-        child = Batch(**{name: getattr(parent, name) for name in _INHERITED}, parent=parent, lot_number=f"{parent.lot_number}/{born[parent.pk]}")
-        children.append(child)
+        number = next(f"{_stem(parent)}{n}" for n in count(1) if (parent.product_id, f"{_stem(parent)}{n}") not in taken)
+        taken.add((parent.product_id, number))
+        children.append(Batch(**{name: getattr(parent, name) for name in _INHERITED}, parent=parent, lot_number=number))
     Batch.objects.bulk_create(children)
     of_children = {child.pk: lives[arrival.batch.pk] for child, arrival in zip(children, arrivals, strict=True)}
     return place([replace(arrival, batch=child) for child, arrival in zip(children, arrivals, strict=True)], of_children, actor=actor)
+
+
+def _stem(parent: Batch) -> str:
+    """What the numbers of its child lots begin with; a column's width is kept for the rest."""
+    return f"{parent.lot_number[:54]}/"
+
+
+def _lots_beside(parents: Iterable[Batch]) -> set[tuple[int, str]]:
+    """The lots, by (product, number), that are numbered like child lots of these: children, and what a supplier happened to call so."""
+    named = reduce(or_, (Q(product=parent.product_id, lot_number__startswith=_stem(parent)) for parent in parents))
+    return set(Batch.objects.filter(named).values_list("product_id", "lot_number"))
 
 
 def _key(arrival: Arrival) -> tuple[int, int, str]:
