@@ -1,0 +1,212 @@
+"""`/floor/pick`: the walk. Scan the place, scan the product, confirm the quantity; after the last item the task closes itself.
+
+Where the picker stands in an item is kept in the session: the scans that were right so far. Every scan goes to one address, which decides by that.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from fulfillment.enums import PickingStatus
+from fulfillment.models import PickingTask, PickingTaskItem
+from fulfillment.queries import floor
+from fulfillment.queries.picking_tasks import next_item
+from fulfillment.screens import shown
+from fulfillment.services.picking_tasks import claim_next_picking_task, complete_picking_task, start_picking_task
+from fulfillment.services.picks import pick_item, short_item, skip_item
+from fulfillment.services.scans import names_goods
+from warehouse.core.actor import Actor
+from warehouse.core.screens import DONE, RIGHT, Feedback, answer, attempt, chosen_warehouse, floor_view, leave, nothing_scanned, posted_id, show
+
+_STEP = "floor_pick"
+
+
+@floor_view(pick_item)
+def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """The task at hand, or how many wait and one button to take the next."""
+    warehouse = chosen_warehouse(request)
+    if warehouse is None:
+        return redirect("floor:home")
+    assert actor.user_id is not None
+    mine = floor.my_picking_task(warehouse, actor.user_id)
+    if mine is not None:
+        return redirect("floor:pick_task", mine)
+    return show(request, "floor/pick_start.html", {"waiting": floor.picks_waiting(warehouse)})
+
+
+@floor_view(pick_item, method="POST")
+def claim(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Take the best waiting task and begin to walk."""
+    warehouse = chosen_warehouse(request)
+    if warehouse is None:
+        return redirect("floor:home")
+    taken: list[PickingTask] = []
+
+    def take_next() -> Feedback | None:
+        task = claim_next_picking_task(warehouse, actor=actor)
+        if task is None:
+            return Feedback(DONE, _("Nothing to pick now"), _("All orders of this warehouse are picked."))
+        taken.append(task)
+        if task.status == PickingStatus.ASSIGNED:
+            start_picking_task(task.pk, actor=actor)
+        return None
+
+    feedback = attempt(take_next)
+    return leave(request, feedback, to=reverse("floor:pick_task", args=[taken[0].pk]) if taken else reverse("floor:pick"))
+
+
+@floor_view(pick_item)
+def task_screen(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """The next stop of the walk; with `?ask=short` or `?ask=skip` the question whether that is meant."""
+    return _screen(request, actor, task_id)
+
+
+@floor_view(pick_item, method="POST")
+def start(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """Begin to walk with a task that a manager assigned."""
+
+    def begin() -> None:
+        start_picking_task(task_id, actor=actor)
+
+    return _answer(request, actor, task_id, attempt(begin))
+
+
+@floor_view(pick_item, method="POST")
+def scan(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """A scanned code, or the confirmed quantity (`confirm`): judged by what the task asks for now."""
+    feedback = attempt(partial(_scanned, request, actor, task_id))
+    return _answer(request, actor, task_id, feedback)
+
+
+@floor_view(pick_item, method="POST")
+def give_up(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """Report the item short (what is missing is released), or skip it."""
+    skipped = request.POST.get("what") == "skip"
+
+    def do() -> Feedback:
+        (skip_item if skipped else short_item)(posted_id(request, "item"), actor=actor)
+        return _next(actor, task_id) or Feedback(RIGHT, _("Skipped") if skipped else _("Noted: not enough"))
+
+    return _answer(request, actor, task_id, attempt(do))
+
+
+@floor_view(pick_item, method="POST")
+def finish(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """Close a task whose items are all done, should that not have happened by itself."""
+    return _answer(request, actor, task_id, attempt(partial(_next, actor, task_id)))
+
+
+def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | None:
+    item = next_item(task_id)
+    task = PickingTask.objects.only("status").filter(pk=task_id).first()
+    if item is None or task is None or task.status != PickingStatus.IN_PROGRESS:
+        return None  # the screen itself says how the task stands
+    step = _step(request, item)
+    code = request.POST.get("code", "").strip()
+    if "product" in step and ("confirm" in request.POST or _same_goods(code, step["product"], item)):
+        return _pick(request, actor, item, step, request.POST.get("quantity", ""))
+    if not code:
+        return nothing_scanned()
+    if "location" not in step:
+        if not _names_place(code, item.location):
+            return shown.place_feedback(item.location.code, code)
+        _keep(request, item, location=code)
+        return Feedback(RIGHT, _("Right place"))
+    if not names_goods(code, product=item.product, batch=item.batch, warehouse_id=item.location.warehouse_id):
+        return shown.goods_feedback(_expected_goods(item), code)
+    if item.remaining == 1 and item.product.base_unit == "pcs":
+        return _pick(request, actor, item, step | {"product": code}, "1")
+    _keep(request, item, location=step["location"], product=code)
+    return Feedback(RIGHT, _("Right product"))
+
+
+def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[str, str], quantity: str) -> Feedback:
+    amount = quantity.replace(",", ".") or item.remaining
+    done = pick_item(item.pk, amount, actor=actor, location_scan=step["location"], product_scan=step["product"])
+    request.session.pop(_STEP, None)
+    # Whatever lies in the same place is at hand: its place needs no second scan.
+    here = item if done.remaining else next_item(item.task_id)
+    if here is not None and here.location_id == item.location_id:
+        _keep(request, here, location=step["location"])
+    taken = shown.quantity_text(done.quantity_picked - item.quantity_picked, item.product.base_unit)
+    return _next(actor, item.task_id) or Feedback(RIGHT, _("Picked: %(quantity)s") % {"quantity": taken})
+
+
+def _next(actor: Actor, task_id: int) -> Feedback | None:
+    """Close the task when nothing is left to pick."""
+    if next_item(task_id) is not None:
+        return None
+    complete_picking_task(task_id, actor=actor)
+    return Feedback(DONE, _("All picked"))
+
+
+def _step(request: HttpRequest, item: PickingTaskItem) -> dict[str, str]:
+    """The scans of this item that were right so far."""
+    kept: dict[str, Any] = request.session.get(_STEP, {})
+    return {key: kept[key] for key in ("location", "product") if key in kept} if kept.get("item") == item.pk else {}
+
+
+def _keep(request: HttpRequest, item: PickingTaskItem, **scans: str) -> None:
+    request.session[_STEP] = {"item": item.pk, **scans}
+
+
+def _same_goods(code: str, first: str, item: PickingTaskItem) -> bool:
+    """The product again: the same code, or another code of the same goods."""
+    return bool(code) and (code == first or names_goods(code, product=item.product, batch=item.batch, warehouse_id=item.location.warehouse_id))
+
+
+def _names_place(code: str, location: Any) -> bool:
+    return code.casefold() in {location.code.casefold(), location.barcode.casefold()}
+
+
+def _expected_goods(item: PickingTaskItem) -> str:
+    return _("%(name)s, lot %(lot)s") % {"name": item.product.name, "lot": item.batch.lot_number}
+
+
+def _answer(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback | None) -> HttpResponse:
+    return answer(request, partial(_screen, request, actor, task_id), feedback, to=reverse("floor:pick_task", args=[task_id]))
+
+
+def _screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback | None = None) -> HttpResponse:
+    tasks = PickingTask.objects.select_related("order", "packing_location", "worker")
+    task = get_object_or_404(tasks, pk=task_id)
+    context: dict[str, Any] = {
+        "task": task,
+        "mine": task.worker_id == actor.user_id or actor.may(frozenset()),
+        "done": task.picked_items,
+        "total": task.total_items,
+    }
+    item = next_item(task_id) if task.status == PickingStatus.IN_PROGRESS else None
+    if item is not None:
+        context |= _stop(request, item)
+    elif task.status == PickingStatus.CANCELLED:
+        context["on_bench"] = task.items.filter(quantity_picked__gt=0).exists()
+    return show(request, "floor/pick.html", context, feedback)
+
+
+def _stop(request: HttpRequest, item: PickingTaskItem) -> dict[str, Any]:
+    """What the screen shows of the next stop."""
+    step = _step(request, item)
+    ask = request.GET.get("ask", "") if request.method == "GET" else ""
+    return {
+        "item": item,
+        "goods": shown.goods(item.product, item.batch),
+        "place": item.location.code,
+        "size": shown.size_of(item.location.code),
+        "zone": item.location.zone,
+        "step": "quantity" if "product" in step else "product" if "location" in step else "place",
+        "ask": ask if ask in ("short", "skip") else "",
+        "quantity": shown.quantity_text(item.remaining, item.product.base_unit),
+        "number": shown.plain(item.remaining),
+        "unit": shown.UNITS.get(item.product.base_unit, item.product.base_unit),
+        "remaining": f"{item.remaining.normalize():f}",
+        "step_size": f"{shown.step_of(item.product).normalize():f}",
+        "picked": shown.quantity_text(item.quantity_picked, item.product.base_unit) if item.quantity_picked > Decimal(0) else "",
+    }

@@ -1,0 +1,86 @@
+"""Goods as people read them at arm's length: quantities with units, dates without doubt, and fulfilment's errors in their language."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.utils.formats import date_format, number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from warehouse.core import screens
+
+UNITS: dict[str, Promise] = {
+    "pcs": pgettext_lazy("unit", "pcs"),
+    "kg": pgettext_lazy("unit", "kg"),
+    "g": pgettext_lazy("unit", "g"),
+    "l": pgettext_lazy("unit", "l"),
+    "ml": pgettext_lazy("unit", "ml"),
+    "m": pgettext_lazy("unit", "m"),
+}
+
+screens.WORDS.update(
+    {
+        "wrong_scan": (_("Wrong scan"), _("Nothing was changed. Scan again.")),
+        "surplus": (_("Too much"), _("There is more than the task needs. Keep the rest apart.")),
+        "work_left": (_("Not finished yet"), _("Do what is still open first.")),
+        "unfit_now": (_("These goods may not leave"), _("They are expired, on hold or recalled. Press “Not enough” and go on.")),
+        "place_not_allowed": (_("Not in this place"), _("This product may not be kept there. Bring it to another place.")),
+        "insufficient_stock": (_("Not enough goods"), _("Somebody has moved them. Ask your shift leader.")),
+    }
+)
+
+
+def quantity_text(value: Decimal, unit: str) -> str:
+    """`3 pcs`, `2,85 kg`: without trailing zeros, in the person's language."""
+    return f"{plain(value)} {UNITS.get(unit, unit)}"
+
+
+def plain(value: Decimal) -> str:
+    """The number without trailing zeros, with the language's decimal sign."""
+    return number_format(f"{value.normalize():f}")
+
+
+def day_text(day: Any) -> str:
+    """A date nobody can misread: `5 Dec 2026`."""
+    return date_format(day, "j b Y")
+
+
+def goods(product: Any, batch: Any) -> dict[str, Any]:
+    """What names goods on a screen: product, lot, and the date printed on them."""
+    expires = batch.label_expires_on
+    return {
+        "name": product.name,
+        "sku": product.sku,
+        "unit": product.base_unit,
+        "lot": batch.lot_number,
+        "expires": day_text(expires) if expires else "",
+    }
+
+
+def size_of(code: str) -> str:
+    """How large a place's code can be written on a phone: the style's name."""
+    return "huge" if len(code) <= 5 else "large" if len(code) <= 8 else "medium" if len(code) <= 12 else "small"
+
+
+def step_of(product: Any) -> Decimal:
+    """By how much the big buttons change a quantity: a piece, or a tenth of a weighed unit where its step allows it."""
+    step: Decimal = product.quantity_step
+    tenth = Decimal("0.1")
+    return tenth if step < tenth and tenth % step == 0 else step
+
+
+def place_feedback(expected: str, scanned: str) -> screens.Feedback:
+    """The wrong place was scanned."""
+    return screens.Feedback(
+        screens.WRONG, gettext("Wrong place"), gettext("Nothing was changed. Go to the right place and scan it."), expected, scanned
+    )
+
+
+def goods_feedback(expected: str, scanned: str) -> screens.Feedback:
+    """The wrong goods were scanned."""
+    return screens.Feedback(
+        screens.WRONG, gettext("Wrong product"), gettext("Nothing was changed. Put it back and scan the right one."), expected, scanned
+    )

@@ -1,0 +1,32 @@
+"""The addresses of fulfilment's floor screens, below `/floor/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from fulfillment.screens import pack, pack_boxes, pick, put_back
+
+urlpatterns = [
+    path("pick", pick.start_screen, name="pick"),
+    path("pick/claim", pick.claim, name="pick_claim"),
+    path("pick/<int:task_id>", pick.task_screen, name="pick_task"),
+    path("pick/<int:task_id>/start", pick.start, name="pick_begin"),
+    path("pick/<int:task_id>/scan", pick.scan, name="pick_scan"),
+    path("pick/<int:task_id>/give-up", pick.give_up, name="pick_give_up"),
+    path("pick/<int:task_id>/finish", pick.finish, name="pick_finish"),
+    path("pack", pack.start_screen, name="pack"),
+    path("pack/claim", pack.claim, name="pack_claim"),
+    path("pack/find", pack.find, name="pack_find"),
+    path("pack/<int:task_id>", pack.task_screen, name="pack_task"),
+    path("pack/<int:task_id>/start", pack.start, name="pack_begin"),
+    path("pack/<int:task_id>/scan", pack.scan, name="pack_scan"),
+    path("pack/<int:task_id>/box", pack_boxes.box, name="pack_box"),
+    path("pack/<int:task_id>/measure/<int:package_id>", pack_boxes.measure_screen, name="pack_measure"),
+    path("pack/<int:task_id>/measure/<int:package_id>/save", pack_boxes.measure, name="pack_measure_save"),
+    path("pack/<int:task_id>/finish", pack.finish, name="pack_finish"),
+    path("pack/<int:task_id>/shipments", pack.shipments, name="pack_shipments"),
+    path("pack/<int:task_id>/ship", pack.ship, name="pack_ship"),
+    path("put-back", put_back.screen, name="put_back"),
+    path("put-back/scan", put_back.scan, name="put_back_scan"),
+    path("put-back/other", put_back.other, name="put_back_other"),
+]

@@ -1,0 +1,46 @@
+"""The kinds of work that fulfilment offers on the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from fulfillment.queries import floor
+from fulfillment.services.packages import pack_item
+from fulfillment.services.picks import pick_item
+from fulfillment.services.put_backs import complete_put_back
+from warehouse.core.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A tile of the home screen: its name, where it leads, whom it is for, how much of it waits in a warehouse."""
+
+    name: Promise
+    url: str
+    for_whom: Callable[[Actor], bool]
+    waiting: Callable[[int, Actor], int]
+
+
+def _picks(warehouse_id: int, actor: Actor) -> int:
+    mine = actor.user_id is not None and floor.my_picking_task(warehouse_id, actor.user_id) is not None
+    return floor.picks_waiting(warehouse_id) + mine
+
+
+def _packs(warehouse_id: int, actor: Actor) -> int:
+    mine = actor.user_id is not None and floor.my_packing_task(warehouse_id, actor.user_id) is not None
+    return floor.packs_waiting(warehouse_id).count() + mine
+
+
+def _put_backs(warehouse_id: int, actor: Actor) -> int:
+    return floor.put_backs_waiting(warehouse_id).count()
+
+
+WORK = [
+    Work(_("Pick"), "floor:pick", pick_item.allowed, _picks),
+    Work(_("Pack"), "floor:pack", pack_item.allowed, _packs),
+    Work(_("Put back"), "floor:put_back", complete_put_back.allowed, _put_backs),
+]

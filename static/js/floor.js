@@ -1,0 +1,175 @@
+// The floor's screens: the scan field that always listens, sounds, steppers and number pads. Everything also works as plain forms.
+"use strict";
+(() => {
+  document.documentElement.classList.add("js");
+  const BOUNCE_MS = 300; // a scanner that reads twice at one pull of the trigger
+  const scanField = () => {
+    const field = document.getElementById("scan");
+    return field && field.offsetParent !== null ? field : null;
+  };
+
+  // --- sounds ---
+  let audio = null;
+  function tone(frequency, start, length, type) {
+    const oscillator = audio.createOscillator();
+    const gain = audio.createGain();
+    oscillator.type = type;
+    oscillator.frequency.value = frequency;
+    gain.gain.setValueAtTime(0.35, audio.currentTime + start);
+    gain.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + start + length);
+    oscillator.connect(gain).connect(audio.destination);
+    oscillator.start(audio.currentTime + start);
+    oscillator.stop(audio.currentTime + start + length);
+  }
+  const sounds = {
+    right: () => { tone(880, 0, 0.09, "sine"); tone(1320, 0.09, 0.14, "sine"); },
+    done: () => { tone(660, 0, 0.12, "sine"); tone(880, 0.12, 0.12, "sine"); tone(1320, 0.24, 0.3, "sine"); },
+    wrong: () => { tone(160, 0, 0.25, "sawtooth"); tone(120, 0.3, 0.45, "sawtooth"); },
+  };
+  function play(kind) {
+    if (!sounds[kind]) return;
+    document.body.dataset.played = `${document.body.dataset.played || ""} ${kind}`.trim();
+    if (navigator.vibrate && navigator.userActivation?.hasBeenActive) navigator.vibrate(kind === "wrong" ? [250, 100, 250] : 60);
+    if (!navigator.userActivation || navigator.userActivation.hasBeenActive) {
+      audio = audio || new AudioContext();
+      audio.resume().then(() => sounds[kind]());
+    }
+  }
+  const saySound = () => play(document.getElementById("screen")?.dataset.feedback);
+
+  // --- the scan field: it keeps the focus, and scans wait for each other ---
+  const typing = (element) => element && (element.matches("input:not(#scan):not([type=radio]), select, textarea") || element.closest("dialog"));
+  function listen() {
+    if (!typing(document.activeElement) || document.activeElement.id === "quantity") scanField()?.focus({ preventScroll: true });
+  }
+  let queue = Promise.resolve();
+  let last = { code: "", at: 0 };
+  function send(values) {
+    const form = document.getElementById("scan-form");
+    queue = queue.then(() => window.htmx.ajax("POST", form.action, { source: form, values, target: "#screen", swap: "outerHTML" })).catch(() => {});
+  }
+  window.floorScan = (code) => {
+    const badge = document.querySelector("[data-scan-into]");
+    if (badge) {
+      badge.value = code;
+      document.getElementById(badge.dataset.then).focus();
+    } else if (document.getElementById("scan-form")) {
+      send({ code });
+    }
+  };
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "login-form") {
+      const then = document.getElementById(event.target.querySelector("[data-then]")?.dataset.then);
+      if (then && !then.value) { event.preventDefault(); then.focus(); }
+      return;
+    }
+    if (event.target.id !== "scan-form" || !window.htmx) return;
+    event.preventDefault();
+    const field = document.getElementById("scan");
+    const code = field.value.trim();
+    const button = event.submitter?.name ? { [event.submitter.name]: event.submitter.value } : null;
+    field.value = "";
+    const now = Date.now();
+    if (button) { send({ code: "", ...button }); return; }
+    if (!code || (code === last.code && now - last.at < BOUNCE_MS)) return;
+    last = { code, at: now };
+    send({ code });
+  });
+  document.addEventListener("keydown", (event) => {
+    const target = event.target;
+    if (target.id === "scan") {
+      if (event.ctrlKey && event.key === "]") { // how scanners type the separator of GS1 codes
+        target.setRangeText("\u001d", target.selectionStart, target.selectionEnd, "end");
+        event.preventDefault();
+      } else if (event.key === "Tab" && target.value.trim()) { // some scanners end with Tab
+        event.preventDefault();
+        target.form.requestSubmit();
+      }
+    } else if (event.key.length === 1 && !event.ctrlKey && !event.altKey && !event.metaKey && !typing(target)) {
+      scanField()?.focus({ preventScroll: true });
+    } else if (target.id === "quantity" && event.key.length === 1) {
+      scanField()?.focus({ preventScroll: true }); // a scan, not typing: the quantity has its buttons
+    }
+  });
+
+  // --- taps ---
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button, a");
+    if (button?.dataset.step) {
+      const field = document.getElementById("quantity");
+      const digits = (button.dataset.step.split(".")[1] || "").length;
+      const next = Number(field.value) + Number(button.dataset.step);
+      field.value = Math.min(Number(field.dataset.max), Math.max(Number(field.dataset.min), Number(next.toFixed(digits))));
+    } else if (button?.hasAttribute("data-dismiss")) {
+      event.preventDefault();
+      button.closest(".wrong-screen").remove();
+    } else if (button?.dataset.key) {
+      press(event, button.dataset.key);
+      return;
+    } else if (button?.hasAttribute("data-keyboard")) {
+      const field = scanField();
+      field.inputMode = field.inputMode === "none" ? "text" : "none";
+      field.blur();
+    }
+    if (!typing(event.target)) listen();
+  });
+
+  // --- number pad ---
+  let fresh = true; // the first key replaces what was there
+  document.addEventListener("focusin", (event) => { if (event.target.matches("[data-pad-target]")) fresh = true; });
+  function padField() {
+    const fields = [...document.querySelectorAll("[data-pad-target]")];
+    return fields.includes(document.activeElement) ? document.activeElement : fields.find((field) => !field.value) || fields[0];
+  }
+  function press(event, key) {
+    const field = padField();
+    if (key === "enter") {
+      const next = [...document.querySelectorAll("[data-pad-target]")].find((other) => !other.value);
+      if (next) { event.preventDefault(); next.focus(); }
+      return; // all filled: the button submits its form
+    }
+    const keep = fresh && field.type !== "password" && field === document.activeElement ? "" : field.value;
+    field.focus({ preventScroll: true });
+    fresh = false;
+    if (key === "clear") field.value = "";
+    else if (key === "back") field.value = field.value.slice(0, -1);
+    else if (key === "." && keep.includes(".")) return;
+    else if (field.maxLength < 0 || keep.length < field.maxLength) field.value = keep + key;
+  }
+
+  // --- trouble on the way ---
+  function trouble(title, hint) {
+    const screen = document.createElement("div");
+    screen.className = "wrong-screen";
+    screen.setAttribute("role", "alert");
+    for (const [kind, text] of [["mark", "✗"], ["title", title], ["hint", hint]]) {
+      const line = document.createElement("p");
+      line.className = kind;
+      line.textContent = text;
+      screen.append(line);
+    }
+    const again = document.createElement("a");
+    again.className = "button light";
+    again.href = location.href;
+    again.textContent = "↻";
+    again.setAttribute("aria-label", hint);
+    screen.append(again);
+    document.body.append(screen);
+    play("wrong");
+  }
+  const say = document.body.dataset;
+  const quiet = (event) => event.detail.requestConfig?.verb === "get" && event.detail.elt?.id === "shipments";
+  document.addEventListener("htmx:sendError", (event) => { if (!quiet(event)) trouble(say.lost, say.lostHint); });
+  document.addEventListener("htmx:timeout", (event) => { if (!quiet(event)) trouble(say.lost, say.lostHint); });
+  document.addEventListener("htmx:responseError", (event) => { if (!quiet(event)) trouble(say.failed, say.failedHint); });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.id !== "screen" && event.detail.elt.id !== "screen") return;
+    saySound();
+    window.scrollTo(0, 0);
+    listen();
+  });
+
+  for (const field of document.querySelectorAll("[data-pad-target]")) field.inputMode = "none";
+  saySound();
+  if (!document.activeElement || document.activeElement === document.body) listen();
+})();
