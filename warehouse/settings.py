@@ -2,6 +2,7 @@
 
 import logging
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,12 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # the site is ours: warehouse.core.admin
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.import_export",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "warehouse.core.apps.WarehouseAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -84,7 +85,17 @@ MIDDLEWARE = [
 ROOT_URLCONF = "warehouse.urls"
 WSGI_APPLICATION = "warehouse.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "warehouse.accounts.backends.BadgeBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Counted per person and address: all handhelds may share one address, and nobody is to be locked out by somebody else's mistakes.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=5)
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "floor/locked.html"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
@@ -151,33 +162,46 @@ CONTENT_SECURITY_POLICY = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication", "rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["warehouse.core.api.auth.BearerAuthentication", "rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["warehouse.core.api.auth.HoldsRole"],
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.OrderingFilter",
-        "rest_framework.filters.SearchFilter",
+        "warehouse.core.api.filters.StrictFilters",
+        "warehouse.core.api.filters.NamedOrdering",
+        "warehouse.core.api.filters.Search",
     ],
-    "DEFAULT_PAGINATION_CLASS": "warehouse.core.api.CursorPagination",
-    "PAGE_SIZE": 50,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "warehouse.core.api.problem_handler",
+    "DEFAULT_PAGINATION_CLASS": "warehouse.core.api.pages.KeysetPagination",
+    "DEFAULT_SCHEMA_CLASS": "warehouse.core.api.schema.Schema",
+    "EXCEPTION_HANDLER": "warehouse.core.api.problems.problem_handler",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": os.environ.get("API_RATE", "6000/min")},
+    "DEFAULT_PARSER_CLASSES": ["warehouse.core.api.inputs.StrictJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["warehouse.core.api.auth.TokenThrottle"],
     "COERCE_DECIMAL_TO_STRING": True,
 }
+API_RATE = os.environ.get("API_RATE", "6000/min")
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Warehouse API",
     "VERSION": "1",
+    "DESCRIPTION": "`warehouse`, `location`, `supplier` and `sku` are our codes, `order`, `product` and `batch` our numbers; `order_id`, `warehouse_id` and "
+    "`listing_id` are what the order system calls them. Quantities are exact decimals in strings, times are UTC. Every error is a problem (RFC 9457).",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["warehouse.core.api.schema.without_last_slash"],
+    "ENUM_NAME_OVERRIDES": {
+        name: f"{app}.enums.{name}"
+        for app, names in (
+            (
+                "inventory",
+                "BarcodeKind BatchStatus Condition DocumentType LocationKind MovementType ReceivingStatus ReservationStatus StockStatus WarehouseKind",
+            ),
+            ("fulfillment", "OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PutBackStatus ShipmentStatus"),
+        )
+        for name in names.split()
+    },
 }
 
 CELERY_BROKER_URL = REDIS_URL
@@ -226,6 +250,37 @@ DELIVERY_URL = os.environ.get("DELIVERY_URL", "http://127.0.0.1:8092")
 DELIVERY_TOKEN = os.environ.get("DELIVERY_TOKEN", "")
 PARTNER_TIMEOUT_SECONDS = (float(os.environ.get("PARTNER_CONNECT_TIMEOUT", "3")), float(os.environ.get("PARTNER_READ_TIMEOUT", "10")))
 ORDER_READY_STATUS = os.environ.get("ORDER_READY_STATUS", "ready_for_shipment")
+
+# --- The back office ------------------------------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Warehouse",
+    "SITE_HEADER": "Warehouse",
+    "SITE_SUBHEADER": "Back office",
+    "SITE_SYMBOL": "warehouse",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "warehouse.dashboard.dashboard",
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "warehouse.navigation.sidebar"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .02 160)",
+            "100": "oklch(94% .05 160)",
+            "200": "oklch(89% .08 160)",
+            "300": "oklch(82% .11 160)",
+            "400": "oklch(73% .13 160)",
+            "500": "oklch(62% .13 160)",
+            "600": "oklch(50% .11 160)",
+            "700": "oklch(44% .095 160)",
+            "800": "oklch(38% .08 160)",
+            "900": "oklch(33% .065 160)",
+            "950": "oklch(23% .05 160)",
+        }
+    },
+}
+IMPORT_EXPORT_USE_TRANSACTIONS = True
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+IMPORT_EXPORT_SKIP_ADMIN_ACTION_EXPORT_UI = False
 
 # --- Watching ---------------------------------------------------------------------------------------------------------------------------
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
+from warehouse.api import handler404, handler500
+from warehouse.floor import landing
 from warehouse.health import healthz, readyz
 from warehouse.metrics import metrics
 
+__all__ = ["handler404", "handler500", "urlpatterns"]
+
 urlpatterns = [
+    path("", landing, name="landing"),
+    path("floor/", include(("warehouse.floor", "floor"))),
     path("admin/", admin.site.urls),
+    path("api/", include("warehouse.api")),
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),

@@ -1,33 +1,45 @@
-"""What every endpoint shares: problems, pages, versions."""
+"""Every error as RFC 9457 `application/problem+json`."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
-from rest_framework import exceptions, pagination
-from rest_framework.request import Request
+from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from warehouse.core.errors import DomainError, ValidationFailed, VersionRequired
+from warehouse.core.errors import DomainError, Unavailable, ValidationFailed
+
+logger = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
 
 
-class CursorPagination(pagination.CursorPagination):
-    """Pages that neither count nor skip: as fast on the last page as on the first."""
+class Problem(serializers.Serializer):
+    """What went wrong: `code` is stable and for programs, `detail` is for people, `data` and `errors` say what was asked and what there was."""
 
-    ordering = "-id"
-    page_size_query_param = "page_size"
-    max_page_size = 500
+    type = serializers.CharField(help_text="A URN that names the kind of problem.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField(help_text="The address that was called.", required=False)
+    code = serializers.CharField()
+    errors = serializers.ListField(child=serializers.DictField(), required=False, help_text="One entry per bad field or short line.")  # type: ignore[assignment]
+    data = serializers.DictField(required=False)  # type: ignore[assignment]
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Render every error as RFC 9457 `application/problem+json`. What is none of ours and none of DRF's becomes a 500 elsewhere."""
+    """Render an error of ours, of DRF or of an absent database. Anything else is a bug and becomes a 500 without details elsewhere."""
     headers: dict[str, str] = {}
+    if isinstance(error, (OperationalError, InterfaceError)):
+        logger.error("The database does not answer: %s", error)
+        error = Unavailable("The database does not answer. Repeat the call in a moment.")
+        headers["Retry-After"] = "2"
     if isinstance(error, DomainError):
         body = error.as_problem()
     elif isinstance(error, (exceptions.APIException, Http404, DjangoPermissionDenied)):
@@ -69,8 +81,9 @@ def _framework_problem(error: Exception) -> tuple[dict[str, Any], dict[str, str]
 def _field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
     if isinstance(detail, dict):
         for key, value in detail.items():
-            name = "" if key == "non_field_errors" else str(key)
-            yield from _field_errors(value, ".".join(part for part in (path, name) if part))
+            name = "" if key == "non_field_errors" else f"[{key}]" if isinstance(key, int) else str(key)
+            joined = f"{path}{name}" if name.startswith("[") else ".".join(part for part in (path, name) if part)
+            yield from _field_errors(value, joined)
     elif isinstance(detail, list):
         for index, value in enumerate(detail):
             inner = f"{path}[{index}]" if isinstance(value, dict | list) and value else path
@@ -78,26 +91,3 @@ def _field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
                 yield from _field_errors(value, inner)
     else:
         yield {"field": path, "code": str(getattr(detail, "code", "invalid")), "detail": str(detail)}
-
-
-def etag(version: int) -> str:
-    """The ETag of a row of this version."""
-    return f'"{version}"'
-
-
-def expected_version(request: Request, *, required: bool = False) -> int | None:
-    """The version that `If-Match` names, or None when there is no such header or it is `*`.
-
-    Raises VersionRequired (428) when it is missing but demanded, ValidationFailed when it is not one of our ETags.
-    """
-    header = request.headers.get("If-Match", "").strip()
-    if not header:
-        if required:
-            raise VersionRequired("Send If-Match with the ETag of the version that your change is based on.")
-        return None
-    if header == "*":
-        return None
-    text = header.removeprefix("W/").strip('"')
-    if not text.isdigit():
-        raise ValidationFailed(f"If-Match: {header[:40]!r} is not an ETag of ours; send back the ETag that you have read.")
-    return int(text)

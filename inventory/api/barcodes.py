@@ -1,0 +1,55 @@
+"""`/barcodes`: what a scanner reads as a product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from inventory.api.catalogue import DeletableEndpoints, ModelInput, writers
+from inventory.api.names import SkuField
+from inventory.enums import BarcodeKind
+from inventory.models import Barcode
+from warehouse.core.actor import Role
+from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.inputs import QuantityField
+
+
+class BarcodeOut(serializers.ModelSerializer):
+    sku = serializers.CharField(source="product.sku")
+
+    class Meta:
+        model = Barcode
+        fields = ("id", "code", "product", "sku", "kind", "pack_quantity")
+
+
+class BarcodeIn(ModelInput):
+    sku = SkuField(source="product")
+    pack_quantity = QuantityField(required=False)
+
+    class Meta:
+        model = Barcode
+        fields = ("code", "sku", "kind", "pack_quantity")
+
+
+class BarcodeFilters(django_filters.FilterSet):
+    code = TextFilter()
+    sku = TextFilter(field_name="product__sku", lookup_expr="iexact")
+    kind = django_filters.ChoiceFilter(choices=BarcodeKind.choices)
+
+    class Meta:
+        model = Barcode
+        fields = ("product",)
+
+
+class Barcodes(DeletableEndpoints):
+    """Codes of products and of their packs."""
+
+    rows: QuerySet[Any] = Barcode.objects.select_related("product").order_by("-pk")
+    serializer_class = BarcodeOut
+    filterset_class = BarcodeFilters
+    orderings = {"code": "code"}
+    operations = writers(Role.INTEGRATION)
+    inputs = {"create": BarcodeIn, "partial_update": BarcodeIn}

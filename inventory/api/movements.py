@@ -1,0 +1,87 @@
+"""`/movements`: the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+
+from inventory.enums import DocumentType, MovementType
+from inventory.models import Movement
+from inventory.queries.stock import visible_to
+from warehouse.core.api.csv import csv_response
+from warehouse.core.api.filters import TextFilter
+from warehouse.outbox.http import ReadEndpoints
+
+CHUNK = 2000
+COLUMNS = {
+    "id": "id", "occurred_at": "occurred_at", "type": "type", "warehouse": "warehouse__code", "location": "location__code", "sku": "product__sku",
+    "lot_number": "batch__lot_number", "quantity_change": "quantity_change", "reserved_change": "reserved_change", "quantity_before": "quantity_before",
+    "quantity_after": "quantity_after", "reserved_after": "reserved_after", "document_type": "document_type", "document": "document_id",
+    "order_ref": "order_ref", "reservation": "reservation_id", "reason": "reason", "performed_by": "performed_by",
+    "performed_by_type": "performed_by_type",
+}  # fmt: skip
+
+
+class MovementOut(serializers.ModelSerializer):
+    warehouse = serializers.CharField(source="warehouse.code")
+    location = serializers.CharField(source="location.code")
+    sku = serializers.CharField(source="product.sku")
+    lot_number = serializers.CharField(source="batch.lot_number")
+    document = serializers.IntegerField(source="document_id", allow_null=True)
+
+    class Meta:
+        model = Movement
+        fields = (
+            "id", "occurred_at", "type", "warehouse", "location", "product", "sku", "batch", "lot_number", "batch_location", "quantity_change",
+            "reserved_change", "quantity_before", "quantity_after", "reserved_after", "document_type", "document", "order_ref", "reservation", "reason",
+            "performed_by", "performed_by_type",
+        )  # fmt: skip
+
+
+class MovementFilters(django_filters.FilterSet):
+    type = django_filters.MultipleChoiceFilter(choices=MovementType.choices)
+    sku = TextFilter(field_name="product__sku", lookup_expr="iexact")
+    product = django_filters.NumberFilter(field_name="product_id")
+    batch = django_filters.NumberFilter(field_name="batch_id")
+    lot_number = TextFilter(field_name="batch__lot_number")
+    warehouse = TextFilter(field_name="warehouse__code")
+    location = TextFilter(field_name="location__code")
+    document_type = django_filters.ChoiceFilter(choices=DocumentType.choices)
+    document = django_filters.NumberFilter(field_name="document_id")
+    order_ref = TextFilter()
+    reservation = django_filters.NumberFilter(field_name="reservation_id")
+    performed_by = TextFilter()
+    occurred_from = django_filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
+    occurred_to = django_filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+
+    class Meta:
+        model = Movement
+        fields: list[str] = []
+
+
+class Movements(ReadEndpoints):
+    """What changed where, and why. Nobody changes it."""
+
+    rows: QuerySet[Any] = Movement.objects.select_related("warehouse", "location", "product", "batch").order_by("-pk")
+    serializer_class = MovementOut
+    filterset_class = MovementFilters
+    orderings = {"occurred_at": "occurred_at", "id": "pk"}
+    lists = frozenset({"list", "export"})
+
+    def visible(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return visible_to(rows, self.actor)
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)})
+    @action(detail=False, pagination_class=None)
+    def export(self, request: Request) -> StreamingHttpResponse:
+        """The same, with the same filters, as CSV for a spreadsheet: all of it, streamed."""
+        rows = self.filter_queryset(self.get_queryset()).values_list(*COLUMNS.values())
+        return csv_response("movements.csv", list(COLUMNS), rows.iterator(chunk_size=CHUNK))

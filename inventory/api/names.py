@@ -1,0 +1,90 @@
+"""From the names that callers use to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Upper
+from rest_framework import serializers
+
+from inventory.errors import UnknownProduct, UnknownWarehouse
+from inventory.models import Location, Product, Seller, Storefront, Supplier, Warehouse
+from warehouse.core.errors import ValidationFailed
+
+
+class NameField(serializers.CharField):
+    """A row by what it is called; where it is missing the field is refused."""
+
+    model: type[models.Model]
+    attribute = "code"
+    lookup = "code"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        name = super().to_internal_value(data)
+        row = self.model._default_manager.filter(**{self.lookup: name}).first()
+        if row is None:
+            raise serializers.ValidationError(f"There is no {self.model._meta.verbose_name} {name!r}.", code="unknown")
+        return row
+
+    def to_representation(self, value: Any) -> str:
+        return str(getattr(value, self.attribute))
+
+
+class SkuField(NameField):
+    """A product by its SKU; case does not count."""
+
+    model, attribute, lookup = Product, "sku", "sku__iexact"
+
+
+class WarehouseField(NameField):
+    model = Warehouse
+
+
+class SupplierField(NameField):
+    model = Supplier
+
+
+class SellerField(NameField):
+    model = Seller
+
+
+class StorefrontField(NameField):
+    model, attribute, lookup = Storefront, "external_id", "external_id"
+
+
+def products_by_sku(skus: Iterable[str], *, field: str) -> dict[str, int]:
+    """Product ids by upper-case SKU, one statement. Raises UnknownProduct naming every one that is none; `field` has a place for the index."""
+    wanted = [sku.upper() for sku in skus]
+    found = dict(Product.objects.annotate(key=Upper("sku")).filter(key__in=set(wanted)).values_list("key", "pk"))
+    errors = [{"field": field.format(index), "code": "unknown", "sku": sku} for index, sku in enumerate(wanted) if sku not in found]
+    if errors:
+        raise UnknownProduct(f"There is no product {', '.join(error['sku'] for error in errors)}.", errors=errors)
+    return found
+
+
+def locations_by_code(warehouse_id: int, codes: Iterable[str], *, field: str) -> dict[str, int]:
+    """Location ids by code within a warehouse, one statement; empty codes are left out. Raises ValidationFailed naming every one that is none."""
+    wanted = list(codes)
+    found = dict(Location.objects.filter(warehouse=warehouse_id, code__in=set(wanted) - {""}).values_list("code", "pk"))
+    errors = [{"field": field.format(index), "code": "unknown", "location": code} for index, code in enumerate(wanted) if code and code not in found]
+    if errors:
+        raise ValidationFailed(f"This warehouse has no location {', '.join(error['location'] for error in errors)}.", errors=errors)
+    return found
+
+
+def named_warehouse(code: str, external_id: str) -> Warehouse | None:
+    """The warehouse with our code, or with the partners' id; None when neither is given. Raises UnknownWarehouse."""
+    if not code and not external_id:
+        return None
+    warehouse = Warehouse.objects.filter(**({"external_id": external_id} if external_id else {"code": code}), is_active=True).first()
+    if warehouse is None:
+        raise UnknownWarehouse(
+            f"There is no active warehouse {external_id or code}.",
+            errors=[{"field": "warehouse_id" if external_id else "warehouse", "code": "unknown", "asked": external_id or code}],
+        )
+    return warehouse

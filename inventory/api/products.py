@@ -1,0 +1,107 @@
+"""`/products`: what is sold, and how long it keeps."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from inventory.api.catalogue import CatalogueEndpoints, ModelInput, writers
+from inventory.models import Barcode, Product, ShelfLife
+from warehouse.core.actor import Role
+from warehouse.core.api.filters import TextFilter
+from warehouse.core.quantities import ZERO
+
+FIELDS = (
+    "sku", "name", "base_unit", "quantity_step", "weight_tolerance", "rotation", "tracks_expiry", "min_remaining_days", "freezable",
+    "default_low_stock_threshold", "weight", "length", "width", "height", "is_active",
+)  # fmt: skip
+
+NOT_NEGATIVE = ("weight_tolerance", "default_low_stock_threshold", "weight", "length", "width", "height")
+
+
+class ShelfLifeOut(serializers.ModelSerializer):
+    class Meta:
+        model = ShelfLife
+        fields = ("condition", "phase", "days")
+
+
+class ShelfLifeIn(ModelInput):
+    class Meta:
+        model = ShelfLife
+        fields = ("condition", "phase", "days")
+
+
+class ProductBarcodeOut(serializers.ModelSerializer):
+    class Meta:
+        model = Barcode
+        fields = ("id", "code", "kind", "pack_quantity")
+
+
+class ProductOut(serializers.ModelSerializer):
+    shelf_lives = ShelfLifeOut(many=True)
+    barcodes = ProductBarcodeOut(many=True)
+
+    class Meta:
+        model = Product
+        fields = ("id", *FIELDS, "created_at", "shelf_lives", "barcodes")
+
+
+class ProductIn(ModelInput):
+    """A product. `shelf_lives`, where given, replaces the whole list; barcodes have their own address."""
+
+    shelf_lives = ShelfLifeIn(many=True, required=False)
+
+    class Meta:
+        model = Product
+        fields = (*FIELDS, "shelf_lives")
+        extra_kwargs = {name: {"min_value": ZERO} for name in NOT_NEGATIVE} | {"quantity_step": {"min_value": Decimal("0.001")}}
+
+    def validate_shelf_lives(self, lives: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        keys = [(life["condition"], life.get("phase", "sealed")) for life in lives]
+        if len(set(keys)) < len(keys):
+            raise serializers.ValidationError("A condition and phase may have one life.", code="duplicate")
+        return lives
+
+    def create(self, validated_data: dict[str, Any]) -> Product:
+        lives = validated_data.pop("shelf_lives", [])
+        product = Product.objects.create(**validated_data)
+        _keep(product, lives)
+        return product
+
+    def update(self, instance: Product, validated_data: dict[str, Any]) -> Product:
+        lives = validated_data.pop("shelf_lives", None)
+        super().update(instance, validated_data)
+        if lives is not None:
+            instance.shelf_lives.all().delete()
+            _keep(instance, lives)
+        return instance
+
+
+def _keep(product: Product, lives: list[dict[str, Any]]) -> None:
+    ShelfLife.objects.bulk_create(ShelfLife(product=product, **life) for life in lives)
+
+
+class ProductFilters(django_filters.FilterSet):
+    sku = TextFilter(lookup_expr="iexact")
+    barcode = TextFilter(field_name="barcodes__code")
+    is_active = django_filters.BooleanFilter()
+
+    class Meta:
+        model = Product
+        fields: list[str] = []
+
+
+class Products(CatalogueEndpoints):
+    """What is sold."""
+
+    rows: QuerySet[Any] = Product.objects.prefetch_related("shelf_lives", "barcodes")
+    serializer_class = ProductOut
+    filterset_class = ProductFilters
+    search_fields = ("sku", "name", "barcodes__code")
+    orderings = {"sku": "sku", "name": "name", "created_at": "created_at"}
+    operations = writers(Role.INTEGRATION)
+    inputs = {"create": ProductIn, "partial_update": ProductIn}

@@ -1,0 +1,102 @@
+"""`/storefronts` and `/storefront-products`: where goods are offered, under which listing and for how much."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from inventory.api.catalogue import CatalogueEndpoints, DeletableEndpoints, ModelInput, writers
+from inventory.api.names import SellerField, SkuField, StorefrontField
+from inventory.models import Storefront, StorefrontProduct
+from warehouse.core.actor import Role
+from warehouse.core.api.filters import TextFilter
+from warehouse.core.quantities import ZERO
+
+
+class StorefrontOut(serializers.ModelSerializer):
+    seller = serializers.CharField(source="seller.code", default=None, allow_null=True)
+
+    class Meta:
+        model = Storefront
+        fields = ("id", "external_id", "name", "seller")
+
+
+class StorefrontIn(ModelInput):
+    seller = SellerField(required=False, allow_null=True)
+
+    class Meta:
+        model = Storefront
+        fields = ("external_id", "name", "seller")
+
+
+class StorefrontFilters(django_filters.FilterSet):
+    external_id = TextFilter()
+
+    class Meta:
+        model = Storefront
+        fields: list[str] = []
+
+
+class Storefronts(CatalogueEndpoints):
+    """Sales channels."""
+
+    rows: QuerySet[Any] = Storefront.objects.select_related("seller")
+    serializer_class = StorefrontOut
+    filterset_class = StorefrontFilters
+    search_fields = ("external_id", "name")
+    orderings = {"name": "name"}
+    operations = writers(Role.INTEGRATION)
+    inputs = {"create": StorefrontIn, "partial_update": StorefrontIn}
+
+
+class StorefrontProductOut(serializers.ModelSerializer):
+    storefront_id = serializers.CharField(source="storefront.external_id")
+    listing_id = serializers.CharField(source="external_listing_id")
+    sku = serializers.CharField(source="product.sku")
+
+    class Meta:
+        model = StorefrontProduct
+        fields = ("id", "storefront_id", "listing_id", "product", "sku", "purchase_price", "price", "currency", "markup_percent", "stock_quantity")
+
+
+class StorefrontProductIn(ModelInput):
+    storefront_id = StorefrontField(source="storefront")
+    listing_id = serializers.CharField(source="external_listing_id", max_length=64)
+    sku = SkuField(source="product")
+
+    class Meta:
+        model = StorefrontProduct
+        fields = ("storefront_id", "listing_id", "sku", "purchase_price", "price", "currency", "markup_percent")
+        extra_kwargs = {name: {"min_value": ZERO} for name in ("purchase_price", "price")}
+        validators: list[Any] = []
+
+    def validate_currency(self, value: str) -> str:
+        if not re.fullmatch("[A-Z]{3}", value):
+            raise serializers.ValidationError("Three capital letters, such as EUR.", code="invalid")
+        return value
+
+
+class StorefrontProductFilters(django_filters.FilterSet):
+    storefront_id = TextFilter(field_name="storefront__external_id")
+    listing_id = TextFilter(field_name="external_listing_id")
+    sku = TextFilter(field_name="product__sku", lookup_expr="iexact")
+
+    class Meta:
+        model = StorefrontProduct
+        fields = ("product",)
+
+
+class StorefrontProducts(DeletableEndpoints):
+    """Listings: a product on the page of a storefront. `stock_quantity` follows the stock events."""
+
+    rows: QuerySet[Any] = StorefrontProduct.objects.select_related("storefront", "product").order_by("-pk")
+    serializer_class = StorefrontProductOut
+    filterset_class = StorefrontProductFilters
+    search_fields = ("external_listing_id", "product__sku", "product__name")
+    orderings = {"listing_id": "external_listing_id", "sku": "product__sku"}
+    operations = writers(Role.INTEGRATION)
+    inputs = {"create": StorefrontProductIn, "partial_update": StorefrontProductIn}

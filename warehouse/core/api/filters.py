@@ -1,0 +1,78 @@
+"""Filters that refuse what they do not know: a mistyped filter must not show everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.filters import BaseFilterBackend, SearchFilter
+from rest_framework.request import Request
+
+from warehouse.core.errors import ValidationFailed
+
+COMMON = {"cursor", "page_size"}
+
+
+class StrictFilters(DjangoFilterBackend):
+    """django-filter, with unknown parameters refused."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        filterset = self.get_filterset_class(view, queryset)
+        known = {*COMMON, *(filterset.base_filters if filterset else ())}
+        known |= {"ordering"} if getattr(view, "orderings", {}) else set()
+        known |= {"search"} if getattr(view, "search_fields", ()) else set()
+        unknown = sorted(set(request.query_params) - known)
+        if unknown:
+            raise ValidationFailed(
+                f"There is no filter {', '.join(name[:40] for name in unknown)}; known: {', '.join(sorted(known))}.",
+                errors=[{"field": name[:40], "code": "unknown_filter"} for name in unknown],
+            )
+        return super().filter_queryset(request, queryset, view)
+
+
+class NamedOrdering(BaseFilterBackend):
+    """`ordering=name` or `-name`, several separated by commas, of those that the view names (`orderings`: name → column)."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        names = [name.strip() for name in request.query_params.get("ordering", "").split(",") if name.strip()]
+        orderings: Mapping[str, str] = getattr(view, "orderings", {})
+        columns = []
+        for name in names:
+            column = orderings.get(name.removeprefix("-"))
+            if column is None:
+                raise ValidationFailed(
+                    f"ordering: {name[:40]!r} is none of {', '.join(sorted(orderings))}.", errors=[{"field": "ordering", "code": "invalid"}]
+                )
+            columns.append(f"-{column}" if name.startswith("-") else column)
+        return queryset.order_by(*columns) if columns else queryset
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        orderings = getattr(view, "orderings", {})
+        if not orderings:
+            return []
+        values = [sign + name for name in sorted(orderings) for sign in ("", "-")]
+        description = "Several are separated by commas; `-` turns one round."
+        schema = {"type": "array", "items": {"type": "string", "enum": values}}
+        return [
+            {"name": "ordering", "in": "query", "required": False, "description": description, "explode": False, "style": "form", "schema": schema}
+        ]
+
+
+class Search(SearchFilter):
+    """`search=words` in the view's `search_fields`."""
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        if not getattr(view, "search_fields", ()):
+            return []
+        names = ", ".join(name.lstrip("^=@$").replace("__", " ") for name in view.search_fields)
+        return [{"name": "search", "in": "query", "required": False, "description": f"Words to find in {names}.", "schema": {"type": "string"}}]
+
+
+class TextFilter(django_filters.CharFilter):
+    """A filter by a name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, max_length=120, **kwargs)
