@@ -1,0 +1,105 @@
+"""An order history from CSV, through the real intake."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from warehouse.core.errors import DomainError
+from warehouse.progress import Progress
+from warehouse.replay import stock, work
+from warehouse.replay.carrier import carrier
+from warehouse.replay.reader import Invoice, UnreadableFile, read_history
+from warehouse.replay.report import make_report
+
+
+class Command(BaseCommand):
+    help = (
+        "Replay an order history: a CSV file with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country. "
+        "Makes what is missing, receives stock, takes every sale in as an order. May be interrupted and run again: it goes on. "
+        "Exits 1 when something does not add up."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--fulfil", action="store_true", help="pick, pack and ship the orders too, with the operations that people use")
+        parser.add_argument("--limit", type=int, metavar="N", help="only the first N invoices of the file")
+        parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+    def handle(self, *args: Any, file: Path, fulfil: bool, limit: int | None, **options: Any) -> None:
+        # A line per task that is sent to a worker and per call to the carrier would bury everything else.
+        for name in ("django_structlog.celery", "fulfillment.partners"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        begun = time.monotonic()
+        try:
+            history = read_history(file.read_bytes())
+        except (OSError, UnreadableFile) as error:
+            raise CommandError(f"{file}: {error}") from error
+        invoices = history.invoices[:limit]
+        try:
+            problems, new = self._replay(invoices, fulfil)
+        except KeyboardInterrupt:
+            self.stderr.write("Interrupted. The same command goes on from here.")
+            sys.exit(130)
+        report = make_report(invoices, history.bad_rows, history.lines, problems, fulfilled=fulfil)
+        report.new, report.seconds = new, time.monotonic() - begun
+        if options["json"]:
+            self.stdout.write(json.dumps({"file": file.name, **report.as_data()}, ensure_ascii=False, indent=1))
+        else:
+            self.stdout.write("\n".join(report.as_text()))
+        if not report.adds_up:
+            sys.exit(1)
+
+    def _replay(self, invoices: list[Invoice], fulfil: bool) -> tuple[work.Problems, dict[str, int]]:
+        problems: work.Problems = {}
+        new = self._take_in(invoices, problems)
+        if fulfil:
+            try:
+                with carrier(self.stderr.write):
+                    new["orders shipped"] = self._fulfil(invoices, problems)
+            except DomainError as error:
+                raise CommandError(error.detail) from error
+        return problems, new
+
+    def _take_in(self, invoices: list[Invoice], problems: work.Problems) -> dict[str, int]:
+        site, actor, products = stock.make_site(), stock.make_worker(), stock.make_products(invoices)
+        waiting = stock.waiting_invoices(invoices)
+        missing = stock.missing_goods(site, waiting, products)
+        with Progress("Receiving", len(missing), sys.stderr) as progress:
+            for lines in stock.receive(site, missing, products, actor=actor):
+                progress.update(lines)
+        taken = 0
+        with Progress("Taking in", len(waiting), sys.stderr) as progress:
+            for invoice in waiting:
+                try:
+                    order = work.take_in(invoice, actor=actor)
+                    taken += order.status != "rejected"
+                    if order.status == "rejected":
+                        problems[invoice.number] = "rejected: " + ", ".join(
+                            f"{s['sku']} asked {s['asked']}, available {s['available']}" for s in order.shortages
+                        )
+                except DomainError as error:
+                    problems[invoice.number] = error.detail
+                progress.update()
+        return {"lines received": len(missing), "orders taken in": taken}
+
+    def _fulfil(self, invoices: list[Invoice], problems: work.Problems) -> int:
+        actor = stock.make_worker()
+        orders = work.open_orders(invoices)
+        with Progress("Picking and packing", work.lines_to_pick_and_pack(orders), sys.stderr) as progress:
+            for order_id, invoice in orders.items():
+                try:
+                    work.pick_and_pack(order_id, progress.update, actor=actor)
+                except DomainError as error:
+                    problems[invoice] = error.detail
+        sound = {order_id: invoice for order_id, invoice in orders.items() if invoice not in problems}
+        with Progress("Shipping", len(sound), sys.stderr) as progress:
+            problems.update(work.ship(sound, progress.update, actor=actor))
+        return len(orders) - len(work.open_orders(invoices))
