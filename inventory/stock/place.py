@@ -118,7 +118,9 @@ def place(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], *, actor: Act
     number else. Requires the gates of all products concerned; quantities are posted after.
     """
     now = timezone.now()
-    first = {_key(arrival): arrival for arrival in reversed(arrivals)}
+    first: dict[tuple[int, int, str], Arrival] = {}
+    for arrival in arrivals:
+        first.setdefault(_key(arrival), arrival)
     taken = _take(list(first.values()), lives, now)
     rest = [arrival for arrival in arrivals if first[_key(arrival)] is not arrival or _key(arrival) not in taken]
     joined = _join(rest, lives, now, actor) if rest else {}
