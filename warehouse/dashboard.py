@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from django.core.cache import cache
@@ -54,6 +55,7 @@ class Chart:
 
     title: str
     data: str
+    options: str
     summary: str
 
 
@@ -143,7 +145,7 @@ def work_board() -> Board:
             Figure("To put back", str(put_backs), "goods of cancelled orders", f"{_list('fulfillment_putback')}?status__exact=pending"),
         ],
         charts=[
-            _bars("Orders today by state", {"orders": {labels[state]: count for state, count in today.items()}}),
+            _bars("Orders today by state", {"orders": {labels[state]: count for state, count in today.items()}}, sideways=True),
             _bars("Picks per hour", {"picks": {f"{hour:%H}:00": count for hour, count in hours.items()}}),
         ],
         tables=[
@@ -167,9 +169,9 @@ def stock_board(actor: Actor) -> Board:
     alarms, rows, days = stock.stock_alarms(actor), stock.emptiest_stock(actor, limit=ROWS), stock.expiring_by_day(actor, days=DAYS)
     places = sum(day.places for day in days)
     currencies = sorted({day.currency for day in days})
-    values = {
-        currency: {date_format(day.day, "D j M"): float(round(day.value, 2)) for day in days if day.currency == currency} for currency in currencies
-    }
+    known = {(day.day, day.currency): float(round(day.value, 2)) for day in days}
+    week = [timezone.localdate() + timedelta(days=n) for n in range(DAYS)]
+    values = {currency: {date_format(day, "D j"): known.get((day, currency), 0) for day in week} for currency in currencies or ["EUR"]}
     listed = _list("inventory_stock")
     return Board(
         figures=[
@@ -188,7 +190,7 @@ def stock_board(actor: Actor) -> Board:
                 alarm=places > 0,
             ),
         ],
-        charts=[_bars("Expiring by day, value at purchase prices", values)],
+        charts=[_bars("Value expiring by day", values)],
         tables=[
             Table(
                 "Running out",
@@ -230,14 +232,23 @@ def machinery_board() -> Board:
 COLOURS = ["var(--color-primary-600)", "var(--color-primary-300)", "var(--color-base-400)"]
 
 
-def _bars(title: str, series: Mapping[str, Mapping[str, float]]) -> Chart:
+def _bars(title: str, series: Mapping[str, Mapping[str, float]], *, sideways: bool = False) -> Chart:
     labels = list(dict.fromkeys(label for values in series.values() for label in values))
     datasets = [
         {"label": name, "data": [values.get(label, 0) for label in labels], "backgroundColor": COLOURS[n % len(COLOURS)], "borderRadius": 4}
         for n, (name, values) in enumerate(series.items())
     ]
     told = "; ".join(f"{label}: {value:g} {name}" for name, values in series.items() for label, value in values.items() if value)
-    return Chart(title, json.dumps({"labels": labels, "datasets": datasets}), told or "nothing")
+    numbers, names = {"beginAtZero": True, "ticks": {"precision": 0}, "grid": {}}, {"grid": {"display": False}}
+    options = {
+        "responsive": True,
+        "maintainAspectRatio": False,
+        "animation": False,
+        "indexAxis": "y" if sideways else "x",
+        "plugins": {"legend": {"display": len(series) > 1}},
+        "scales": {"x": numbers, "y": names} if sideways else {"x": names, "y": numbers},
+    }
+    return Chart(title, json.dumps({"labels": labels, "datasets": datasets}), json.dumps(options), told or "nothing")
 
 
 def _late_row(late: work.LateTask) -> list[Any]:

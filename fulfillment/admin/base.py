@@ -12,7 +12,7 @@ from fulfillment.enums import OrderStatus, PackingStatus, PickingStatus, Priorit
 from warehouse.core.actor import Role
 
 COLOURS = {
-    OrderStatus.ACCEPTED: "primary",
+    OrderStatus.ACCEPTED: "default",
     OrderStatus.PICKING: "info",
     OrderStatus.PACKING: "info",
     OrderStatus.READY_FOR_SHIPMENT: "info",
@@ -20,23 +20,18 @@ COLOURS = {
     OrderStatus.REJECTED: "danger",
     OrderStatus.NEEDS_ATTENTION: "warning",
     OrderStatus.CANCELLED: "default",
-    PickingStatus.PENDING: "primary",
-    PickingStatus.ASSIGNED: "primary",
+    PickingStatus.PENDING: "default",
+    PickingStatus.ASSIGNED: "info",
     PickingStatus.IN_PROGRESS: "info",
     PickingStatus.COMPLETED: "success",
     PackingStatus.PACKED: "info",
-    ShipmentStatus.REQUESTED: "primary",
+    ShipmentStatus.REQUESTED: "default",
     ShipmentStatus.CREATED: "info",
     ShipmentStatus.HANDED_OVER: "success",
     ShipmentStatus.DELIVERED: "success",
     ShipmentStatus.RETURNED: "warning",
     ShipmentStatus.VOID_REQUESTED: "warning",
     PutBackStatus.DONE: "success",
-    # Of items.
-    "picked": "success",
-    "short": "warning",
-    "skipped": "warning",
-    "fully_packed": "success",
 }
 PRIORITY_COLOURS = {Priority.URGENT: "danger", Priority.HIGH: "warning", Priority.NORMAL: "default", Priority.LOW: "default"}
 

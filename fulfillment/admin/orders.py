@@ -18,7 +18,7 @@ from fulfillment.enums import OPEN_ORDERS
 from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, PutBack, Shipment, StatusReport
 from fulfillment.services.orders import process_order_cancelled, retry_order
 from warehouse.core.actor import Actor
-from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, plain
+from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
 from warehouse.core.locking import check_version
 
@@ -39,32 +39,29 @@ class OrderLineInline(ReadOnlyInline):
 
 class TaskInline(ReadOnlyInline):
     show_change_link = True
+    hide_title = False
     tab = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("warehouse", "worker", "order").order_by("pk")
 
-    @display(description="status", label=COLOURS)
-    def state(self, row: Any) -> tuple[str, str]:
-        return row.status, row.get_status_display()
-
 
 class PickingTaskInline(TaskInline):
     model = PickingTask
-    fields = ["number", "warehouse", "state", "worker", "picked_items", "total_items", "ship_by"]
-    readonly_fields = ["number", "state"]
+    fields = ["number", "warehouse", "status", "worker", "picked_items", "total_items", "ship_by"]
+    readonly_fields = ["number", "status"]
 
 
 class PackingTaskInline(TaskInline):
     model = PackingTask
-    fields = ["number", "warehouse", "state", "worker", "packed_items", "total_items", "tracking_number"]
-    readonly_fields = ["number", "state"]
+    fields = ["number", "warehouse", "status", "worker", "packed_items", "total_items", "tracking_number"]
+    readonly_fields = ["number", "status"]
 
 
 class ShipmentInline(TaskInline):
     model = Shipment
-    fields = ["number", "provider", "state", "tracking_number", "attempts", "last_error"]
-    readonly_fields = ["number", "state"]
+    fields = ["number", "provider", "status", "tracking_number", "attempts", "last_error"]
+    readonly_fields = ["number", "status"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super(TaskInline, self).get_queryset(request).select_related("provider", "order").order_by("pk")
@@ -72,8 +69,8 @@ class ShipmentInline(TaskInline):
 
 class PutBackInline(TaskInline):
     model = PutBack
-    fields = ["product", "batch", "from_location", "quantity", "done_quantity", "state"]
-    readonly_fields = ["state"]
+    fields = ["product", "batch", "from_location", "quantity", "done_quantity", "status"]
+    readonly_fields = ["status"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super(TaskInline, self).get_queryset(request).select_related("product", "batch", "from_location", "order").order_by("pk")
@@ -107,7 +104,7 @@ class OrderAdmin(StepsAdmin, BigTableAdmin):
     search_fields = ["external_id", "order_number"]
     search_help_text = "An order's id, or its number"
     inlines = [OrderLineInline, PickingTaskInline, PackingTaskInline, ShipmentInline, PutBackInline, StatusReportInline]
-    readonly_fields = ["state", "short_of"]
+    readonly_fields = ["status", "short_of"]
     steps = [
         Step(
             "cancel",
@@ -131,10 +128,10 @@ class OrderAdmin(StepsAdmin, BigTableAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[Any]:
-        what = ["order_number", "external_id", "source", "storefront_external_id", "state", "priority", "ship_by", "provider", "created_at"]
+        what = ["order_number", "external_id", "source", "storefront_external_id", "status", "priority", "ship_by", "provider", "created_at"]
         later = [name for name in ("shipped_at", "cancelled_at", "cancellation_reason") if obj and getattr(obj, name)]
         short = ["short_of", "retry_when_stocked"] if obj and obj.shortages else []
-        return [(None, {"fields": [*what, *short, *later]})]
+        return [(None, {"fields": pairs([*what, *short, *later])})]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         """The id through its index; the number only when no order has that id."""

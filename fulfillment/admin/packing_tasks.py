@@ -11,13 +11,12 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from fulfillment.admin.base import COLOURS
 from fulfillment.admin.tasks import TaskAdmin
 from fulfillment.enums import OPEN_PACKING, PackagingType, PackingStatus
 from fulfillment.models import Package, PackingTask, PackingTaskItem
 from fulfillment.services.packages import add_package, set_package_details
 from fulfillment.services.packing_tasks import cancel_packing_task, complete_packing_task, ship_packing_task, start_packing_task
-from warehouse.core.admin import ReadOnlyInline, plain
+from warehouse.core.admin import ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can, choice_field, quantity_field
 
 
@@ -48,8 +47,8 @@ class MeasureForm(PackageForm):
 
 class PackingItemInline(ReadOnlyInline):
     model = PackingTaskItem
-    fields = ["product", "batch", "wanted", "packed", "state", "packed_at"]
-    readonly_fields = ["wanted", "packed", "state"]
+    fields = ["product", "batch", "wanted", "packed", "status", "packed_at"]
+    readonly_fields = ["wanted", "packed", "status"]
     verbose_name_plural = "goods"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PackingTaskItem]:
@@ -62,10 +61,6 @@ class PackingItemInline(ReadOnlyInline):
     @display(description="packed")
     def packed(self, row: PackingTaskItem) -> str:
         return f"{plain(row.packed_quantity)} ({row.progress:.0f} %)"
-
-    @display(description="status", label=COLOURS)
-    def state(self, row: PackingTaskItem) -> tuple[str, str]:
-        return row.status, row.get_status_display()
 
 
 class PackageInline(ReadOnlyInline):
@@ -109,7 +104,7 @@ class PackingTaskAdmin(TaskAdmin):
     open_states = frozenset(OPEN_PACKING)
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "tracking_number", "created_at"]
     inlines = [PackingItemInline, PackageInline]
-    readonly_fields = ["state", "progress"]
+    readonly_fields = ["status", "progress"]
     steps = [
         Step("start", "Start", start_packing_task, can("start"), description="You become its packer.", icon="play_arrow"),
         Step(
@@ -159,9 +154,9 @@ class PackingTaskAdmin(TaskAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: PackingTask | None = None) -> list[Any]:
-        fields = ["number", "order", "picking_task", "warehouse", "state", "worker", "progress", "priority", "ship_by", "provider", "created_at"]
+        fields = ["number", "order", "picking_task", "warehouse", "status", "worker", "progress", "priority", "ship_by", "provider", "created_at"]
         names = ("tracking_number", "label_url", "started_at", "packed_at", "shipped_at", "cancelled_at", "cancellation_reason", "notes")
-        return [(None, {"fields": [*fields, *(name for name in names if obj and getattr(obj, name))]})]
+        return [(None, {"fields": pairs([*fields, *(name for name in names if obj and getattr(obj, name))])})]
 
     @display(description="items packed")
     def progress(self, row: PackingTask) -> str:

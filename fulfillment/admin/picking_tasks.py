@@ -12,13 +12,13 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from fulfillment.admin.base import COLOURS, workers_of
+from fulfillment.admin.base import workers_of
 from fulfillment.admin.tasks import TaskAdmin
 from fulfillment.enums import OPEN_PICKING
 from fulfillment.models import PickingTask, PickingTaskItem
 from fulfillment.services.picking_tasks import assign_picking_task, cancel_picking_task, complete_picking_task, start_picking_task
 from warehouse.core.actor import Role
-from warehouse.core.admin import ReadOnlyInline, plain
+from warehouse.core.admin import ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can
 
 
@@ -37,8 +37,8 @@ class AssignForm(StepForm):
 
 class PickingItemInline(ReadOnlyInline):
     model = PickingTaskItem
-    fields = ["sequence", "location", "product", "batch", "required", "picked", "state", "picked_at", "notes"]
-    readonly_fields = ["required", "picked", "state"]
+    fields = ["sequence", "location", "product", "batch", "required", "picked", "status", "picked_at", "notes"]
+    readonly_fields = ["required", "picked", "status"]
     verbose_name_plural = "the walk"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PickingTaskItem]:
@@ -52,17 +52,13 @@ class PickingItemInline(ReadOnlyInline):
     def picked(self, row: PickingTaskItem) -> str:
         return plain(row.quantity_picked)
 
-    @display(description="status", label=COLOURS)
-    def state(self, row: PickingTaskItem) -> tuple[str, str]:
-        return row.status, row.get_status_display()
-
 
 @admin.register(PickingTask)
 class PickingTaskAdmin(TaskAdmin):
     open_states = frozenset(OPEN_PICKING)
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "created_at"]
     inlines = [PickingItemInline]
-    readonly_fields = ["state", "progress"]
+    readonly_fields = ["status", "progress"]
     steps = [
         Step("assign", "Assign", assign_picking_task, can("assign"), form=AssignForm, icon="person_add"),
         Step("start", "Start", start_picking_task, can("start"), description="The worker begins to walk.", icon="play_arrow"),
@@ -88,9 +84,9 @@ class PickingTaskAdmin(TaskAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: PickingTask | None = None) -> list[Any]:
-        fields = ["number", "order", "warehouse", "state", "worker", "progress", "priority", "ship_by", "packing_location", "created_at"]
+        fields = ["number", "order", "warehouse", "status", "worker", "progress", "priority", "ship_by", "packing_location", "created_at"]
         later = [name for name in ("started_at", "completed_at", "cancelled_at", "cancellation_reason", "notes") if obj and getattr(obj, name)]
-        return [(None, {"fields": [*fields, *later]})]
+        return [(None, {"fields": pairs([*fields, *later])})]
 
     @display(description="items done")
     def progress(self, row: PickingTask) -> str:

@@ -27,8 +27,8 @@ class PutBackAdmin(StepsAdmin, BigTableAdmin):
     list_filter = [("status", ChoicesDropdownFilter), ("warehouse", RelatedDropdownFilter)]
     search_fields = ["=order__external_id"]
     search_help_text = "An order's id"
-    readonly_fields = ["state", "amount", "done"]
-    fields = ["order", "picking_task", "warehouse", "product", "batch", "amount", "done", "state", "from_location", "created_at", "done_at"]
+    readonly_fields = ["status", "amount", "done"]
+    fields = ["order", "picking_task", "warehouse", "product", "batch", "amount", "done", "status", "from_location", "created_at", "done_at"]
     steps = [
         Step(
             "complete",

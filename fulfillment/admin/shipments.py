@@ -15,7 +15,7 @@ from fulfillment.admin.base import COLOURS
 from fulfillment.enums import ShipmentStatus
 from fulfillment.models import DeliveryProvider, Order, Shipment
 from fulfillment.services.shipments import hand_over_shipment, retry_shipment
-from warehouse.core.admin import BigTableAdmin, RoleAdmin
+from warehouse.core.admin import BigTableAdmin, RoleAdmin, pairs
 from warehouse.core.admin_steps import Step, StepsAdmin, can
 
 
@@ -44,7 +44,7 @@ class ShipmentAdmin(StepsAdmin, BigTableAdmin):
     list_filter = [("status", ChoicesDropdownFilter), TroubleFilter, ("provider", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter)]
     search_fields = ["number"]
     search_help_text = "A shipment's number, a tracking number, or an order's id"
-    readonly_fields = ["state"]
+    readonly_fields = ["status"]
     steps = [
         Step(
             "retry",
@@ -66,9 +66,9 @@ class ShipmentAdmin(StepsAdmin, BigTableAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Shipment | None = None) -> list[Any]:
-        fields = ["number", "order", "packing_task", "package", "provider", "state", "tracking_number", "label_url", "carrier_status", "created_at"]
+        fields = ["number", "order", "packing_task", "package", "provider", "status", "tracking_number", "label_url", "carrier_status", "created_at"]
         names = ("estimated_delivery", "external_id", "handed_over_at", "cancelled_at", "attempts", "next_attempt_at", "last_error", "request")
-        return [(None, {"fields": [*fields, *(name for name in names if obj and getattr(obj, name))]})]
+        return [(None, {"fields": pairs([*fields, *(name for name in names if obj and getattr(obj, name))])})]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()

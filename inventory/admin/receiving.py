@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -47,6 +48,8 @@ class ReceivingForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "notes" in self.fields:
+            self.fields["notes"].widget.attrs["rows"] = 2
         if "location" in self.fields:
             self.fields["location"].required = False
             self.fields["location"].help_text = "Where the goods go unless a line says otherwise; empty: the receiving dock."
@@ -93,12 +96,29 @@ class ReceivingItemForm(forms.ModelForm):
             "product", "lot_number", "label_expires_on", "label_condition", "expected_quantity", "actual_quantity", "damaged_quantity",
             "purchase_price", "location", "accept_short_dated", "short_dated_reason",
         ]  # fmt: skip
+        labels = {
+            "lot_number": "lot",
+            "label_expires_on": "expiry",
+            "label_condition": "stored",
+            "expected_quantity": "expected",
+            "actual_quantity": "actual",
+            "damaged_quantity": "damaged",
+            "purchase_price": "price",
+            "accept_short_dated": "short dated is fine",
+            "short_dated_reason": "because",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("expected_quantity", "actual_quantity", "damaged_quantity"):
-            if name in self.fields and self.instance.pk is not None:
-                self.initial[name] = plain(self.initial[name])
+        for name in ("expected_quantity", "actual_quantity", "damaged_quantity", "purchase_price"):
+            if name in self.fields:
+                self.fields[name].widget.attrs["style"] = "width: 5.5rem; min-width: 5.5rem"
+                if self.instance.pk is not None:
+                    self.initial[name] = plain(self.initial[name])
+        for name in ("product", "location"):
+            widget = self.fields[name].widget if name in self.fields else None
+            if isinstance(widget, RelatedFieldWidgetWrapper):
+                widget.can_add_related = widget.can_change_related = widget.can_view_related = False
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -125,10 +145,11 @@ class ReceivingItemInline(RoleTabularInline):
     model = ReceivingItem
     form = ReceivingItemForm
     autocomplete_fields = ["product", "location"]
+    verbose_name = "line"
     verbose_name_plural = "lines"
     fields = [
-        "product", "lot_number", "label_expires_on", "label_condition", "expected_quantity", "actual_quantity", "damaged_quantity", "difference",
-        "purchase_price", "location", "accept_short_dated", "short_dated_reason",
+        "product", "lot_number", "label_expires_on", "expected_quantity", "actual_quantity", "damaged_quantity", "difference", "purchase_price",
+        "location", "label_condition", "accept_short_dated", "short_dated_reason",
     ]  # fmt: skip
     readonly_fields = ["difference"]
 
@@ -211,7 +232,7 @@ class ReceivingAdmin(StepsAdmin, SiteRows):
     ordering = ["-pk"]
     autocomplete_fields = ["warehouse", "location", "supplier"]
     inlines = [ReceivingItemInline]
-    readonly_fields = ["number", "state", "confirmed_at", "cancellation_reason", "created_by"]
+    readonly_fields = ["number", "status", "confirmed_at", "cancellation_reason", "created_by"]
     actions = None
     steps = [
         Step(
@@ -235,16 +256,16 @@ class ReceivingAdmin(StepsAdmin, SiteRows):
             icon="check",
             variant=ActionVariant.PRIMARY,
         ),
-        Step("cancel", "Cancel", cancel_receiving, can("cancel"), form=ReasonForm, icon="close", variant=ActionVariant.DANGER),
+        Step("cancel", "Give up", cancel_receiving, can("cancel"), form=ReasonForm, icon="close", variant=ActionVariant.DANGER),
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Receiving | None = None) -> list[Any]:
-        paper = ["warehouse", "location", "supplier", "supplier_reference", "notes"]
+        paper: list[Any] = [("warehouse", "location"), ("supplier", "supplier_reference"), "notes"]
         if obj is None:
             return [(None, {"fields": paper})]
         ended = [name for name in ("confirmed_at", "cancellation_reason") if getattr(obj, name)]
         seen = ["seen_version"] if self.has_change_permission(request, obj) else []
-        return [(None, {"fields": ["number", "state", *paper, "created_by", *ended, *seen]})]
+        return [(None, {"fields": [("number", "status"), *paper, ("created_by", *ended), *seen]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Receiving | None = None) -> list[str]:
         return [*self.readonly_fields, "warehouse"] if obj else self.readonly_fields

@@ -70,7 +70,7 @@ def emptiest_stock(actor: Actor, *, limit: int) -> Sequence[Stock]:
 def stock_value(actor: Actor) -> list[SiteValue]:
     """What lies in each site, at the purchase prices of the batches. Reads everything in stock: keep the answer for a while."""
     rows = visible_to(BatchLocation.objects.all(), actor).filter(has_stock=True)
-    found = rows.values_list("warehouse__code", "batch__currency").annotate(Sum(F("quantity") * F("batch__purchase_price")))
+    found = rows.values_list("warehouse__code", "batch__currency").annotate(value=Sum(F("quantity") * F("batch__purchase_price")))
     return [SiteValue(*row) for row in found.order_by("warehouse__code", "batch__currency")]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,7 +38,7 @@ def actor_of(request: HttpRequest) -> Actor:
 class WarehouseAdminSite(UnfoldAdminSite):
     """The back office. Staff with a role of the house may enter; a program's account may not."""
 
-    enable_nav_sidebar = True
+    index_title = "Dashboard"
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(super().has_permission(request)) and bool(actor_of(request).roles - {Role.INTEGRATION})
@@ -104,6 +104,7 @@ class BigTableAdmin(RoleAdmin):
 class RoleTabularInline(ByRole, TabularInline):
     extra = 0
     show_change_link = False
+    hide_title = True
 
 
 class ReadOnlyInline(RoleTabularInline):
@@ -126,6 +127,11 @@ def plain(quantity: Decimal | None) -> str:
     return "" if quantity is None else f"{quantity.normalize():f}"
 
 
+def pairs(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Field names two to a row, for pages that are read more than written."""
+    return [tuple(names[n : n + 2]) for n in range(0, len(names), 2)]
+
+
 def signed(quantity: Decimal) -> str:
     return f"{quantity.normalize():+f}" if quantity else "0"
 
@@ -139,6 +145,7 @@ __all__ = [
     "WarehouseAdminSite",
     "actor_of",
     "allow_alpine",
+    "pairs",
     "plain",
     "signed",
 ]

@@ -26,6 +26,7 @@ from warehouse.core.errors import DomainError
 from warehouse.core.transactions import Operation
 
 UNVERSIONED = -1
+FOR_PROGRAMS = {"field", "code", "item", "skipped", "package"}
 
 
 class StepForm(forms.Form):
@@ -189,13 +190,14 @@ class StepsAdmin(RoleAdmin):
 
 
 def readable(error: DomainError) -> list[str]:
-    """The errors and data of a refusal as lines for people, e.g. one per short line."""
+    """What a refusal lists, as lines for people: e.g. one per line that is short. Ids and codes are for programs."""
     lines = [_line(entry) for entry in error.errors]
-    return [line for line in lines if line] or ([_line(error.data)] if error.data else [])
+    return [line for line in lines if line]
 
 
 def _line(entry: dict[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in entry.items() if value not in (None, "", [], ()))
+    told = {name: value for name, value in entry.items() if name not in FOR_PROGRAMS and not name.endswith("_id") and value not in (None, "", [], ())}
+    return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items())
 
 
 def _reason_of(form: StepForm) -> str:
