@@ -219,6 +219,7 @@ CELERY_BEAT_SCHEDULE = {
         ("retry rejected orders", "fulfillment.tasks.retry_due_orders", 30.0),
         ("expire reservations", "inventory.expire_reservations", 30.0),
         ("expire stock", "inventory.expire_stock", 300.0),
+        ("forget repetitions", "outbox.forget_repetitions", 86400.0),
     )
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -226,6 +227,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "unacked_restore_interval": 10, "unacked_restore_throttle": 5}
 
 # --- The product's own settings -------------------------------------------------------------------------------------------------------
+# How long a repeated call or stream entry is still recognised.
+REPETITION_DAYS = int(os.environ.get("REPETITION_DAYS", "30"))
 RESERVATION_TTL_MINUTES = int(os.environ.get("RESERVATION_TTL_MINUTES", "30"))
 MAX_LINE_QUANTITY = int(os.environ.get("MAX_LINE_QUANTITY", "1000000"))
 PURCHASE_PRICE_POLICY = os.environ.get("PURCHASE_PRICE_POLICY", "last")
