@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from inventory import events
 from inventory.enums import DocumentType, MovementType, ReservationStatus
+from inventory.errors import InsufficientStock
 from inventory.locks import lock_reservations
 from inventory.models import Reservation, ReservationItem, Stock, Warehouse
 from inventory.queries.order_lines import OrderedLine
@@ -24,6 +25,7 @@ from inventory.services.reservations import (
     release_held,
     reserved_events,
     set_status,
+    start_again_if_promised,
 )
 from inventory.stock import fefo, sourcing
 from inventory.stock.candidates import read_candidates
@@ -67,7 +69,11 @@ def promise_order(
     ship_at = ship_at or timezone.now()
     wanted = _where(lines, list(warehouses), _sellable(candidates, gate, held, ship_at, _days(lines)), held)
     if not held:
-        return _promise_all(order_ref, wanted, gate, candidates, ship_at, actor, lines)
+        try:
+            return _promise_all(order_ref, wanted, gate, candidates, ship_at, actor, lines)
+        except InsufficientStock:
+            start_again_if_promised(refs)
+            raise
     _adopt(order_ref, wanted, gate, candidates, ship_at, actor, lines, held)
     return as_reserved(held_items(order_refs=[order_ref]))
 

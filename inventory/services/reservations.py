@@ -78,8 +78,18 @@ def reserve_for_order(
     if present:
         return _equal_promise(order_ref, wanted, present)
     gate = lock_stock(wanted)
-    plan = plan_lines(wanted, gate, read_candidates(wanted), ship_at or timezone.now())
+    try:
+        plan = plan_lines(wanted, gate, read_candidates(wanted), ship_at or timezone.now())
+    except InsufficientStock:
+        start_again_if_promised([order_ref])
+        raise
     return promise(order_ref, warehouse_id, plan, gate, actor=actor, expires_at=timezone.now() + ttl if ttl else None, listings=listings_in(lines))
+
+
+def start_again_if_promised(order_refs: Iterable[str]) -> None:
+    """Called when there is not enough for an order that had no promise before the gates: what is missing may be what it was promised meanwhile."""
+    if held_items(order_refs=order_refs):
+        raise StartAgain
 
 
 def promise(
@@ -147,11 +157,12 @@ def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, rea
         raise TransitionRefused(f"{reservation} is {reservation.status}: nothing can be taken back from it.", status=reservation.status)
     by_id = {item.id: item for item in items}
     for item_id, quantity in quantities.items():
-        if item_id not in by_id or by_id[item_id].held < quantity:
-            held = by_id[item_id].held if item_id in by_id else ZERO
+        held = by_id[item_id].held if item_id in by_id else ZERO
+        if item_id in by_id:
+            stock = gate[by_id[item_id].key]
+            require_step(quantity, stock.quantity_step, sku=stock.sku)
+        if held < quantity:
             raise Conflict(f"Reservation item {item_id} holds {held.normalize():f}, not {quantity.normalize():f}.", item=item_id, held=str(held))
-        stock = gate[by_id[item_id].key]
-        require_step(quantity, stock.quantity_step, sku=stock.sku)
     release_held(gate, reservation, [item._replace(held=quantities[item.id]) for item in items if quantities.get(item.id)], reason, actor)
     if sum((item.held for item in items), ZERO) == sum(quantities.values(), ZERO) and not _anything_consumed(reservation):
         set_status(reservation, ReservationStatus.RELEASED, reason)
@@ -403,6 +414,10 @@ def _actual_quantities(items: Sequence[HeldItem], actual: Mapping[int, Decimal])
     if not actual:
         return {item.id: item.held for item in items}
     products = Product.objects.in_bulk({item.product_id for item in items if item.id in actual})
+    for item in items:
+        if item.id in actual:
+            product = products[item.product_id]
+            require_step(actual[item.id], product.quantity_step, sku=product.sku, field="actual")
     surplus = {item.batch_location_id for item in items if actual.get(item.id, ZERO) > item.held}
     free = dict(BatchLocation.objects.filter(pk__in=surplus).values_list("pk", F("quantity") - F("reserved")))
     result = {}
@@ -410,7 +425,6 @@ def _actual_quantities(items: Sequence[HeldItem], actual: Mapping[int, Decimal])
         weight = actual.get(item.id, item.held)
         if item.id in actual:
             product = products[item.product_id]
-            require_step(weight, product.quantity_step, sku=product.sku, field="actual")
             more = weight - item.held
             if more > product.weight_tolerance:
                 raise ValidationFailed(
