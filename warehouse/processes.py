@@ -108,6 +108,11 @@ class Supervisor:
         self.env.setdefault("LOG_LEVEL", "WARNING")
         self.env.setdefault("LOG_FORMAT", "console" if sys.stdout.isatty() else "json")
         self.env.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
+        # The partners of a second site on this machine take other ports; what they know outlives a restart.
+        self.env.setdefault("PARTNERS_STATE", str(LOCAL_DIR / "partners"))
+        for partner, port in (("ORDER_SYSTEM", PORT + 91), ("DELIVERY", PORT + 92)):
+            if not self.env.get(f"{partner}_URL"):
+                self.env |= {f"{partner}_PORT": str(port), f"{partner}_URL": f"http://127.0.0.1:{port}"}
         self.processes: list[Process] = []
         self.remembered = ""
 
