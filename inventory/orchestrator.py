@@ -4,7 +4,7 @@ from inventory.enums import DocumentType, LocationKind
 from inventory.errors import InsufficientStock, Shortage, UnknownProduct, UnknownWarehouse
 from inventory.events import STOCK_CHANGED, STOCK_RECEIVED, STOCK_RELEASED
 from inventory.queries.availability import Availability, get_availability
-from inventory.queries.locations import default_location
+from inventory.queries.locations import default_location, find_warehouse
 from inventory.queries.order_lines import OrderedLine, resolve_lines
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.queries.stock import explain_reservation, get_location_stock, get_low_stock, get_product_stock
@@ -65,6 +65,7 @@ __all__ = [
     "explain_reservation",
     "extend_reservation",
     "find_by_scan",
+    "find_warehouse",
     "get_availability",
     "get_location_stock",
     "get_low_stock",

@@ -10,6 +10,7 @@ from django.views import defaults
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from fulfillment.api.urls import register as register_fulfillment
 from inventory.api.urls import register as register_inventory
 from warehouse.core.api.problems import PROBLEM
 from warehouse.core.errors import DomainError, NotFound
@@ -28,6 +29,7 @@ class _Router(SimpleRouter):
 
 router = _Router()
 register_inventory(router)
+register_fulfillment(router)
 router.register("events", Events, basename="events")
 
 

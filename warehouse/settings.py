@@ -189,7 +189,6 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["warehouse.core.api.schema.without_last_slash"],
     "ENUM_NAME_OVERRIDES": {
         name: f"{app}.enums.{name}"
@@ -212,7 +211,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # Sweeps find in the database what a lost message or a killed worker left behind. A message that waited too long is dropped: the next one does its work.
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+    name: {"task": task, "schedule": seconds, "options": {"expire_seconds": int(seconds)}}
     for name, task, seconds in (
         ("ask carriers", "fulfillment.tasks.sweep_shipments", 10.0),
         ("tell the order system", "fulfillment.tasks.sweep_status_reports", 10.0),

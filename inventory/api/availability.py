@@ -18,6 +18,7 @@ from inventory.api.receivings import LineIn, ReceivingOut, receiving_lines, rece
 from inventory.errors import UnknownProduct
 from inventory.models import BatchLocation, Stock, StorefrontProduct, Warehouse
 from inventory.models.stock import StockKey
+from inventory.queries.locations import find_warehouse
 from inventory.queries.stock import visible_to
 from inventory.stock import fefo
 from inventory.stock.candidates import read_candidates
@@ -89,7 +90,7 @@ class StockQuestions(Endpoints):
     def availability(self, request: Request) -> Response:
         """How much of a product may be promised, per warehouse, for a ship time: with the predicate, never lagging behind a job."""
         asked = self._asked(AvailabilityIn)
-        sites = self._sites(asked)
+        sites = self._sites(find_warehouse(code=asked.get("warehouse", ""), external_id=asked.get("warehouse_id", "")))
         found = orchestrator.get_availability(
             [self._product(asked)],
             warehouse_ids=sites,
@@ -117,9 +118,7 @@ class StockQuestions(Endpoints):
     def picking_locations(self, request: Request) -> Response:
         """From where a product would be picked in a warehouse, in the order of leaving."""
         asked = self._asked(PickingLocationsIn)
-        sites = self._sites(asked)
-        if sites is None or not ("warehouse" in asked or "warehouse_id" in asked):
-            raise ValidationFailed("Name the warehouse, by warehouse or warehouse_id.", errors=[{"field": "warehouse", "code": "required"}])
+        sites = self._sites(named_warehouse(asked)) or []
         product_id = self._product(asked)
         found = read_candidates(StockKey(site, product_id) for site in sites)
         rows = BatchLocation.objects.select_related("batch", "product", "location", "warehouse").in_bulk([each.batch_location_id for each in found])
@@ -137,9 +136,7 @@ class StockQuestions(Endpoints):
     def place(self, request: Request) -> Response:
         """Put goods on the books in one call: a delivery of one line, made and confirmed at once."""
         body = self.body()
-        site = named_warehouse(body.pop("warehouse", ""), body.pop("warehouse_id", ""))
-        if site is None:
-            raise ValidationFailed("Name the warehouse, by warehouse or warehouse_id.", errors=[{"field": "warehouse", "code": "required"}])
+        site = named_warehouse(body)
         reason = body.pop("reason")
         quantity = body.pop("quantity")
         body["expected_quantity"] = body["actual_quantity"] = quantity
@@ -170,11 +167,8 @@ class StockQuestions(Endpoints):
             )
         return products.pop()
 
-    def _sites(self, asked: dict[str, Any]) -> list[int] | None:
+    def _sites(self, site: Warehouse | None) -> list[int] | None:
         """The warehouses to look at: the named one, those that a seller may see, or (None) all."""
-        named = named_warehouse(asked.get("warehouse", ""), asked.get("warehouse_id", ""))
-        everything = Warehouse.objects.filter(is_active=True)
+        everything = Warehouse.objects.filter(is_active=True) if site is None else Warehouse.objects.filter(pk=site.pk)
         seen = visible_to(everything, self.actor, warehouse="")
-        if named is not None:
-            return list(seen.filter(pk=named.pk).values_list("pk", flat=True))
-        return None if seen is everything else list(seen.values_list("pk", flat=True))
+        return None if site is None and seen is everything else list(seen.values_list("pk", flat=True))

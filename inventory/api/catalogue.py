@@ -54,7 +54,9 @@ def _saved(serializer: Any) -> models.Model:
         with transaction.atomic():
             row: models.Model = serializer.save()
     except IntegrityError as error:
-        raise Conflict("Another one has this code, or what it names was removed meanwhile.") from error
+        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
+        said = {constraint.name: constraint.get_violation_error_message() for constraint in serializer.Meta.model._meta.constraints}
+        raise Conflict(str(said.get(name, "Another one is called the same, or what it names was removed meanwhile.")), constraint=name) from error
     return row
 
 
@@ -70,7 +72,7 @@ def writers(*roles: Role) -> dict[str, Operation[..., Any]]:
 class CatalogueEndpoints(ReadEndpoints):
     """A list of the catalogue. Its ETag is the version, or a digest of what can be changed."""
 
-    http_method_names = ["get", "post", "patch"]
+    http_method_names = ["get", "head", "post", "patch"]
     described = frozenset({"create", "partial_update", "destroy"})
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -98,7 +100,7 @@ class CatalogueEndpoints(ReadEndpoints):
 class DeletableEndpoints(CatalogueEndpoints):
     """One whose rows may go."""
 
-    http_method_names = ["get", "post", "patch", "delete"]
+    http_method_names = ["get", "head", "post", "patch", "delete"]
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Take it out."""

@@ -9,8 +9,9 @@ from django.db import models
 from django.db.models.functions import Upper
 from rest_framework import serializers
 
-from inventory.errors import UnknownProduct, UnknownWarehouse
+from inventory.errors import UnknownProduct
 from inventory.models import Location, Product, Seller, Storefront, Supplier, Warehouse
+from inventory.queries.locations import find_warehouse
 from warehouse.core.errors import ValidationFailed
 
 
@@ -77,14 +78,9 @@ def locations_by_code(warehouse_id: int, codes: Iterable[str], *, field: str) ->
     return found
 
 
-def named_warehouse(code: str, external_id: str) -> Warehouse | None:
-    """The warehouse with our code, or with the partners' id; None when neither is given. Raises UnknownWarehouse."""
-    if not code and not external_id:
-        return None
-    warehouse = Warehouse.objects.filter(**({"external_id": external_id} if external_id else {"code": code}), is_active=True).first()
-    if warehouse is None:
-        raise UnknownWarehouse(
-            f"There is no active warehouse {external_id or code}.",
-            errors=[{"field": "warehouse_id" if external_id else "warehouse", "code": "unknown", "asked": external_id or code}],
-        )
-    return warehouse
+def named_warehouse(body: dict[str, Any]) -> Warehouse:
+    """The warehouse that a body names by `warehouse` or `warehouse_id`, both taken out of it. Raises ValidationFailed without any, UnknownWarehouse."""
+    found = find_warehouse(code=body.pop("warehouse", ""), external_id=body.pop("warehouse_id", ""))
+    if found is None:
+        raise ValidationFailed("Name the warehouse, by warehouse or warehouse_id.", errors=[{"field": "warehouse", "code": "required"}])
+    return found

@@ -21,7 +21,6 @@ from inventory.queries.order_lines import MAX_LINES
 from inventory.queries.stock import visible_to
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, DayField, Input, Nothing, QuantityField, Reason
-from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import ZERO
 from warehouse.outbox.http import ReadEndpoints
 
@@ -81,7 +80,7 @@ class LineIn(Input):
     short_dated_reason = serializers.CharField(max_length=200, required=False)
 
 
-class ItemIn(LineIn):
+class ReceivingItemIn(LineIn):
     expected_quantity = QuantityField(required=False, zero_allowed=True)
     actual_quantity = QuantityField(required=False, zero_allowed=True, help_text="Default: as expected.")
 
@@ -93,7 +92,7 @@ class ReceivingIn(Input):
     supplier = SupplierField(required=False, allow_null=True)
     supplier_reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
     notes = serializers.CharField(max_length=2000, required=False, allow_blank=True)
-    items = ItemIn(many=True, required=False, max_length=MAX_LINES)  # type: ignore[call-arg]
+    items = ReceivingItemIn(many=True, required=False, max_length=MAX_LINES)  # type: ignore[call-arg]
 
 
 class ScanIn(Input):
@@ -156,7 +155,7 @@ class Receivings(ReadEndpoints):
         "confirm": orchestrator.confirm_receiving,
         "cancel": orchestrator.cancel_receiving,
     }
-    inputs = {"create": ReceivingIn, "add_item": ItemIn, "start": Nothing, "receive_item": ScanIn, "confirm": Nothing, "cancel": Reason}
+    inputs = {"create": ReceivingIn, "add_item": ReceivingItemIn, "start": Nothing, "receive_item": ScanIn, "confirm": Nothing, "cancel": Reason}
     outputs = {"list": ReceivingSummary, "items": ReceivingItemOut(many=True), "add_item": CountedOut, "receive_item": CountedOut}
     created = {"create": 201, "add_item": 201}
 
@@ -169,9 +168,7 @@ class Receivings(ReadEndpoints):
     def create(self, request: Request) -> Response:
         """Write a draft, with its lines."""
         body = self.body()
-        site = named_warehouse(body.pop("warehouse", ""), body.pop("warehouse_id", ""))
-        if site is None:
-            raise ValidationFailed("Name the warehouse, by warehouse or warehouse_id.", errors=[{"field": "warehouse", "code": "required"}])
+        site = named_warehouse(body)
         items = body.pop("items", [])
         own = locations_by_code(site.pk, [body.get("location", "")], field="location")
         locations = locations_by_code(site.pk, [item.get("location", "") for item in items], field="items[{}].location")

@@ -20,7 +20,6 @@ from inventory.queries.order_lines import MAX_LINES
 from inventory.services.reservations import default_ttl
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, MomentField, QuantityField, Reason
-from warehouse.core.errors import ValidationFailed
 from warehouse.outbox.http import ReadEndpoints
 
 LONGEST_TTL_MINUTES = 60 * 24 * 30
@@ -145,9 +144,7 @@ class Reservations(ReadEndpoints):
     def create(self, request: Request) -> Response:
         """Promise these lines from one warehouse by FEFO: all of them, or none (409 lists every short line)."""
         body = self.body()
-        site = named_warehouse(body.get("warehouse", ""), body.get("warehouse_id", ""))
-        if site is None:
-            raise ValidationFailed("Name the warehouse, by warehouse or warehouse_id.", errors=[{"field": "warehouse", "code": "required"}])
+        site = named_warehouse(body)
         lines = orchestrator.resolve_lines(body["items"], storefront_id=body.get("storefront_id"))
         ttl = default_ttl() if "ttl_minutes" not in body else body["ttl_minutes"] and timedelta(minutes=body["ttl_minutes"])
         return self.run(body["order_ref"], lines, warehouse_id=site.pk, ttl=ttl, ship_at=body.get("ship_at"), render=self.show_promise)

@@ -11,7 +11,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory import orchestrator
-from inventory.api.names import named_warehouse
 from inventory.models import Batch, Location, Product
 from warehouse.core.api.inputs import QuantityField
 from warehouse.core.errors import ValidationFailed
@@ -48,7 +47,7 @@ class Scan(Endpoints):
         """What the code is. `unknown` is an answer, not an error."""
         if "\0" in code or len(code) > 200:
             raise ValidationFailed("This can't be a code.", errors=[{"field": "code", "code": "invalid"}])
-        site = named_warehouse(request.query_params.get("warehouse", "").replace("\0", ""), "")
+        site = orchestrator.find_warehouse(code=request.query_params.get("warehouse", "").replace("\0", ""))
         found = orchestrator.find_by_scan(code, warehouse_id=site.pk if site else None)
         product = Product.objects.filter(pk=found.product_id or 0).first()
         location = Location.objects.select_related("warehouse").filter(pk=found.location_id or 0).first()

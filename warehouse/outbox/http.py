@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -42,8 +43,9 @@ def perform(
     actor = actor_of(request)
 
     def answer(result: Any) -> dict[str, Any]:
-        body = as_json(render(result))
-        return {"status": success, "body": body, "etag": tag(body)}
+        text = as_json(render(result))
+        # As text: JSONB would not keep the order of the fields, and a repetition is to get the same answer.
+        return {"status": success, "body": text, "etag": tag(json.loads(text))}
 
     key = request.headers.get("Idempotency-Key", "").strip().strip('"')
     if key:
@@ -53,7 +55,7 @@ def perform(
         kept = run_once(IdempotencyClaim(actor.name, key, fingerprint_of(call)), op, *args, render=answer, actor=actor, **kwargs)
     else:
         kept = answer(op(*args, actor=actor, **kwargs))
-    return Response(kept["body"], status=kept["status"], headers={"ETag": kept["etag"]} if kept["etag"] else {})
+    return Response(json.loads(kept["body"]), status=kept["status"], headers={"ETag": kept["etag"]} if kept["etag"] else {})
 
 
 class Endpoints(GenericViewSet):
@@ -77,6 +79,7 @@ class Endpoints(GenericViewSet):
     version_field: str = ""
     lookup_value_regex = "[0-9]{1,18}"
     metadata_class = None
+    http_method_names = ["get", "head", "post", "patch", "delete"]
 
     @property
     def shows(self) -> str:
@@ -132,6 +135,6 @@ class ReadEndpoints(ListModelMixin, RetrieveModelMixin, Endpoints):
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One of them, with its ETag."""
-        body = as_json(self.get_serializer(self.get_object()).data)
+        body = json.loads(as_json(self.get_serializer(self.get_object()).data))
         found = self.tag(body)
         return Response(body, headers={"ETag": found} if found else {})

@@ -74,7 +74,7 @@ class QuantityField(serializers.Field):
         try:
             return parse_quantity(data, field=self.field_name or "quantity", zero_allowed=self.zero_allowed)
         except ValidationFailed as error:
-            raise serializers.ValidationError(error.detail, code="invalid_quantity") from None
+            raise serializers.ValidationError(error.detail.removeprefix(f"{self.field_name}: "), code="invalid_quantity") from None
 
     def to_representation(self, value: Decimal) -> str:
         return str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
@@ -68,7 +69,7 @@ def _framework_problem(error: Exception) -> tuple[dict[str, Any], dict[str, str]
     code = ValidationFailed.code if errors else error.default_code
     body: dict[str, Any] = {
         "type": f"urn:wms:error:{code}",
-        "title": ValidationFailed.title if errors else str(error.default_detail),
+        "title": ValidationFailed.title if errors else HTTPStatus(error.status_code).phrase,
         "status": error.status_code,
         "detail": detail,
         "code": code,

@@ -57,6 +57,10 @@ class Schema(AutoSchema):
         operation = self._operation()
         return operation.name if operation else f"get_{noun}"
 
+    def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
+        name: str = super()._get_serializer_name(serializer, direction, bypass_extensions)
+        return f"{name}put" if name.endswith("In") else name.removesuffix("Out")
+
     def get_tags(self) -> list[str]:
         return [self._tokenize_path()[0]]
 

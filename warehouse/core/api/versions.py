@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from typing import Any
 
@@ -47,6 +46,6 @@ def if_match(request: Request, *, required: bool = False) -> str | None:
     return header or None
 
 
-def as_json(data: Any) -> Any:
-    """What a serializer gives, as plain JSON values: what is answered now and what is kept for a repetition are the same."""
-    return json.loads(JSONRenderer().render(data) or "null")
+def as_json(data: Any) -> str:
+    """What a serializer gives, as JSON."""
+    return JSONRenderer().render(data).decode() or "null"

@@ -1,0 +1,20 @@
+"""Fulfilment's addresses under `/api/v1/`."""
+
+from __future__ import annotations
+
+from rest_framework.routers import SimpleRouter
+
+from fulfillment.api.orders import Orders
+from fulfillment.api.packing_tasks import PackingTasks
+from fulfillment.api.picking_tasks import PickingTasks
+from fulfillment.api.put_backs import PutBacks
+from fulfillment.api.shipments import Shipments
+
+
+def register(router: SimpleRouter) -> None:
+    """Give every resource its address."""
+    router.register("orders", Orders, basename="orders")
+    router.register("picking-tasks", PickingTasks, basename="picking-tasks")
+    router.register("packing-tasks", PackingTasks, basename="packing-tasks")
+    router.register("shipments", Shipments, basename="shipments")
+    router.register("put-backs", PutBacks, basename="put-backs")
