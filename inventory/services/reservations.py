@@ -81,14 +81,14 @@ def reserve_for_order(
     try:
         plan = plan_lines(wanted, gate, read_candidates(wanted), ship_at or timezone.now())
     except InsufficientStock:
-        start_again_if_promised([order_ref])
+        start_again_if_promised([order_ref], warehouse_id)
         raise
     return promise(order_ref, warehouse_id, plan, gate, actor=actor, expires_at=timezone.now() + ttl if ttl else None, listings=listings_in(lines))
 
 
-def start_again_if_promised(order_refs: Iterable[str]) -> None:
+def start_again_if_promised(order_refs: Iterable[str], warehouse_id: int | None = None) -> None:
     """Called when there is not enough for an order that had no promise before the gates: what is missing may be what it was promised meanwhile."""
-    if held_items(order_refs=order_refs):
+    if any(warehouse_id in (None, item.warehouse_id) for item in held_items(order_refs=order_refs)):
         raise StartAgain
 
 
