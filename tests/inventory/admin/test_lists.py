@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def grow(n: int) -> None:
     stocked(product, house.shelf, 5, lot=f"LOT{n}")
     Receiving.objects.update(supplier=SupplierFactory(), created_by=clerk())
     StorefrontProductFactory(product=product)
-    reserve_for_order(f"test:{n}", [OrderedLine(product.pk, 1)], warehouse_id=house.id, actor=ACTOR)
+    reserve_for_order(f"test:{n}", [OrderedLine(product.pk, Decimal(1))], warehouse_id=house.id, actor=ACTOR)
 
 
 def statements(client: Client, url: str) -> list[str]:
@@ -63,7 +64,7 @@ def test_movements_are_found_by_order_sku_and_lot(house: Site) -> None:
     client, product, other = office(Role.AUDITOR), ProductFactory(sku="AAA"), ProductFactory(sku="AAB")
     stocked(product, house.shelf, 5, lot="LOT-A")
     stocked(other, house.shelf, 5, lot="LOT-B")
-    reserve_for_order("shop:7", [OrderedLine(other.pk, 1)], warehouse_id=house.id, actor=ACTOR)
+    reserve_for_order("shop:7", [OrderedLine(other.pk, Decimal(1))], warehouse_id=house.id, actor=ACTOR)
     assert [m.product for m in rows(client, Movement, "?q=aaa")] == [product]
     assert [m.type for m in rows(client, Movement, "?q=shop:7")] == ["reservation"]
     assert [m.type for m in rows(client, Movement, "?q=LOT-B")] == ["reservation", "receiving"]
