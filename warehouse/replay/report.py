@@ -80,11 +80,11 @@ class Report:
     def as_text(self) -> Iterator[str]:
         """For people."""
         t = self.totals
-        yield f"{t.lines} lines, {t.invoices} invoices: {t.sales} sales ({t.sales_with_goods} with goods), {t.cancellations} cancellations, "
-        yield f"{t.adjustments} adjustments."
+        kinds = f"{t.sales} sales ({t.sales_with_goods} with goods), {t.cancellations} cancellations, {t.adjustments} adjustments"
+        yield f"{t.lines} lines. {t.invoices} invoices: {kinds}."
         yield f"Sold: {t.goods_lines} lines of goods, {t.units:f} units of {t.codes} codes; {t.charge_lines} lines are charges."
         yield "Orders: " + (", ".join(f"{number} {status.replace('_', ' ')}" for status, number in sorted(self.orders.items())) or "none") + "."
-        yield f"Units ordered: {self.units_ordered:f}, shipped: {self.units_shipped:f}."
+        yield f"Units ordered: {_plain(self.units_ordered)}, shipped: {_plain(self.units_shipped)}."
         yield "New in this run: " + ", ".join(f"{number} {what}" for what, number in self.new.items()) + f"; {self.seconds:.1f} s."
         yield from _listed("Returns (kept here until returns are documents)", [_row_text(row) for row in self.returns])
         yield from _listed("Adjustments (kept here until adjustments are documents)", [_row_text(row) for row in self.adjusted])

@@ -30,6 +30,7 @@ from fulfillment.services.packages import pack_item, set_package_details
 from fulfillment.services.packing_tasks import complete_packing_task, ship_packing_task, start_packing_task
 from fulfillment.services.picking_tasks import assign_picking_task, complete_picking_task, start_picking_task
 from fulfillment.services.picks import pick_item, short_item
+from fulfillment.services.shipments import retry_shipment
 from inventory.orchestrator import UnfitNow
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict, DomainError
@@ -125,6 +126,8 @@ def ship(orders: dict[int, str], shipped: Callable[[int], None], *, actor: Actor
     A worker may ask the carrier for the same package at the same time: whoever claims it asks, the other one waits. So does a claim that a killed process
     has left, until it lapses.
     """
+    for stopped in Shipment.objects.filter(order__in=list(orders), status=ShipmentStatus.REQUESTED, next_attempt_at=None).order_by("pk"):
+        retry_shipment(stopped.pk, actor=actor)  # the carrier refused it in an earlier run: perhaps it was mended since
     problems: Problems = {}
     waiting = dict(orders)
     progress_at = time.monotonic()

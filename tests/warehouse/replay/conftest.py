@@ -1,0 +1,3 @@
+from tests.partners.fixtures import delivery
+
+__all__ = ["delivery"]
