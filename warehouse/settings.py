@@ -223,7 +223,17 @@ CELERY_BEAT_SCHEDULE = {
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A killed worker's task comes back after the visibility timeout: above the longest task, and looked for often.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "unacked_restore_interval": 10, "unacked_restore_throttle": 5}
+# Who sends does not wait for a broker that is away: the sweeps find the work.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 5,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+    "socket_connect_timeout": 2,
+}
 
 # --- The product's own settings -------------------------------------------------------------------------------------------------------
 # How long a repeated call or stream entry is still recognised.

@@ -151,7 +151,7 @@ _WRITE_PICK = """
 
 def _write_pick(item: PickingTaskItem, picked: PickedItem, quantity: Decimal, actor: Actor) -> None:
     item.task.version += 1
-    parameters = {
+    parameters: dict[str, Any] = {
         "item": item.pk,
         "bench": picked.batch_location_id,
         "promise": picked.item_id,
