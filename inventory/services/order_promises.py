@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from inventory import events
 from inventory.enums import DocumentType, MovementType, ReservationStatus
-from inventory.errors import InsufficientStock
+from inventory.errors import InsufficientStock, Shortage
 from inventory.locks import lock_reservations
 from inventory.models import Reservation, ReservationItem, Stock, Warehouse
 from inventory.queries.order_lines import OrderedLine
@@ -68,14 +69,32 @@ def promise_order(
             raise StartAgain
     ship_at = ship_at or timezone.now()
     wanted = _where(lines, list(warehouses), _sellable(candidates, gate, held, ship_at, _days(lines)), held)
-    if not held:
-        try:
+    try:
+        if not held:
             return _promise_all(order_ref, wanted, gate, candidates, ship_at, actor, lines)
-        except InsufficientStock:
+        _adopt(order_ref, wanted, gate, candidates, ship_at, actor, lines, held)
+    except InsufficientStock as error:
+        if not held:
             start_again_if_promised(refs)
-            raise
-    _adopt(order_ref, wanted, gate, candidates, ship_at, actor, lines, held)
+        raise InsufficientStock(_of_the_order(error.shortages, wanted, lines)) from None
     return as_reserved(held_items(order_refs=[order_ref]))
+
+
+def _of_the_order(shortages: Iterable[Shortage], wanted: Amounts, lines: Iterable[OrderedLine]) -> list[Shortage]:
+    """The shortages in terms of the order: what it holds already counts; a product that may come from anywhere is short once, over all warehouses."""
+    anywhere = {line.product_id for line in lines if line.warehouse_id is None}
+    result: dict[tuple[int | None, int], Shortage] = {}
+    for short in shortages:
+        key = StockKey(short.warehouse_id or 0, short.product_id)
+        place = None if short.product_id in anywhere else short.warehouse_id
+        asked, lacking, skipped = wanted[key], short.asked - short.available, short.skipped
+        if place is None:
+            asked = sum((quantity for other, quantity in wanted.items() if other.product_id == short.product_id), ZERO)
+        before = result.get((place, short.product_id))
+        if before is not None:
+            lacking, skipped = lacking + before.asked - before.available, before.skipped + skipped
+        result[place, short.product_id] = replace(short, warehouse_id=place, asked=asked, available=asked - lacking, skipped=skipped)
+    return list(result.values())
 
 
 def _warehouses(lines: Iterable[OrderedLine]) -> dict[int, set[int]]:
