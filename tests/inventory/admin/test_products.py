@@ -1,0 +1,114 @@
+"""The catalogue: a file with a preview, plain forms with a history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from inventory.models import Location, Product
+from tests.factories.inventory import ProductFactory, Site, stocked
+from tests.factories.office import listing, office, page
+from warehouse.core.actor import Role
+
+pytestmark = pytest.mark.django_db
+
+HEAD = "sku,name,base_unit,quantity_step,min_remaining_days\n"
+
+
+@pytest.fixture
+def manager() -> Client:
+    return office(Role.MANAGER)
+
+
+def preview(client: Client, text: str) -> Any:
+    file = SimpleUploadedFile("products.csv", text.encode(), content_type="text/csv")
+    return client.post(listing(Product) + "import/", {"format": "0", "resource": "", "import_file": file}, follow=True)
+
+
+def confirm(client: Client, answer: Any) -> Any:
+    return client.post(listing(Product) + "process_import/", answer.context["confirm_form"].initial, follow=True)
+
+
+def test_a_file_is_shown_before_it_is_taken(manager: Client) -> None:
+    ProductFactory(sku="OLD-1", name="Old name")
+    answer = preview(manager, HEAD + "NEW-1,Tea,pcs,1,10\nold-1,New name,,,\n")
+    assert [row.import_type for row in answer.context["result"].valid_rows()] == ["new", "update"]
+    assert set(Product.objects.values_list("sku", "name")) == {("OLD-1", "Old name")}
+    confirm(manager, answer)
+    assert set(Product.objects.values_list("sku", "name", "min_remaining_days")) == {("OLD-1", "New name", 0), ("NEW-1", "Tea", 10)}
+
+
+def test_wrong_rows_are_named_and_nothing_is_taken(manager: Client) -> None:
+    answer = preview(manager, HEAD + "A-1,Tea,pcs,1,1\nA-2,Tea,barrel,1,1\nA-3,Tea,pcs,-1,1\n,Tea,pcs,1,1\n")
+    result = answer.context["result"]
+    assert {row.number: sorted(row.error_dict) for row in result.invalid_rows} == {2: ["base_unit"], 3: ["__all__"], 4: ["sku"]}
+    assert "confirm_form" not in answer.context
+    assert not Product.objects.exists()
+
+
+def test_only_managers_import(manager: Client) -> None:
+    for role in (Role.RECEIVER, Role.AUDITOR, Role.SELLER):
+        assert preview(office(role), HEAD + "A-1,Tea,pcs,1,1\n").status_code == 403
+    assert not Product.objects.exists()
+
+
+def test_an_exported_cell_is_no_formula(manager: Client) -> None:
+    ProductFactory(sku="=1+1", name='=HYPERLINK("http://evil","x")')
+    columns = {f"productresource_{name}": "on" for name in ("sku", "name")}
+    text = manager.post(listing(Product) + "export/", {"format": "0", "resource": "", **columns}).content.decode()
+    assert text.splitlines()[1] == '\'=1+1,"\'=HYPERLINK(""http://evil"",""x"")"'
+
+
+def form_of(client: Client, row: Any) -> dict[str, Any]:
+    """What the row's page would post unchanged."""
+    context = client.get(page(row)).context
+    forms = [context["adminform"].form]
+    for inline in context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.forms]
+    return {bound.html_name: "" if bound.value() is None else bound.value() for form in forms for bound in form if bound.value() is not False}
+
+
+def test_who_changed_what_is_kept(manager: Client) -> None:
+    product = ProductFactory(name="Tea")
+    assert manager.post(page(product), form_of(manager, product) | {"name": "Green tea"}).status_code == 302
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.get_change_message()) == (str(product.pk), "Changed Name.")
+
+
+def test_what_stock_is_counted_in_is_fixed_once_there_is_a_lot(manager: Client, house: Site) -> None:
+    product = ProductFactory()
+    stocked(product, house.shelf, 3)
+    manager.post(page(product), form_of(manager, product) | {"base_unit": "kg", "quantity_step": "0.5", "name": "Renamed"})
+    product = Product.objects.get()
+    assert (product.name, product.base_unit, product.quantity_step) == ("Renamed", "pcs", 1)
+
+
+def test_the_sku_of_another_product_is_refused(manager: Client) -> None:
+    ProductFactory(sku="TEA")
+    product = ProductFactory(sku="TEA-2")
+    answer = manager.post(page(product), form_of(manager, product) | {"sku": "tea"})
+    assert "Another product has this SKU" in str(answer.context["adminform"].form.errors)
+
+
+def test_what_makes_a_place_sellable_is_set_once(manager: Client, house: Site) -> None:
+    place = house.shelf
+    sent = form_of(manager, place) | {"zone": "cold", "condition": "frozen", "is_pickable": "", "is_active": "", "kind": "quarantine"}
+    assert manager.post(page(place), sent).status_code == 302
+    place = Location.objects.get(pk=place.pk)
+    assert (place.zone, place.condition, place.is_pickable, place.is_active, place.kind, place.version) == (
+        "cold",
+        "ambient",
+        True,
+        True,
+        "storage",
+        2,
+    )
+
+
+def test_nobody_deletes_the_catalogue(manager: Client, house: Site) -> None:
+    for row in (ProductFactory(), house.warehouse, house.shelf):
+        assert manager.post(page(row).replace("change", "delete"), {"post": "yes"}).status_code == 403
