@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Upper
 
 from fulfillment.enums import OrderStatus
@@ -17,7 +17,7 @@ from inventory.enums import MovementType
 from inventory.models import Movement
 from warehouse.core.quantities import ZERO
 from warehouse.replay.reader import BadRow, Invoice, InvoiceKind, Row
-from warehouse.replay.stock import SOURCE, order_statuses
+from warehouse.replay.stock import SOURCE, in_parts, order_statuses
 
 SHOWN = 20  # of a list on the terminal; --json has all
 
@@ -147,16 +147,23 @@ def _by_code(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
 
 
 def _ordered(sales: Iterable[Invoice]) -> dict[str, Decimal]:
-    lines = OrderLine.objects.filter(order__source=SOURCE, order__external_id__in=[invoice.number for invoice in sales])
-    live = lines.exclude(order__status__in=(OrderStatus.REJECTED, OrderStatus.CANCELLED))
-    rows = live.values(code=Upper("product__sku")).annotate(units=Sum("quantity")).values_list("code", "units")
-    return defaultdict(Decimal, rows)
+    live = OrderLine.objects.filter(order__source=SOURCE).exclude(order__status__in=(OrderStatus.REJECTED, OrderStatus.CANCELLED))
+    parts = in_parts(invoice.number for invoice in sales)
+    return _summed((live.filter(order__external_id__in=part) for part in parts), F("quantity"))
 
 
 def _shipped(sales: Iterable[Invoice]) -> dict[str, Decimal]:
-    lines = Movement.objects.filter(type=MovementType.SALE, order_ref__in=[f"{SOURCE}:{invoice.number}" for invoice in sales])
-    rows = lines.values(code=Upper("product__sku")).annotate(units=Sum(-F("quantity_change"))).values_list("code", "units")
-    return defaultdict(Decimal, rows)
+    sold = Movement.objects.filter(type=MovementType.SALE)
+    parts = in_parts(f"{SOURCE}:{invoice.number}" for invoice in sales)
+    return _summed((sold.filter(order_ref__in=part) for part in parts), -F("quantity_change"))
+
+
+def _summed(parts: Iterable[QuerySet[Any]], units: Any) -> dict[str, Decimal]:
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for rows in parts:
+        for code, number in rows.values_list(Upper("product__sku")).annotate(units=Sum(units)):
+            totals[code] += number
+    return totals
 
 
 def _plain(quantity: Decimal) -> str:

@@ -6,6 +6,8 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
+from typing import TypeVar
 
 from django.contrib.auth.models import Group
 from django.db.models.functions import Upper
@@ -28,6 +30,16 @@ WORKER = "replay"
 AISLES, BAYS, LEVELS = "ABCDEFGHIJ", 20, 2
 LINES_OF_A_DELIVERY = 250
 CURRENCY = "GBP"
+MOST_PARAMETERS = 10_000
+
+T = TypeVar("T")
+
+
+def in_parts(values: Iterable[T], size: int = MOST_PARAMETERS) -> Iterator[list[T]]:
+    """The values in lists that one statement can take."""
+    rest = iter(values)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 def make_site() -> Warehouse:
@@ -86,8 +98,8 @@ def make_products(invoices: Iterable[Invoice]) -> dict[str, Product]:
 
 
 def _products(codes: Iterable[str]) -> dict[str, Product]:
-    rows = Product.objects.annotate(code=Upper("sku")).filter(code__in=list(codes))
-    return {row.code: row for row in rows}
+    rows = Product.objects.annotate(code=Upper("sku"))
+    return {row.code: row for part in in_parts(codes) for row in rows.filter(code__in=part)}
 
 
 def waiting_invoices(invoices: Sequence[Invoice]) -> list[Invoice]:
@@ -98,8 +110,8 @@ def waiting_invoices(invoices: Sequence[Invoice]) -> list[Invoice]:
 
 def order_statuses(invoices: Iterable[Invoice]) -> dict[str, str]:
     """The status of each order that exists, by the invoice's number."""
-    rows = Order.objects.filter(source=SOURCE, external_id__in=[invoice.number for invoice in invoices])
-    return dict(rows.values_list("external_id", "status"))
+    rows = Order.objects.filter(source=SOURCE).values_list("external_id", "status")
+    return {number: status for part in in_parts(invoice.number for invoice in invoices) for number, status in rows.filter(external_id__in=part)}
 
 
 def missing_goods(site: Warehouse, waiting: Iterable[Invoice], products: Mapping[str, Product]) -> dict[str, Decimal]:
@@ -108,7 +120,7 @@ def missing_goods(site: Warehouse, waiting: Iterable[Invoice], products: Mapping
     for invoice in waiting:
         for row in invoice.goods:
             wanted[row.code] += row.quantity
-    free = dict(Stock.objects.filter(warehouse=site, product__in=products.values()).values_list("product_id", "available"))
+    free = dict(Stock.objects.filter(warehouse=site).values_list("product_id", "available"))
     short = {code: quantity - max(free.get(products[code].pk, ZERO), ZERO) for code, quantity in wanted.items()}
     return {code: quantity for code, quantity in sorted(short.items()) if quantity > 0}
 

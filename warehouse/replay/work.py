@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from fulfillment.enums import (
@@ -35,7 +35,7 @@ from inventory.orchestrator import UnfitNow
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict, DomainError
 from warehouse.replay.reader import Invoice
-from warehouse.replay.stock import SITE, SOURCE
+from warehouse.replay.stock import SITE, SOURCE, in_parts
 
 ATTEMPTS = 3  # somebody else may work on the same task at the same moment
 CARRIER_PATIENCE = 180.0  # seconds without one new waybill until the replay gives up
@@ -59,18 +59,20 @@ def take_in(invoice: Invoice, *, actor: Actor) -> Order:
 
 def open_orders(invoices: Iterable[Invoice]) -> dict[int, str]:
     """The orders of these invoices that are still to be shipped: the invoice's number by the order's id."""
-    rows = Order.objects.filter(source=SOURCE, external_id__in=[invoice.number for invoice in invoices])
     done = (OrderStatus.SHIPPED, OrderStatus.CANCELLED, OrderStatus.REJECTED)
-    return dict(rows.exclude(status__in=done).order_by("pk").values_list("pk", "external_id"))
+    rows = Order.objects.filter(source=SOURCE).exclude(status__in=done).order_by("pk").values_list("pk", "external_id")
+    return {pk: number for part in in_parts(invoice.number for invoice in invoices) for pk, number in rows.filter(external_id__in=part)}
 
 
 def lines_to_pick_and_pack(order_ids: Iterable[int]) -> int:
-    """How many items of their open tasks are not done."""
-    orders = list(order_ids)
-    picking = PickingTask.objects.filter(order__in=orders, status__in=OPEN_PICKING).aggregate(n=Sum("total_items"), done=Sum("picked_items"))
-    packing = PackingTask.objects.filter(order__in=orders, status__in=OPEN_PACKING).aggregate(n=Sum("total_items"), done=Sum("packed_items"))
-    left = (picking["n"] or 0) - (picking["done"] or 0)
-    return 2 * left + (packing["n"] or 0) - (packing["done"] or 0)
+    """How many items of their open tasks are not done; one that is still to be picked will be packed too."""
+    picking = PickingTask.objects.filter(status__in=OPEN_PICKING)
+    packing = PackingTask.objects.filter(status__in=OPEN_PACKING)
+    left = 0
+    for part in in_parts(order_ids):
+        left += 2 * (picking.filter(order__in=part).aggregate(left=Sum(F("total_items") - F("picked_items")))["left"] or 0)
+        left += packing.filter(order__in=part).aggregate(left=Sum(F("total_items") - F("packed_items")))["left"] or 0
+    return left
 
 
 def pick_and_pack(order_id: int, done: Callable[[int], None], *, actor: Actor) -> None:
@@ -126,8 +128,9 @@ def ship(orders: dict[int, str], shipped: Callable[[int], None], *, actor: Actor
     A worker may ask the carrier for the same package at the same time: whoever claims it asks, the other one waits. So does a claim that a killed process
     has left, until it lapses.
     """
-    for stopped in Shipment.objects.filter(order__in=list(orders), status=ShipmentStatus.REQUESTED, next_attempt_at=None).order_by("pk"):
-        retry_shipment(stopped.pk, actor=actor)  # the carrier refused it in an earlier run: perhaps it was mended since
+    for stopped in Shipment.objects.filter(order__source=SOURCE, status=ShipmentStatus.REQUESTED, next_attempt_at=None).order_by("pk"):
+        if stopped.order_id in orders:
+            retry_shipment(stopped.pk, actor=actor)  # the carrier refused it in an earlier run: perhaps it was mended since
     problems: Problems = {}
     waiting = dict(orders)
     progress_at = time.monotonic()
