@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -213,6 +214,27 @@ def test_who_may():
     assert process_order_confirmed("api", "1", items, actor=person(Role.INTEGRATION)).status == "accepted"
     with pytest.raises(PermissionDenied):
         process_order_confirmed("api", "2", items, actor=person(Role.PICKER))
+
+
+def test_the_last_unit_goes_to_one_of_many_orders_at_once():
+    place, product = site(), ProductFactory()
+    stocked(product, place.shelf, 1)
+    barrier, results = threading.Barrier(8), []
+
+    def buy(number: int) -> None:
+        try:
+            barrier.wait(10)
+            results.append(order_for([(product, 1)], external_id=f"race-{number}").status)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=buy, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(results) == ["accepted"] + ["rejected"] * 7
+    assert (PickingTask.objects.count(), Stock.objects.get().reserved) == (1, Decimal(1))
 
 
 @pytest.mark.parametrize("lines", [1, 3])
