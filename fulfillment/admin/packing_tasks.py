@@ -77,7 +77,7 @@ class PackageInline(ReadOnlyInline):
         "tracking_number",
         "label_url",
     ]
-    readonly_fields = ["barcode", "sides", "volumetric", "chargeable", "contents"]
+    readonly_fields = ["barcode", "sides", "volumetric", "chargeable", "contents", "label_url"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Package]:
         return super().get_queryset(request).select_related("packing_task__provider").prefetch_related("items__item__product")
@@ -104,7 +104,7 @@ class PackingTaskAdmin(TaskAdmin):
     open_states = frozenset(OPEN_PACKING)
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "tracking_number", "created_at"]
     inlines = [PackingItemInline, PackageInline]
-    readonly_fields = ["status", "progress"]
+    readonly_fields = ["status", "progress", "label_url"]
     steps = [
         Step("start", "Start", start_packing_task, can("start"), description="You become its packer.", icon="play_arrow"),
         Step(

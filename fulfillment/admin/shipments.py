@@ -44,7 +44,7 @@ class ShipmentAdmin(StepsAdmin, BigTableAdmin):
     list_filter = [("status", ChoicesDropdownFilter), TroubleFilter, ("provider", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter)]
     search_fields = ["number"]
     search_help_text = "A shipment's number, a tracking number, or an order's id"
-    readonly_fields = ["status"]
+    readonly_fields = ["status", "label_url"]
     steps = [
         Step(
             "retry",

@@ -7,8 +7,19 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from import_export import resources
+
+from warehouse.core.exports import safe_cell
 
 EXPORT_LIMIT = 50_000
+
+
+class SafeResource(resources.ModelResource):
+    """A file that a spreadsheet may open: a text that would begin a formula gets an apostrophe. Numbers stay numbers, negative ones too."""
+
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+        cell = super().export_field(field, instance, **kwargs)
+        return safe_cell(cell) if isinstance(cell, str) and isinstance(field.get_value(instance), str) else cell
 
 
 class LimitedExport:

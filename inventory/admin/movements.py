@@ -7,14 +7,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from import_export import fields, resources
+from import_export import fields
 from import_export.admin import ExportMixin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
-from unfold.contrib.import_export.forms import ExportForm
+from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from unfold.decorators import display
 
 from inventory.admin.base import SiteRows
-from inventory.admin.export import LimitedExport
+from inventory.admin.export import LimitedExport, SafeResource
 from inventory.enums import MovementType
 from inventory.models import Batch, Movement, Product
 from warehouse.core.admin import BigTableAdmin, plain, signed
@@ -31,7 +31,7 @@ COLOURS = {
 }
 
 
-class MovementResource(resources.ModelResource):
+class MovementResource(SafeResource):
     """The ledger as a file: names instead of ids."""
 
     product = fields.Field(attribute="product__sku", column_name="sku")
@@ -51,7 +51,7 @@ class MovementResource(resources.ModelResource):
 @admin.register(Movement)
 class MovementAdmin(LimitedExport, ExportMixin, SiteRows, BigTableAdmin):
     resource_classes = [MovementResource]
-    export_form_class = ExportForm
+    export_form_class = SelectableFieldsExportForm
     list_display = [
         "occurred_at",
         "kind",

@@ -6,13 +6,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from import_export import resources
 from import_export.admin import ImportExportMixin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.contrib.import_export.forms import ExportForm, ImportForm
+from unfold.contrib.import_export.forms import ImportForm, SelectableFieldsExportForm
 
 from inventory.admin.base import StockedProducts
-from inventory.admin.export import LimitedExport
+from inventory.admin.export import LimitedExport, SafeResource
 from inventory.models import Barcode, Product, ShelfLife, StorefrontProduct
 from warehouse.core.admin import RoleTabularInline
 
@@ -34,7 +33,7 @@ class StorefrontProductInline(RoleTabularInline):
     autocomplete_fields = ["storefront"]
 
 
-class ProductResource(resources.ModelResource):
+class ProductResource(SafeResource):
     """A row per product; the SKU says which, without regard to case."""
 
     class Meta:
@@ -50,27 +49,24 @@ class ProductResource(resources.ModelResource):
         report_skipped = True
         use_bulk = False
 
-    def get_instance(self, instance_loader: Any, row: dict[str, Any]) -> Product | None:
-        return Product.objects.filter(sku__iexact=str(row.get("sku", "")).strip()).first()
+    def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        self.known = {sku.upper(): sku for sku in Product.objects.values_list("sku", flat=True)}
 
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
-        """An empty cell of a column that has a default means the default."""
+        """A known SKU keeps its spelling; an empty cell of a column that has a default means the default."""
+        sku = str(row.get("sku") or "").strip()
+        row["sku"] = self.known.setdefault(sku.upper(), sku)
         for name in self._meta.fields:
             field = Product._meta.get_field(name)
             if str(row.get(name) or "").strip() == "" and name in row and field.has_default():
                 row[name] = field.get_default()
-
-    def skip_row(self, instance: Product, original: Product, row: dict[str, Any], import_validation_errors: Any = None) -> bool:
-        if import_validation_errors:
-            return False
-        return bool(super().skip_row(instance, original, row, import_validation_errors))
 
 
 @admin.register(Product)
 class ProductAdmin(LimitedExport, ImportExportMixin, StockedProducts):
     resource_classes = [ProductResource]
     import_form_class = ImportForm
-    export_form_class = ExportForm
+    export_form_class = SelectableFieldsExportForm
     list_display = ["sku", "name", "base_unit", "rotation", "tracks_expiry", "min_remaining_days", "is_active"]
     list_filter = [("base_unit", ChoicesDropdownFilter), "is_active", "tracks_expiry", "freezable"]
     search_fields = ["sku", "name", "=barcodes__code"]

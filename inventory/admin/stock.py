@@ -7,14 +7,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from import_export import fields, resources
+from import_export import fields
 from import_export.admin import ExportMixin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RelatedDropdownFilter
-from unfold.contrib.import_export.forms import ExportForm
+from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from unfold.decorators import display
 
 from inventory.admin.base import SiteRows
-from inventory.admin.export import LimitedExport
+from inventory.admin.export import LimitedExport, SafeResource
 from inventory.enums import StockStatus
 from inventory.models import Product, Stock
 from inventory.services.stock_settings import set_low_stock_threshold
@@ -29,7 +29,7 @@ class ThresholdForm(StepForm):
     threshold = quantity_field("Low below or at", help_text="In the product's base unit.")
 
 
-class StockResource(resources.ModelResource):
+class StockResource(SafeResource):
     product = fields.Field(attribute="product__sku", column_name="sku")
     name = fields.Field(attribute="product__name", column_name="name")
     warehouse = fields.Field(attribute="warehouse__code", column_name="warehouse")
@@ -43,7 +43,7 @@ class StockResource(resources.ModelResource):
 @admin.register(Stock)
 class StockAdmin(LimitedExport, ExportMixin, StepsAdmin, SiteRows, BigTableAdmin):
     resource_classes = [StockResource]
-    export_form_class = ExportForm
+    export_form_class = SelectableFieldsExportForm
     list_display = ["product", "warehouse", "on_hand", "promised", "not_sellable", "free", "threshold", "state", "updated_at"]
     list_display_links = ["product"]
     list_select_related = ["product", "warehouse"]

@@ -1,0 +1,101 @@
+"""Orders at the back office: cancel, retry, and what is shown to whom."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from fulfillment.models import Order, PickingTask
+from tests.factories.fulfillment import begun, order_for, person, pick, reachable_site
+from tests.factories.inventory import ProductFactory, Site, stocked
+from tests.factories.office import dialog, listing, office, page, steps_offered, take
+from warehouse.core.actor import Role
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def manager() -> Client:
+    return office(Role.MANAGER)
+
+
+@pytest.fixture
+def house(db: None) -> Site:
+    return reachable_site(code="MAIN", external_id="1")
+
+
+def test_an_order_is_cancelled_with_a_reason(manager: Client, house: Site) -> None:
+    product = ProductFactory()
+    stocked(product, house.shelf, 9)
+    order = order_for([(product, 4)])
+    assert steps_offered(manager, order) == ["cancel"]
+    take(manager, order, "cancel", reason="customer called")
+    order = Order.objects.get()
+    assert (order.status, order.cancellation_reason) == ("cancelled", "customer called")
+    assert PickingTask.objects.get().status == "cancelled"
+    assert steps_offered(manager, order) == []
+
+
+def test_an_order_that_changed_meanwhile_is_not_cancelled(manager: Client, house: Site) -> None:
+    product, picker = ProductFactory(), person(Role.PICKER)
+    stocked(product, house.shelf, 9)
+    order = order_for([(product, 4)])
+    begun(PickingTask.objects.get(), picker)
+    answer = take(manager, order, "cancel", reason="late")
+    assert answer.context["error"].code == "stale_version"
+    assert Order.objects.get().status == "picking"
+
+
+def test_a_rejected_order_is_tried_again(manager: Client, house: Site) -> None:
+    product = ProductFactory(sku="RARE")
+    stocked(product, house.shelf, 1)
+    order = order_for([(product, 4)])
+    assert "RARE: asked 4" in manager.get(page(order)).content.decode()
+    assert steps_offered(manager, order) == ["cancel", "retry"]
+    stocked(product, house.shelf, 5)
+    take(manager, order, "retry")
+    assert Order.objects.get().status == "accepted"
+
+
+def test_only_managers_cancel(house: Site) -> None:
+    product = ProductFactory()
+    stocked(product, house.shelf, 9)
+    order = order_for([(product, 4)])
+    for role in (Role.PICKER, Role.PACKER, Role.AUDITOR, Role.VIEWER):
+        client = office(role)
+        assert steps_offered(client, order) == []
+        assert take(client, order, "cancel", reason="mine").status_code == 403
+    for role in (Role.SELLER, Role.RECEIVER):
+        assert office(role).get(page(order)).status_code == 403
+        assert office(role).get(dialog(order, "cancel")).status_code == 403
+    assert Order.objects.get().status == "accepted"
+
+
+def test_an_order_is_found_by_id_and_by_number(manager: Client, house: Site) -> None:
+    product = ProductFactory()
+    stocked(product, house.shelf, 9)
+    order = order_for([(product, 1)], external_id="777", order_number="SO-9")
+    order_for([(product, 1)], external_id="778", order_number="777")
+
+    def found(term: str) -> list[str]:
+        return [row.external_id for row in manager.get(f"{listing(Order)}?q={term}").context["cl"].result_list]
+
+    assert (found("777"), found("so-9"), found("listings:778"), found("77")) == (["777"], ["777"], ["778"], [])
+    assert order.external_id == "777"
+
+
+def test_goods_that_were_picked_are_put_back(house: Site) -> None:
+    product, picker = ProductFactory(), person(Role.PICKER)
+    stocked(product, house.shelf, 9)
+    order = order_for([(product, 4)])
+    task = begun(PickingTask.objects.get(), picker)
+    pick(task.items.get(), picker)
+    client = office(Role.MANAGER)
+    take(client, Order.objects.get(), "cancel", reason="late")
+    put_back = order.put_backs.get()
+    receiver = office(Role.RECEIVER)
+    assert steps_offered(receiver, put_back) == ["complete"]
+    wrong = take(receiver, put_back, "complete", location_scan="NOWHERE", quantity="4")
+    assert wrong.context["error"].code == "wrong_scan"
+    take(receiver, put_back, "complete", location_scan=house.shelf.barcode, quantity="4")
+    assert order.put_backs.get().status == "done"

@@ -1,0 +1,122 @@
+"""Picking, packing and shipments at the back office, by their steps."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from fulfillment.models import PackingTask, PickingTask, Shipment
+from tests.factories.fulfillment import begun, order_for, packed, person, pick, picked, reachable_site
+from tests.factories.inventory import ProductFactory, Site, stocked
+from tests.factories.office import clerk, dialog, listing, office, page, steps_offered, take
+from warehouse.core.actor import Role
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def manager() -> Client:
+    return office(Role.MANAGER)
+
+
+@pytest.fixture
+def house(db: None) -> Site:
+    return reachable_site(code="MAIN", external_id="1")
+
+
+@pytest.fixture
+def task(house: Site) -> PickingTask:
+    product = ProductFactory(sku="TEA")
+    stocked(product, house.shelf, 9)
+    order_for([(product, 4)])
+    return PickingTask.objects.get()
+
+
+def test_a_manager_chooses_the_picker(manager: Client, task: PickingTask) -> None:
+    ann, gone = clerk(Role.PICKER), clerk(Role.PICKER)
+    gone.is_active = False
+    gone.save()
+    clerk(Role.PACKER)
+    choices = manager.get(dialog(task, "assign")).context["form"].fields["worker_id"].choices
+    assert [pk for pk, _ in choices] == [ann.pk]
+    take(manager, task, "assign", worker_id=ann.pk)
+    task = PickingTask.objects.get()
+    assert (task.status, task.worker) == ("assigned", ann)
+    assert "worker_id" in take(manager, task, "assign", worker_id=gone.pk).context["form"].errors
+
+
+def test_a_picker_takes_a_task_for_oneself_only(task: PickingTask) -> None:
+    ann, other = clerk(Role.PICKER), clerk(Role.PICKER)
+    client = Client()
+    client.force_login(ann)
+    assert [pk for pk, _ in client.get(dialog(task, "assign")).context["form"].fields["worker_id"].choices] == [ann.pk]
+    assert "worker_id" in take(client, task, "assign", worker_id=other.pk).context["form"].errors
+    take(client, task, "assign", worker_id=ann.pk)
+    assert PickingTask.objects.get().worker == ann
+    assert steps_offered(client, task) == ["assign", "start"]
+
+
+def test_a_task_that_is_not_done_says_what_is_left(manager: Client, task: PickingTask) -> None:
+    task = begun(task, person(Role.PICKER))
+    assert steps_offered(manager, task) == ["complete", "cancel"]
+    answer = take(manager, task, "complete")
+    assert (answer.context["error"].code, answer.context["error_data"]) == ("work_left", ["sku: TEA, location: A-01, remaining: 4"])
+    assert PickingTask.objects.get().status == "in_progress"
+
+
+def test_a_walk_ends_in_packing(manager: Client, task: PickingTask) -> None:
+    picker = person(Role.PICKER)
+    begun(task, picker)
+    pick(task.items.get(), picker)
+    take(manager, PickingTask.objects.get(), "complete")
+    assert PackingTask.objects.get().status == "pending"
+
+
+def test_a_picking_task_is_cancelled_by_a_manager_only(manager: Client, task: PickingTask) -> None:
+    assert take(office(Role.PICKER), task, "cancel", reason="no").status_code == 403
+    take(manager, task, "cancel", reason="damaged shelf")
+    task = PickingTask.objects.get()
+    assert (task.status, task.cancellation_reason) == ("cancelled", "damaged shelf")
+
+
+def test_packing_by_steps(manager: Client, task: PickingTask) -> None:
+    packing = picked(task, person(Role.PICKER))
+    packer = office(Role.PACKER)
+    assert steps_offered(packer, packing) == ["start"]
+    assert steps_offered(manager, packing) == ["start", "cancel"]
+    take(packer, packing, "start")
+    packing = PackingTask.objects.get()
+    assert steps_offered(packer, packing) == ["add-package", "complete"]
+    take(packer, packing, "add_package", packaging_type="bag", weight="1.5", length="30", width="20", height="10")
+    package = packing.packages.get()
+    assert (package.packaging_type, package.weight, package.chargeable_weight) == ("bag", 1.5, 1.5)
+    packing = PackingTask.objects.get()
+    take(packer, packing, "measure", package_id=package.pk, packaging_type="box", weight="2", length="50", width="40", height="30")
+    package.refresh_from_db()
+    assert (package.packaging_type, package.volumetric_weight) == ("box", 12)
+    answer = take(packer, PackingTask.objects.get(), "complete")
+    assert answer.context["error"].code == "work_left"
+    shown = packer.get(page(packing)).content.decode()
+    assert "50 × 40 × 30" in shown
+
+
+def test_a_shipment_is_asked_for_again_and_not_handed_over_without_a_waybill(manager: Client, task: PickingTask) -> None:
+    packer = person(Role.PACKER)
+    packing = packed(picked(task, person(Role.PICKER)), packer)
+    shipment = Shipment.objects.get()
+    assert steps_offered(manager, shipment) == ["retry"]
+    Shipment.objects.update(next_attempt_at=None, last_error="refused")
+    take(manager, shipment, "retry")
+    shipment = Shipment.objects.get()
+    assert shipment.next_attempt_at is not None
+    assert take(manager, packing, "ship").context["error"].code == "conflict"
+    assert PackingTask.objects.get().status == "packed"
+    assert take(office(Role.PICKER), shipment, "retry").status_code == 403
+
+
+def test_tasks_are_found_by_number_and_order(manager: Client, task: PickingTask) -> None:
+    def found(model: type, term: str) -> int:
+        return len(manager.get(f"{listing(model)}?q={term}").context["cl"].result_list)
+
+    assert found(PickingTask, task.number.lower()) == found(PickingTask, task.order.external_id) == 1
+    assert found(PickingTask, "PCK-1") == 0
