@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import include, path, re_path
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
@@ -46,6 +47,7 @@ def problem(request: HttpRequest, error: DomainError) -> JsonResponse:
     return JsonResponse(error.as_problem() | {"instance": request.get_full_path()}, status=error.status, content_type=PROBLEM)
 
 
+@csrf_exempt
 def unknown_address(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
     """No endpoint has this address; said as JSON, whether debugging or not."""
     return problem(request, NotFound(f"There is nothing at {request.path}. See /api/docs/."))

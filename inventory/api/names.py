@@ -14,6 +14,8 @@ from inventory.models import Location, Product, Seller, Storefront, Supplier, Wa
 from inventory.queries.locations import find_warehouse
 from warehouse.core.errors import ValidationFailed
 
+NAME_LENGTH = 100
+
 
 class NameField(serializers.CharField):
     """A row by what it is called; where it is missing the field is refused."""
@@ -22,11 +24,11 @@ class NameField(serializers.CharField):
     attribute = "code"
     lookup = "code"
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=64, **kwargs)
+    def get_validators(self) -> list[Any]:
+        return []  # those of a text would be asked about the row
 
     def to_internal_value(self, data: Any) -> Any:
-        name = super().to_internal_value(data)
+        name = super().to_internal_value(data)[:NAME_LENGTH]
         row = self.model._default_manager.filter(**{self.lookup: name}).first()
         if row is None:
             raise serializers.ValidationError(f"There is no {self.model._meta.verbose_name} {name!r}.", code="unknown")

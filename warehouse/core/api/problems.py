@@ -65,7 +65,7 @@ def _framework_problem(error: Exception) -> tuple[dict[str, Any], dict[str, str]
     if wait:
         headers["Retry-After"] = str(int(wait) + 1)
     errors = list(_field_errors(error.detail)) if isinstance(error, exceptions.ValidationError) else []
-    detail = "; ".join(f"{e['field']}: {e['detail']}" if e["field"] else e["detail"] for e in errors) or str(error.detail)
+    detail = " ".join(f"{e['field']}: {e['detail']}" if e["field"] else e["detail"] for e in errors) or str(error.detail)
     code = ValidationFailed.code if errors else error.default_code
     body: dict[str, Any] = {
         "type": f"urn:wms:error:{code}",

@@ -9,6 +9,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.serializers import ListSerializer
 
 from warehouse.core.actor import Role
 from warehouse.core.api.auth import BearerAuthentication, _role_reads
@@ -43,6 +44,8 @@ class Schema(AutoSchema):
     view: Any
 
     def _is_list_view(self, serializer: Any = None) -> bool:
+        if isinstance(serializer, ListSerializer):
+            return True
         if hasattr(self.view, "lists"):
             return self.method == "GET" and self.view.action in self.view.lists
         return super()._is_list_view(serializer)
@@ -63,6 +66,14 @@ class Schema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         return [self._tokenize_path()[0]]
+
+    def get_summary(self) -> str | None:
+        action = getattr(self.view, "action", None)
+        if action in ("list", "retrieve"):
+            words = " ".join(self._tokenize_path()).replace("-", " ")
+            return f"List {words}" if self._is_list_view() else f"One of {words}" if "{" in self.path else words.capitalize()
+        own = getattr(getattr(self.view, action or "", None), "__doc__", None) or ""
+        return own.strip().split("\n")[0].rstrip(".") or None
 
     def get_description(self) -> str:  # type: ignore[override]
         view, action = self.view, getattr(self.view, "action", None)
