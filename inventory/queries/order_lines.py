@@ -14,8 +14,10 @@ from inventory.errors import UnknownProduct, UnknownWarehouse
 from inventory.models import Product, StorefrontProduct, Warehouse
 from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import parse_quantity, require_step
+from warehouse.core.texts import storable
 
 MAX_LINES = 1000
+MOST_DAYS = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,10 @@ def resolve_lines(lines: Sequence[Mapping[str, Any]], *, storefront_id: str | No
     quantities = _quantities(lines)
     products = _products(lines, storefront_id)
     warehouses = _warehouses(lines)
+    _require_steps(quantities, products)
     result = []
     for index, line in enumerate(lines):
         known = products[index]
-        require_step(quantities[index], known.step, sku=known.sku, field=f"items[{index}].quantity")
         result.append(OrderedLine(known.product_id, quantities[index], warehouses[index], _days(line, index), _text(line.get("listing_id"))))
     return result
 
@@ -70,6 +72,19 @@ def _quantities(lines: Sequence[Mapping[str, Any]]) -> list[Decimal]:
     if errors:
         raise ValidationFailed(" ".join(entry["detail"] for entry in errors), errors=errors)
     return result
+
+
+def _require_steps(quantities: Sequence[Decimal], products: Sequence[_Known]) -> None:
+    errors: list[dict[str, Any]] = []
+    details = []
+    for index, (quantity, known) in enumerate(zip(quantities, products, strict=True)):
+        try:
+            require_step(quantity, known.step, sku=known.sku, field=f"items[{index}].quantity")
+        except ValidationFailed as error:
+            errors.extend(error.errors)
+            details.append(error.detail)
+    if errors:
+        raise ValidationFailed(" ".join(details), errors=errors)
 
 
 def _products(lines: Sequence[Mapping[str, Any]], storefront_id: str | None) -> list[_Known]:
@@ -125,15 +140,17 @@ def _warehouses(lines: Sequence[Mapping[str, Any]]) -> list[int | None]:
 
 
 def _days(line: Mapping[str, Any], index: int) -> int:
-    value = line.get("min_remaining_days") or 0
-    try:
-        days = int(value)
-    except (TypeError, ValueError):
-        days = -1
-    if not 0 <= days <= 3650:
-        raise ValidationFailed(f"items[{index}].min_remaining_days: {str(value)[:20]!r} is not a number of days.")
-    return days
+    value = line.get("min_remaining_days")
+    if value is None or value == "":
+        return 0
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and int(text) <= MOST_DAYS):
+        field = f"items[{index}].min_remaining_days"
+        raise ValidationFailed(
+            f"{field}: {str(value)[:20]!r} is not a number of days up to {MOST_DAYS}.", errors=[{"field": field, "code": "invalid"}]
+        )
+    return int(text)
 
 
 def _text(value: Any) -> str:
-    return "" if value is None or isinstance(value, (dict, list)) else str(value).strip()
+    return "" if value is None or isinstance(value, (dict, list)) else storable(str(value)).strip()

@@ -11,6 +11,7 @@ from biip import parse as parse_code
 from biip.gs1_messages import GS1Message
 
 from inventory.models import Barcode, Batch, Location, Product
+from warehouse.core.texts import storable
 
 GS1_GTIN, GS1_LOT, GS1_EXPIRY, GS1_BEST_BEFORE, GS1_PRODUCED = "01", "10", "17", "15", "11"
 
@@ -35,7 +36,7 @@ def find_by_scan(code: str, *, warehouse_id: int | None = None) -> Scanned:
 
     A lot is meaningless without its product: where two products share a lot number, the lot alone names nothing.
     """
-    code = code.strip()
+    code = storable(code).strip()
     if not code:
         return Scanned(code, "unknown")
     location = Location.objects.filter(barcode=code).first()
