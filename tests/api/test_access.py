@@ -1,0 +1,141 @@
+"""Who may call what: every address, every role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.api.conftest import Caller, codes
+from tests.factories.inventory import ProductFactory, SellerFactory, site, stocked
+from warehouse.api import router
+from warehouse.core.actor import Role
+
+pytestmark = pytest.mark.django_db
+METHODS = ("get", "post", "patch", "delete")
+
+
+def addresses() -> Iterator[tuple[str, str, Any, str]]:
+    """Every (method, address, view class, action) under /api/v1/."""
+    for pattern in router.urls:
+        path = re.sub(r"\(\?P<\w+>[^)]*\)", "1", str(pattern.pattern)).strip("^$").removesuffix("/?")
+        for method, action in pattern.callback.actions.items():
+            if method in METHODS:
+                yield method, f"/api/v1/{path}", pattern.callback.cls, action
+
+
+ALL = sorted(addresses(), key=lambda each: each[:2])
+IDS = [f"{method} {path}" for method, path, _, _ in ALL]
+
+
+def test_there_is_something_to_check():
+    assert len(ALL) >= 90
+    assert len({each[:2] for each in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize(("method", "path", "view", "action"), ALL, ids=IDS)
+def test_nobody_enters_without_a_token_or_a_role(method, path, view, action):
+    anonymous = getattr(APIClient(), method)(path)
+    assert codes(anonymous) == (401, "not_authenticated")
+    assert anonymous["WWW-Authenticate"] == "Bearer"
+    assert codes(getattr(Caller().client, method)(path)) == (403, "permission_denied")
+
+
+@pytest.mark.parametrize(("method", "path", "view", "action"), ALL, ids=IDS)
+def test_what_changes_something_is_an_operation(method, path, view, action):
+    assert (action in view.operations) == (method != "get")
+
+
+def test_a_wrong_token_and_a_closed_account_are_refused(manager):
+    for token in ("wrong", "ümläut", "", "a b"):
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+        assert client.get("/api/v1/products").status_code == 401
+    assert manager.get("products").status_code == 200
+    manager.user.is_active = False
+    manager.user.save()
+    assert manager.get("products").status_code == 401
+
+
+READS = {
+    Role.MANAGER: "*",
+    Role.VIEWER: "*",
+    Role.AUDITOR: "* -events",
+    Role.INTEGRATION: "* -receivings -suppliers",
+    Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products batches stock stock/low receivings put-backs",
+    Role.PICKER: "products barcodes warehouses locations storefront-products batches stock stock/low orders picking-tasks put-backs",
+    Role.PACKER: "products barcodes warehouses locations storefront-products batches stock stock/low orders packing-tasks shipments put-backs",
+    Role.SELLER: "products barcodes warehouses locations stock stock/low movements movements/export",
+}
+LISTS = (
+    "products barcodes warehouses locations suppliers storefronts storefront-products batches stock stock/low movements movements/export receivings "
+    "reservations orders picking-tasks packing-tasks shipments put-backs events"
+).split()
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_reads_its_own_kind(role):
+    caller = Caller(role)
+    words = READS[role].split()
+    expected = set(LISTS) - {word[1:] for word in words if word.startswith("-")} if "*" in words else set(words)
+    assert {path for path in LISTS if caller.get(path).status_code == 200} == expected
+    assert {path for path in LISTS if caller.get(path).status_code == 403} == set(LISTS) - expected
+
+
+CALLS = {
+    "products": {Role.INTEGRATION},
+    "barcodes": {Role.INTEGRATION},
+    "storefront-products": {Role.INTEGRATION},
+    "warehouses": set(),
+    "locations": set(),
+    "suppliers": set(),
+    "stock/place": {Role.RECEIVER},
+    "receivings": {Role.RECEIVER},
+    "receivings/1/confirm": {Role.RECEIVER},
+    "reservations": {Role.INTEGRATION},
+    "reservations/1/consume": {Role.INTEGRATION},
+    "orders": {Role.INTEGRATION},
+    "orders/cancel": {Role.INTEGRATION},
+    "picking-tasks": {Role.INTEGRATION},
+    "picking-tasks/1/pick": {Role.PICKER},
+    "picking-tasks/1/cancel": set(),
+    "packing-tasks/1/pack-item": {Role.PACKER},
+    "packing-tasks/1/cancel": set(),
+    "shipments/1/hand-over": {Role.PACKER},
+    "put-backs/1/complete": {Role.PICKER, Role.RECEIVER},
+}
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_each_role_changes_its_own_kind(path):
+    refused = {role for role in Role if Caller(role).post(path, {"bogus": 1}).status_code == 403}
+    assert refused == set(Role) - CALLS[path] - {Role.MANAGER}
+
+
+def test_a_seller_sees_the_own_sites_only():
+    seller = Caller(Role.SELLER)
+    own = SellerFactory()
+    own.members.add(seller.user)
+    mine, other = site(seller=own), site()
+    product = ProductFactory()
+    stocked(product, mine.shelf, 5)
+    elsewhere = stocked(product, other.shelf, 7)
+
+    def seen(path: str, **query: Any) -> set[str]:
+        return {row["warehouse"] for row in seller.get(path, **query).json()["results"]}
+
+    for path in ("stock", "stock/low", "movements", "locations", f"products/{product.pk}/stock"):
+        assert seen(path) <= {mine.warehouse.code}
+    assert seen("stock") == seen("movements") == seen(f"products/{product.pk}/stock") == {mine.warehouse.code}
+    assert [row["code"] for row in seller.get("warehouses").json()["results"]] == [mine.warehouse.code]
+    assert seller.get(f"warehouses/{other.warehouse.pk}").status_code == 404
+    assert seller.get(f"locations/{other.shelf.pk}/stock").json()["results"] == []
+    assert other.warehouse.code not in b"".join(seller.get("movements/export").streaming_content).decode()
+    answers = seller.get("stock/availability", sku=product.sku).json()
+    assert [(row["warehouse"], row["available"]) for row in answers] == [(mine.warehouse.code, "5.000")]
+    assert seller.get("stock/availability", sku=product.sku, warehouse=other.warehouse.code).json() == []
+    assert seller.get("stock/picking-locations", sku=product.sku, warehouse=other.warehouse.code).json() == []
+    assert elsewhere.quantity == 7
