@@ -72,7 +72,7 @@ SCREENS: list[tuple[str, str, str, frozenset[Role]]] = [
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's navigation. A group without anything to open is left out."""
     actor = actor_of(request)
-    groups = [{"title": "", "items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]}]
+    groups: list[dict[str, Any]] = [{"title": "", "items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]}]
     groups += [{"title": title, "separator": True, "items": _entries(actor, entries)} for title, entries in GROUPS]
     groups.append({"title": "Floor", "separator": True, "items": _screens(actor)})
     return [group for group in groups if group["items"]]

@@ -101,6 +101,7 @@ class PackageInline(ReadOnlyInline):
 
 @admin.register(PackingTask)
 class PackingTaskAdmin(TaskAdmin):
+    number_prefix = PackingTask.number_prefix
     open_states = frozenset(OPEN_PACKING)
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "tracking_number", "created_at"]
     inlines = [PackingItemInline, PackageInline]

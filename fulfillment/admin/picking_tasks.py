@@ -55,6 +55,7 @@ class PickingItemInline(ReadOnlyInline):
 
 @admin.register(PickingTask)
 class PickingTaskAdmin(TaskAdmin):
+    number_prefix = PickingTask.number_prefix
     open_states = frozenset(OPEN_PICKING)
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "created_at"]
     inlines = [PickingItemInline]

@@ -33,7 +33,7 @@ class TroubleFilter(admin.SimpleListFilter):
             "failing": requested & ~Q(last_error=""),
             "stopped": requested & Q(next_attempt_at=None),
         }
-        return queryset.filter(chosen[self.value()]) if self.value() in chosen else queryset
+        return queryset.filter(chosen.get(self.value() or "", Q()))
 
 
 @admin.register(Shipment)

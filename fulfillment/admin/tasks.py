@@ -28,13 +28,14 @@ class TaskAdmin(StepsAdmin, BigTableAdmin):
     ]
     search_fields = ["number"]
     search_help_text = "A task's number, or an order's id"
+    number_prefix = ""
     open_states: frozenset[str] = frozenset()
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
         if not term:
             return queryset, False
-        if term.upper().startswith(self.model.number_prefix):
+        if term.upper().startswith(f"{self.number_prefix}-"):
             return queryset.filter(number=term.upper()), False
         return queryset.filter(order__external_id=term), False
 

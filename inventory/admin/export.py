@@ -29,7 +29,7 @@ class LimitedExport:
         return bool(self.has_view_permission(request))  # type: ignore[attr-defined]
 
     def get_export_resource_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return self.get_export_queryset(request)  # type: ignore[attr-defined,no-any-return]
+        return self.get_export_queryset(request)  # type: ignore[attr-defined]
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
         rows = self.get_export_queryset(request)  # type: ignore[attr-defined]
@@ -37,4 +37,4 @@ class LimitedExport:
         if beyond.exists():
             messages.error(request, f"More than {EXPORT_LIMIT:,} rows. Narrow the list with the filters (a time, a warehouse) and export again.")
             return HttpResponseRedirect(request.path.replace("export/", ""))
-        return super().export_action(request)  # type: ignore[misc,no-any-return]
+        return super().export_action(request)  # type: ignore[misc]

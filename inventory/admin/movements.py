@@ -52,20 +52,7 @@ class MovementResource(SafeResource):
 class MovementAdmin(LimitedExport, ExportMixin, SiteRows, BigTableAdmin):
     resource_classes = [MovementResource]
     export_form_class = SelectableFieldsExportForm
-    list_display = [
-        "occurred_at",
-        "kind",
-        "product",
-        "batch",
-        "location",
-        "warehouse",
-        "change",
-        "promised",
-        "after",
-        "paper",
-        "order_ref",
-        "performed_by",
-    ]
+    list_display = ["occurred_at", "kind", "sku", "lot", "location", "site", "change", "promised", "after", "paper", "order_ref", "performed_by"]
     list_select_related = ["product", "batch", "location", "warehouse"]
     list_filter = [
         ("type", ChoicesDropdownFilter),
@@ -90,6 +77,18 @@ class MovementAdmin(LimitedExport, ExportMixin, SiteRows, BigTableAdmin):
     @display(description="type", label=COLOURS)
     def kind(self, row: Movement) -> tuple[str, str]:
         return row.type, row.get_type_display()
+
+    @display(description="product")
+    def sku(self, row: Movement) -> str:
+        return row.product.sku
+
+    @display(description="lot")
+    def lot(self, row: Movement) -> str:
+        return row.batch.lot_number
+
+    @display(description="site")
+    def site(self, row: Movement) -> str:
+        return row.warehouse.code
 
     @display(description="quantity ±")
     def change(self, row: Movement) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
+from django.db.models import Field
 from django.http import HttpRequest
 from import_export.admin import ImportExportMixin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -57,8 +58,8 @@ class ProductResource(SafeResource):
         sku = str(row.get("sku") or "").strip()
         row["sku"] = self.known.setdefault(sku.upper(), sku)
         for name in self._meta.fields:
-            field = Product._meta.get_field(name)
-            if str(row.get(name) or "").strip() == "" and name in row and field.has_default():
+            field = cast("Field[Any, Any]", Product._meta.get_field(name))
+            if name in row and (row[name] is None or str(row[name]).strip() == "") and field.has_default():
                 row[name] = field.get_default()
 
 

@@ -26,7 +26,7 @@ from warehouse.core.actor import Actor
 from warehouse.core.admin import RoleTabularInline, actor_of, plain, signed
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, quantity_field, text_field
 from warehouse.core.errors import DomainError, ValidationFailed
-from warehouse.core.quantities import require_step
+from warehouse.core.quantities import ZERO, require_step
 
 COLOURS = {
     ReceivingStatus.DRAFT: "primary",
@@ -205,10 +205,10 @@ def add_goods(row: Receiving, arguments: dict[str, Any], actor: Actor, version: 
     line = ReceivingLine(
         product_id=found.product_id,
         actual_quantity=arguments["quantity"],
-        damaged_quantity=arguments["damaged_quantity"] or 0,
+        damaged_quantity=arguments["damaged_quantity"] or ZERO,
         lot_number=arguments["lot_number"] or found.lot_number,
         label_expires_on=arguments["label_expires_on"] or found.expires_on,
-        purchase_price=arguments["purchase_price"] or 0,
+        purchase_price=arguments["purchase_price"] or ZERO,
     )
     return add_item(row.pk, line, actor=actor, expected_version=version)
 

@@ -17,7 +17,7 @@ from inventory.models import Reservation, ReservationItem
 from inventory.queries.stock import explain_reservation
 from inventory.services.reservations import release_reservation
 from warehouse.core.actor import Actor
-from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, plain
+from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin
 from warehouse.core.errors import Conflict
 
@@ -83,7 +83,7 @@ class ReservationAdmin(StepsAdmin, SiteRows, BigTableAdmin):
     search_fields = ["=order_ref"]
     search_help_text = "An order reference (source:id), exactly"
     inlines = [ReservationItemInline]
-    fields = ["order_ref", "warehouse", "status", "expires_at", "started_at", "closed_at", "reason", "created_at", "why"]
+    fields = [*pairs(["order_ref", "warehouse", "status", "expires_at", "started_at", "closed_at", "created_at", "reason"]), "why"]
     readonly_fields = ["why"]
     steps = [
         Step(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from csp.decorators import csp_update
+from django.contrib.admin import ShowFacets
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
@@ -47,7 +48,8 @@ class WarehouseAdminSite(UnfoldAdminSite):
         return cast("View", allow_alpine(super().admin_view(view, cacheable)))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return cast("HttpResponse", allow_alpine(super().login)(request, extra_context))
+        login = cast("View", allow_alpine(super().login))
+        return login(request, extra_context)
 
 
 class ByRole:
@@ -78,6 +80,7 @@ class RoleAdmin(ByRole, ModelAdmin):
     """The base of every page. No list counts its table: the number of all rows is never asked for, only of those that a filter leaves."""
 
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
     list_filter_submit = True
     list_fullwidth = True
     list_per_page = 50

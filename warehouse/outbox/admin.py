@@ -32,7 +32,7 @@ class PublishedFilter(admin.SimpleListFilter):
             "parked": Q(published_at=None, retry_at__isnull=False),
             "published": Q(published_at__isnull=False),
         }
-        return queryset.filter(chosen[self.value()]) if self.value() in chosen else queryset
+        return queryset.filter(chosen.get(self.value() or "", Q()))
 
 
 @admin.register(OutboxEvent)
