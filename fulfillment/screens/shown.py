@@ -45,7 +45,7 @@ def plain(value: Decimal) -> str:
 
 def day_text(day: Any) -> str:
     """A date nobody can misread: `5 Dec 2026`."""
-    return date_format(day, "j b Y")
+    return date_format(day, "j M Y")
 
 
 def goods(product: Any, batch: Any) -> dict[str, Any]:

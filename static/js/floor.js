@@ -4,7 +4,7 @@
   document.documentElement.classList.add("js");
   const BOUNCE_MS = 300; // a scanner that reads twice at one pull of the trigger
   const scanField = () => {
-    const field = document.getElementById("scan");
+    const field = document.getElementById("scan") || document.querySelector("[data-scan-into]");
     return field && field.offsetParent !== null ? field : null;
   };
 
@@ -97,7 +97,7 @@
     const button = event.target.closest("button, a");
     if (button?.dataset.step) {
       const field = document.getElementById("quantity");
-      const digits = (button.dataset.step.split(".")[1] || "").length;
+      const digits = Math.max(...[field.value, button.dataset.step].map((number) => (number.split(".")[1] || "").length));
       const next = Number(field.value) + Number(button.dataset.step);
       field.value = Math.min(Number(field.dataset.max), Math.max(Number(field.dataset.min), Number(next.toFixed(digits))));
     } else if (button?.hasAttribute("data-dismiss")) {
@@ -111,25 +111,31 @@
       field.inputMode = field.inputMode === "none" ? "text" : "none";
       field.blur();
     }
-    if (!typing(event.target)) listen();
+    if (!typing(event.target)) setTimeout(listen); // afterwards: a form still has to learn which of its buttons was pressed
   });
 
   // --- number pad ---
+  const padFields = () => [...document.querySelectorAll("[data-pad-target]")];
+  let current = null;
   let fresh = true; // the first key replaces what was there
-  document.addEventListener("focusin", (event) => { if (event.target.matches("[data-pad-target]")) fresh = true; });
-  function padField() {
-    const fields = [...document.querySelectorAll("[data-pad-target]")];
-    return fields.includes(document.activeElement) ? document.activeElement : fields.find((field) => !field.value) || fields[0];
-  }
+  document.addEventListener("focusin", (event) => {
+    if (!event.target.matches("[data-pad-target]") || event.target === current) return;
+    current = event.target;
+    fresh = true;
+  });
+  document.addEventListener("pointerdown", (event) => {
+    if (event.target.closest("[data-key]")) event.preventDefault(); // the field keeps the focus
+  });
   function press(event, key) {
-    const field = padField();
     if (key === "enter") {
-      const next = [...document.querySelectorAll("[data-pad-target]")].find((other) => !other.value);
+      const next = padFields().find((field) => !field.value);
       if (next) { event.preventDefault(); next.focus(); }
       return; // all filled: the button submits its form
     }
-    const keep = fresh && field.type !== "password" && field === document.activeElement ? "" : field.value;
+    const field = current?.isConnected ? current : padFields().find((other) => !other.value) || padFields()[0];
+    current = field; // autofocus may have come before this script
     field.focus({ preventScroll: true });
+    const keep = fresh && field.type !== "password" ? "" : field.value;
     fresh = false;
     if (key === "clear") field.value = "";
     else if (key === "back") field.value = field.value.slice(0, -1);

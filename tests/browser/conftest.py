@@ -70,6 +70,11 @@ class Phone:
     def tap(self, name: str, role: Any = "button") -> None:
         self.page.get_by_role(role, name=name, exact=False).first.click()
 
+    def press(self, number: str) -> None:
+        """Tap a number on the pad, then its green button."""
+        for key in [*number, "enter"]:
+            self.page.locator(f"[data-key='{key}']").click()
+
     def sees(self, *texts: str) -> None:
         for text in texts:
             expect(self.page.locator("body")).to_contain_text(text)
@@ -84,7 +89,7 @@ class Phone:
 
     def look(self, name: str) -> None:
         """Check the screen: WCAG AA by axe, nothing wider than the phone; keep a picture when asked to."""
-        self.page.wait_for_timeout(600 if SCREENSHOTS else 550)  # animations are over
+        self.page.wait_for_timeout(550)  # the flash of a right scan is over
         if SCREENSHOTS:
             self.page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))
         results = Axe().run(self.page, options=WCAG_AA)
@@ -95,9 +100,7 @@ class Phone:
     def sign_in(self, badge: str, pin: str = PIN) -> None:
         self.open("/floor/login")
         self.scan(badge)
-        for digit in pin:
-            self.page.get_by_role("button", name=digit, exact=True).click()
-        self.page.locator("[data-key=enter]").click()
+        self.press(pin)
         expect(self.page.locator("#pin")).to_have_count(0)
 
 
