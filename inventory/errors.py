@@ -58,3 +58,33 @@ class BooksDisagree(Conflict):
 
     code = "books_disagree"
     title = "The books do not allow this change"
+
+
+class ShortDated(ValidationFailed):
+    """Goods that are expired on arrival, or keep for less than the product asks for. `errors` lists every such line."""
+
+    code = "short_dated"
+    title = "Too short dated"
+    status = 422
+
+
+class LotMismatch(Conflict):
+    """A lot that is known with another expiry: probably a typing error. `errors` lists every such line."""
+
+    code = "lot_mismatch"
+    title = "Known lot, other expiry"
+
+
+class UnfitNow(Conflict):
+    """Goods that are promised, but may not leave: expired, held, recalled, or their place was closed."""
+
+    code = "unfit_now"
+    title = "These goods may not leave"
+
+
+class PlaceNotAllowed(ValidationFailed):
+    """A place where the product may not live, or that is not of this warehouse."""
+
+    code = "place_not_allowed"
+    title = "Not in this place"
+    status = 422

@@ -1,30 +1,29 @@
 """The one door to inventory: every operation, each as `name` and `name.inside`, with the words they speak. Other apps import from here only."""
 
 from inventory.enums import DocumentType, LocationKind
-from inventory.errors import InsufficientStock, Shortage, UnknownProduct, UnknownWarehouse
+from inventory.errors import InsufficientStock, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
 from inventory.events import STOCK_CHANGED, STOCK_RECEIVED, STOCK_RELEASED
 from inventory.queries.availability import Availability, get_availability
 from inventory.queries.locations import default_location, find_warehouse
 from inventory.queries.order_lines import OrderedLine, resolve_lines
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.queries.stock import explain_reservation, get_location_stock, get_low_stock, get_product_stock
+from inventory.services.consumption import consume_reservation
 from inventory.services.expiry import expire_stock
 from inventory.services.order_promises import promise_order
-from inventory.services.picks import PickedItem, PlaceNotAllowed, UnfitNow, pick_reserved, put_back
+from inventory.services.picks import PickedItem, pick_reserved, put_back
+from inventory.services.promises import Reserved, ReservedItem
 from inventory.services.receiving import (
     ReceivingLine,
     add_item,
     cancel_receiving,
-    confirm_receiving,
     create_receiving,
     place_stock,
     receive_item,
     start_receiving,
 )
+from inventory.services.receiving_confirmation import confirm_receiving
 from inventory.services.reservations import (
-    Reserved,
-    ReservedItem,
-    consume_reservation,
     expire_reservation,
     expire_reservations,
     extend_reservation,

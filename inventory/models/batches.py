@@ -52,7 +52,11 @@ class BatchLocation(models.Model):
     quantity = QuantityField(default=Decimal(0))
     reserved = QuantityField(default=Decimal(0))
     # Generated, so that an index can leave out what is empty and an update of the quantities still touches no index (HOT).
-    has_stock = models.GeneratedField(expression=models.Q(quantity__gt=0), output_field=models.BooleanField(), db_persist=True)
+    has_stock = models.GeneratedField(
+        expression=models.Q(quantity__gt=0),  # type: ignore[arg-type]  # the stubs know no Q here
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
     blocked_reason = models.CharField(max_length=8, choices=BlockedReason.choices, default=BlockedReason.NONE, blank=True)
     consumed_fraction = models.DecimalField(
         max_digits=22, decimal_places=18, default=Decimal(0), help_text="How much of the life was used when the clock began."

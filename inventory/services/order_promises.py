@@ -17,7 +17,7 @@ from inventory.locks import lock_reservations
 from inventory.models import Reservation, ReservationItem, Stock, Warehouse
 from inventory.queries.order_lines import OrderedLine
 from inventory.queries.promises import HeldItem, held_items
-from inventory.services.reservations import (
+from inventory.services.promises import (
     Reserved,
     as_reserved,
     listings_in,

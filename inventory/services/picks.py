@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from inventory import events
 from inventory.enums import DocumentType, MovementType, ReservationStatus
-from inventory.errors import InsufficientStock, Shortage
+from inventory.errors import InsufficientStock, PlaceNotAllowed, Shortage, UnfitNow
 from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, Location, ReservationItem
 from inventory.stock import fefo
@@ -22,21 +22,6 @@ from warehouse.core.errors import Conflict, NotFound, TransitionRefused, Validat
 from warehouse.core.quantities import ZERO, require_step
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event
-
-
-class UnfitNow(Conflict):
-    """Goods that are promised, but may not leave: expired, held, recalled, or their place was closed."""
-
-    code = "unfit_now"
-    title = "These goods may not leave"
-
-
-class PlaceNotAllowed(ValidationFailed):
-    """A place where the product may not live, or that is not of this warehouse."""
-
-    code = "place_not_allowed"
-    title = "Not in this place"
-    status = 422
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from inventory.errors import LotMismatch, ShortDated
 from inventory.models import Batch, BatchLocation, Movement, Product, Receiving, Stock
 from inventory.orchestrator import (
     PlaceNotAllowed,
@@ -23,7 +24,6 @@ from inventory.orchestrator import (
     receive_item,
     start_receiving,
 )
-from inventory.services.receiving import LotMismatch, ShortDated
 from tests.factories.inventory import ACTOR, BarcodeFactory, ProductFactory, Site, StorefrontProductFactory, SupplierFactory, site
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard

@@ -1,0 +1,95 @@
+"""Keeping a promise: the goods leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from django.db.models import F
+
+from inventory import events
+from inventory.enums import DocumentType, MovementType, ReservationStatus
+from inventory.errors import InsufficientStock, Shortage
+from inventory.models import BatchLocation, Product, Reservation
+from inventory.queries.promises import HeldItem
+from inventory.services.promises import lock_with_items, set_status, update_items
+from inventory.stock.post import Entry, Header, post
+from warehouse.core.actor import Actor, Role
+from warehouse.core.errors import TransitionRefused, ValidationFailed
+from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.transactions import operation
+
+
+@operation(Role.INTEGRATION)
+def consume_reservation(
+    reservation_id: int,
+    *,
+    actor: Actor,
+    actual: Mapping[int, Decimal] | None = None,
+    document_type: DocumentType = DocumentType.RESERVATION,
+    document_id: int | None = None,
+) -> Reservation:
+    """Keep a promise: the goods leave the books (ledger `sale`, event stock.sold) and the reservation is fulfilled.
+
+    `actual` says, by item, what weighed goods really were: less (the rest is released), or more within the product's `weight_tolerance` when the surplus
+    is free where they lie. Takes the gates, then the reservation. A fulfilled one stays as it is; another that is not active is refused.
+    """
+    _, reservation, items = lock_with_items(reservation_id)
+    if reservation.status == ReservationStatus.FULFILLED:
+        return reservation
+    if reservation.status != ReservationStatus.ACTIVE:
+        raise TransitionRefused(f"{reservation} is {reservation.status}: nothing is promised by it any more.", status=reservation.status)
+    weights = _actual_quantities(items, actual or {})
+    entries = []
+    for item in items:
+        weight, kept = weights[item.id], min(weights[item.id], item.held)
+        if weight:
+            entries.append(Entry(item.batch_location_id, MovementType.SALE, -weight, -kept))
+        if item.held > kept:
+            entries.append(Entry(item.batch_location_id, MovementType.RELEASE, ZERO, kept - item.held))
+    header = Header(
+        actor=actor,
+        fact=events.STOCK_SOLD,
+        document_type=document_type,
+        document_id=document_id or reservation.pk,
+        order_ref=reservation.order_ref,
+        reservation_id=reservation.pk,
+    )
+    post(entries, header)
+    update_items({item.id: (min(weights[item.id], item.held), item.held - min(weights[item.id], item.held), weights[item.id]) for item in items})
+    set_status(reservation, ReservationStatus.FULFILLED, "")
+    return reservation
+
+
+def _actual_quantities(items: Sequence[HeldItem], actual: Mapping[int, Decimal]) -> dict[int, Decimal]:
+    """What really leaves, by item. Raises for items that are not of this reservation, off the step, too much, or not free."""
+    unknown = set(actual) - {item.id for item in items}
+    if unknown:
+        raise ValidationFailed(f"These items are not held by the reservation: {sorted(unknown)}.", items=sorted(unknown))
+    if not actual:
+        return {item.id: item.held for item in items}
+    products = Product.objects.in_bulk({item.product_id for item in items if item.id in actual})
+    for item in items:
+        if item.id in actual:
+            product = products[item.product_id]
+            require_step(actual[item.id], product.quantity_step, sku=product.sku, field="actual")
+    surplus = {item.batch_location_id for item in items if actual.get(item.id, ZERO) > item.held}
+    free = dict(BatchLocation.objects.filter(pk__in=surplus).values_list("pk", F("quantity") - F("reserved")))
+    result = {}
+    for item in items:
+        weight = actual.get(item.id, item.held)
+        if item.id in actual:
+            product = products[item.product_id]
+            more = weight - item.held
+            if more > product.weight_tolerance:
+                raise ValidationFailed(
+                    f"{product.sku}: {weight.normalize():f} is {more.normalize():f} more than promised; the tolerance is {product.weight_tolerance.normalize():f}.",
+                    item=item.id,
+                )
+            if more > 0:
+                if free[item.batch_location_id] < more:
+                    shortage = Shortage(product.pk, product.sku, item.warehouse_id, more, free[item.batch_location_id])
+                    raise InsufficientStock([shortage])
+                free[item.batch_location_id] -= more
+        result[item.id] = weight
+    return result
