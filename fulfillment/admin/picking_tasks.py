@@ -7,16 +7,18 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from unfold.decorators import display
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from fulfillment.admin.base import workers_of
 from fulfillment.admin.tasks import TaskAdmin
-from fulfillment.enums import OPEN_PICKING
+from fulfillment.enums import OPEN_PICKING, PickingItemStatus
 from fulfillment.models import PickingTask, PickingTaskItem
 from fulfillment.services.picking_tasks import assign_picking_task, cancel_picking_task, complete_picking_task, start_picking_task
+from warehouse.core import code128
 from warehouse.core.actor import Role
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can
@@ -60,6 +62,7 @@ class PickingTaskAdmin(TaskAdmin):
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "created_at"]
     inlines = [PickingItemInline]
     readonly_fields = ["status", "progress"]
+    prints = ["pick_list"]
     steps = [
         Step("assign", "Assign", assign_picking_task, can("assign"), form=AssignForm, icon="person_add"),
         Step("start", "Start", start_picking_task, can("start"), description="The worker begins to walk.", icon="play_arrow"),
@@ -83,6 +86,17 @@ class PickingTaskAdmin(TaskAdmin):
             variant=ActionVariant.DANGER,
         ),
     ]
+
+    @action(description="Pick list", url_path="pick-list", icon="print", attrs={"target": "_blank"})
+    def pick_list(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The walk on paper: what is still to be picked, in walking order."""
+        task = self.get_object(request, object_id)
+        if task is None or not self.has_view_permission(request, task):
+            raise Http404
+        stops = task.items.filter(status=PickingItemStatus.PENDING).select_related("product", "batch", "location").order_by("sequence")
+        for stop in stops:
+            stop.left = plain(stop.remaining)
+        return render(request, "documents/picking_tasks/pick_list.html", {"task": task, "stops": stops, "barcode": code128.svg(task.number)})
 
     def get_fieldsets(self, request: HttpRequest, obj: PickingTask | None = None) -> list[Any]:
         fields = ["number", "order", "warehouse", "status", "worker", "progress", "priority", "ship_by", "packing_location", "created_at"]

@@ -4,11 +4,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from inventory.admin.base import SiteRows
 from inventory.models import Location
+from warehouse.core import code128
 
 # They decide what is sellable: from the first day on they change by an operation only.
 FIXED = ["warehouse", "kind", "condition", "is_pickable", "is_active"]
@@ -26,10 +29,17 @@ class LocationAdmin(SiteRows):
         "is_active",
     ]
     search_fields = ["code", "=barcode", "zone"]
+    actions = ["print_labels"]
     fieldsets = [
         (None, {"fields": ["warehouse", "code", "barcode", "kind", "condition", "is_pickable", "is_active"]}),
         ("Where it is", {"fields": ["zone", "aisle", "bay", "level", "pick_sequence", "x", "y"]}),
     ]
+
+    @admin.action(description="Print labels", permissions=["view"])
+    def print_labels(self, request: HttpRequest, queryset: QuerySet[Location]) -> HttpResponse:
+        """A sheet of labels with barcodes for the chosen places."""
+        labels = [{"place": place, "barcode": code128.svg(place.barcode)} for place in queryset.select_related("warehouse")]
+        return render(request, "documents/locations/labels.html", {"labels": labels})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Location | None = None) -> list[str]:
         return FIXED if obj else []

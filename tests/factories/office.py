@@ -51,7 +51,7 @@ def take(client: Client, row: Any, step: str, *, version: int | None = None, **f
 
 
 def steps_offered(client: Client, row: Any) -> list[str]:
-    """The names of the buttons on a row's page, in order."""
+    """The names of the steps on a row's page, in order."""
     prefix = f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/"
-    shown = [action["path"] for action in client.get(page(row)).context["actions_detail"]]
+    shown = [action["path"] for action in client.get(page(row)).context["actions_detail"] if action["dialog"]]
     return [path.removeprefix(prefix).strip("/") for path in shown]

@@ -112,13 +112,14 @@ class Step:
 
 
 class StepsAdmin(RoleAdmin):
-    """A page whose buttons are `steps`: only those that are possible now and that the user may take."""
+    """A page whose buttons are `steps`: only those that are possible now and that the user may take; and `prints`, which change nothing."""
 
     steps: ClassVar[Sequence[Step]] = ()
+    prints: ClassVar[Sequence[str]] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.actions_detail = [step.name for step in self.steps]
+        self.actions_detail = [*self.prints, *(step.name for step in self.steps)]
         for step in self.steps:
             setattr(self, step.name, self._view_of(step))
 
@@ -126,11 +127,12 @@ class StepsAdmin(RoleAdmin):
         row = self.get_object(request, str(object_id))
         if row is None:
             return []
-        offered = {self._full_name(step) for step in self.steps if step.operation.allowed(actor_of(request)) and step.possible(row)}
+        offered = {self._full_name(step.name) for step in self.steps if step.operation.allowed(actor_of(request)) and step.possible(row)}
+        offered |= {self._full_name(name) for name in self.prints}
         return [action for action in self._get_base_actions_detail() if action.action_name in offered]
 
-    def _full_name(self, step: Step) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}_{step.name}"
+    def _full_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
     def _view_of(self, step: Step) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, object_id: str) -> HttpResponse:

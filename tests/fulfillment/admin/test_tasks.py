@@ -120,3 +120,17 @@ def test_tasks_are_found_by_number_and_order(manager: Client, task: PickingTask)
 
     assert found(PickingTask, task.number.lower()) == found(PickingTask, task.order.external_id) == 1
     assert found(PickingTask, "PCK-1") == 0
+
+
+def test_a_pick_list_shows_what_is_left(task: PickingTask) -> None:
+    client = office(Role.PICKER)
+    url = dialog(task, "pick_list")
+    text = client.get(url).content.decode()
+    assert "TEA" in text
+    assert "4 pieces" in text
+    assert f'aria-label="{task.number}"' in text
+    begun(task, (picker := person(Role.PICKER)))
+    pick(task.items.get(), picker)
+    assert "Nothing is left to pick." in client.get(url).content.decode()
+    assert office(Role.RECEIVER).get(url).status_code == 404
+    assert client.get(page(task)).context["actions_detail"][0]["title"] == "Pick list"

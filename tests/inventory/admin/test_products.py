@@ -112,3 +112,11 @@ def test_what_makes_a_place_sellable_is_set_once(manager: Client, house: Site) -
 def test_nobody_deletes_the_catalogue(manager: Client, house: Site) -> None:
     for row in (ProductFactory(), house.warehouse, house.shelf):
         assert manager.post(page(row).replace("change", "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_labels_of_places_are_printed(house: Site) -> None:
+    chosen = {"action": "print_labels", "_selected_action": [house.shelf.pk, house.dock.pk], "index": "0"}
+    text = office(Role.RECEIVER).post(listing(Location), chosen).content.decode()
+    assert 'aria-label="LOC-MAIN-A-01"' in text
+    assert 'aria-label="LOC-MAIN-DOCK"' in text
+    assert "LOC-MAIN-PACK" not in text
