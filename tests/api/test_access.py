@@ -70,10 +70,28 @@ READS = {
     Role.PACKER: "products barcodes warehouses locations storefront-products batches stock stock/low orders packing-tasks shipments put-backs",
     Role.SELLER: "products barcodes warehouses locations stock stock/low movements movements/export",
 }
-LISTS = (
-    "products barcodes warehouses locations suppliers storefronts storefront-products batches stock stock/low movements movements/export receivings "
-    "reservations orders picking-tasks packing-tasks shipments put-backs events"
-).split()
+LISTS = [
+    "products",
+    "barcodes",
+    "warehouses",
+    "locations",
+    "suppliers",
+    "storefronts",
+    "storefront-products",
+    "batches",
+    "stock",
+    "stock/low",
+    "movements",
+    "movements/export",
+    "receivings",
+    "reservations",
+    "orders",
+    "picking-tasks",
+    "packing-tasks",
+    "shipments",
+    "put-backs",
+    "events",
+]
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -71,7 +71,11 @@ def test_every_bad_field_is_named(integration):
     response = integration.post("orders", body)
     assert codes(response) == (400, "validation_failed")
     assert [(error["field"], error["code"]) for error in response.json()["errors"]] == [("bogus", "unknown_field")]
-    body = {"items": [{"sku": "A", "quantity": "1", "qty": 2}, {"sku": "B"}, {"sku": "C", "quantity": "-1"}], "priority": "soon", "ship_by": "9999-12-31T00:00Z"}
+    body = {
+        "items": [{"sku": "A", "quantity": "1", "qty": 2}, {"sku": "B"}, {"sku": "C", "quantity": "-1"}],
+        "priority": "soon",
+        "ship_by": "9999-12-31T00:00Z",
+    }
     assert {(error["field"], error["code"]) for error in integration.post("orders", body).json()["errors"]} == {
         ("order_id", "required"),
         ("items[0].qty", "unknown_field"),

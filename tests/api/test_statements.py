@@ -1,0 +1,131 @@
+"""Lists and single rows cost the same number of statements, however many rows there are; at most twelve."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from fulfillment.models import PackingTask, PickingTask, PutBack, Shipment
+from fulfillment.services.orders import process_order_cancelled
+from inventory.models import Receiving, Reservation
+from tests.factories.fulfillment import ACTOR, order_for, packed, person, picked
+from tests.factories.inventory import (
+    BarcodeFactory,
+    ProductFactory,
+    SellerFactory,
+    StorefrontFactory,
+    StorefrontProductFactory,
+    SupplierFactory,
+    site,
+    stocked,
+)
+from warehouse.core.actor import Role
+from warehouse.outbox.models import OutboxEvent
+
+pytestmark = pytest.mark.django_db
+MOST = 12
+
+
+def one_more() -> None:
+    """One more of everything, each with its own site, product, people."""
+    here, product = site(seller=SellerFactory(), street="S 1"), ProductFactory()
+    picker, packer = person(Role.PICKER), person(Role.PACKER)
+    SupplierFactory()
+    BarcodeFactory(product=product)
+    StorefrontProductFactory(product=product, storefront=StorefrontFactory(seller=SellerFactory()))
+    stocked(product, here.shelf, 10)
+    stocked(product, here.cool, 4) if product.shelf_lives.filter(condition="chilled").exists() else None
+    stocked(product, here.shelf, 2)
+    order = order_for([(product, 3, here)], provider_code="postexpress")
+    packed(picked(PickingTask.objects.get(order=order), picker), packer)
+    gone = order_for([(product, 2, here)])
+    picked(PickingTask.objects.get(order=gone), picker)
+    process_order_cancelled(gone.source, gone.external_id, "x", actor=ACTOR)
+    for event in OutboxEvent.objects.filter(position=None).order_by("sequence"):
+        last = OutboxEvent.objects.filter(position__isnull=False).order_by("-position").values_list("position", flat=True).first() or 0
+        OutboxEvent.objects.filter(pk=event.pk).update(position=last + 1)
+
+
+LISTS = [
+    "products",
+    "barcodes",
+    "warehouses",
+    "locations",
+    "suppliers",
+    "storefronts",
+    "storefront-products",
+    "batches",
+    "stock",
+    "stock/low",
+    "movements",
+    "receivings",
+    "reservations",
+    "orders",
+    "picking-tasks",
+    "packing-tasks",
+    "shipments",
+    "put-backs",
+    "events",
+]
+
+
+def test_lists_do_not_grow(manager):
+    def counts() -> dict[str, int]:
+        found = {}
+        for path in LISTS:
+            with CaptureQueriesContext(
+                connection,
+            ) as queries:
+                response = manager.get(path)
+            rows = response.json()["events" if path == "events" else "results"]
+            assert rows or path == "stock/low", path
+            found[path] = len(queries)
+        return found
+
+    one_more()
+    first = counts()
+    one_more()
+    one_more()
+    assert counts() == first
+    assert {path: count for path, count in first.items() if count > MOST} == {}
+    assert first["movements"] <= 4
+    assert first["stock"] <= 4
+
+
+def test_single_rows_do_not_grow(manager):
+    here, picker, packer = site(street="S 1"), person(Role.PICKER), person(Role.PACKER)
+    counted = []
+    for lines in (1, 3):
+        products = [ProductFactory() for _ in range(lines)]
+        for product in products:
+            stocked(product, here.shelf, 10)
+        order = order_for([(product, 2, here) for product in products], provider_code="postexpress")
+        reservation = Reservation.objects.get(order_ref=order.order_ref)
+        task = PickingTask.objects.get(order=order)
+        packing = packed(picked(task, picker), packer)
+        paths = [
+            f"products/{products[0].pk}",
+            f"orders/{order.pk}",
+            f"reservations/{reservation.pk}",
+            f"reservations/{reservation.pk}/explain",
+            f"picking-tasks/{task.pk}",
+            f"picking-tasks/by-order/{order.external_id}",
+            f"packing-tasks/{packing.pk}",
+            f"shipments/{Shipment.objects.get(order=order).pk}",
+            f"receivings/{Receiving.objects.order_by('-pk').values_list('pk', flat=True)[0]}",
+            f"locations/{here.shelf.pk}/stock",
+            f"products/{products[0].pk}/stock",
+            f"stock/availability?sku={products[0].sku}",
+            f"stock/picking-locations?sku={products[0].sku}&warehouse={here.warehouse.code}",
+        ]
+        found = []
+        for path in paths:
+            with CaptureQueriesContext(connection) as queries:
+                assert manager.get(path).status_code == 200, path
+            found.append(len(queries))
+        counted.append(found)
+    assert counted[0] == counted[1]
+    assert max(counted[0]) <= MOST
+    assert PackingTask.objects.count() == 2
+    assert not PutBack.objects.exists()
