@@ -69,8 +69,9 @@ def product_range() -> tuple[int, int]:
 
 def statements(case: str, number: int) -> int:
     """How many statements one call sends, BEGIN and COMMIT left out."""
+    call = Client(case, number)
     with CaptureQueriesContext(connection) as captured:
-        Client(case, number)()
+        call()
     return sum(not query["sql"].startswith(("BEGIN", "COMMIT")) for query in captured.captured_queries)
 
 
