@@ -1,17 +1,40 @@
-"""Files out of big tables."""
+"""Files in and out."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from import_export import resources
+from import_export.formats import base_formats
+from unfold.contrib.import_export.forms import ImportForm
 
 from warehouse.core.exports import safe_cell
 
 EXPORT_LIMIT = 50_000
+IMPORT_LIMIT_BYTES = 5 * 1024 * 1024
+
+
+class AnyCSV(base_formats.CSV):
+    """CSV as people's spreadsheets write it: with commas or semicolons, with or without a byte order mark."""
+
+    def create_dataset(self, in_stream: Any, **kwargs: Any) -> Any:
+        text = in_stream.decode("utf-8-sig") if isinstance(in_stream, bytes) else in_stream.removeprefix("\ufeff")
+        head = text.partition("\n")[0]
+        return super().create_dataset(text, delimiter=";" if head.count(";") > head.count(",") else ",", **kwargs)
+
+
+class SmallFileForm(ImportForm):
+    """A file that can be shown before it is taken: the preview is a page."""
+
+    def clean_import_file(self) -> Any:
+        file = self.cleaned_data["import_file"]
+        if file.size > IMPORT_LIMIT_BYTES:
+            raise ValidationError(f"The file has more than {IMPORT_LIMIT_BYTES // 1024**2} MB. Split it.")
+        return file
 
 
 class SafeResource(resources.ModelResource):
@@ -24,6 +47,8 @@ class SafeResource(resources.ModelResource):
 
 class LimitedExport:
     """An export through the browser is built in memory: more than EXPORT_LIMIT rows are refused with what to do, not cut off in silence."""
+
+    formats = [AnyCSV]
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         return bool(self.has_view_permission(request))  # type: ignore[attr-defined]

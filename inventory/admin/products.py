@@ -9,10 +9,10 @@ from django.db.models import Field
 from django.http import HttpRequest
 from import_export.admin import ImportExportMixin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.contrib.import_export.forms import ImportForm, SelectableFieldsExportForm
+from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 
 from inventory.admin.base import StockedProducts
-from inventory.admin.export import LimitedExport, SafeResource
+from inventory.admin.export import LimitedExport, SafeResource, SmallFileForm
 from inventory.models import Barcode, Product, ShelfLife, StorefrontProduct
 from warehouse.core.admin import RoleTabularInline
 
@@ -66,7 +66,7 @@ class ProductResource(SafeResource):
 @admin.register(Product)
 class ProductAdmin(LimitedExport, ImportExportMixin, StockedProducts):
     resource_classes = [ProductResource]
-    import_form_class = ImportForm
+    import_form_class = SmallFileForm
     export_form_class = SelectableFieldsExportForm
     list_display = ["sku", "name", "base_unit", "rotation", "tracks_expiry", "min_remaining_days", "is_active"]
     list_filter = [("base_unit", ChoicesDropdownFilter), "is_active", "tracks_expiry", "freezable"]

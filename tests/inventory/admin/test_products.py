@@ -9,6 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from inventory.admin import export
 from inventory.models import Location, Product
 from tests.factories.inventory import ProductFactory, Site, stocked
 from tests.factories.office import listing, office, page
@@ -47,6 +48,22 @@ def test_wrong_rows_are_named_and_nothing_is_taken(manager: Client) -> None:
     result = answer.context["result"]
     assert {row.number: sorted(row.error_dict) for row in result.invalid_rows} == {2: ["base_unit"], 3: ["__all__"], 4: ["sku"]}
     assert "confirm_form" not in answer.context
+    assert not Product.objects.exists()
+
+
+def test_a_file_of_a_spreadsheet_with_semicolons_and_a_mark(manager: Client) -> None:
+    answer = preview(manager, "\ufeff" + HEAD.replace(",", ";") + "ČAJ-1;Čaj, crni;pcs;1;10\n")
+    confirm(manager, answer)
+    assert Product.objects.values_list("sku", "name").get() == ("ČAJ-1", "Čaj, crni")
+
+
+def test_a_file_that_is_too_big_or_not_text_is_refused(manager: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = SimpleUploadedFile("products.csv", b"\xff\xfe\x00sku,name\n", content_type="text/csv")
+    answer = manager.post(listing(Product) + "import/", {"format": "0", "resource": "", "import_file": broken})
+    assert answer.status_code == 200
+    assert answer.context["form"].errors
+    monkeypatch.setattr(export, "IMPORT_LIMIT_BYTES", 10)
+    assert "Split it" in str(preview(manager, HEAD).context["form"].errors)
     assert not Product.objects.exists()
 
 
