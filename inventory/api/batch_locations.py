@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from rest_framework import serializers
 
 from inventory.models import BatchLocation
@@ -23,5 +21,5 @@ class BatchLocationOut(serializers.ModelSerializer):
             "effective_expires_at", "received_at",
         )  # fmt: skip
 
-    def get_free(self, row: BatchLocation) -> Decimal:
-        return row.quantity - row.reserved
+    def get_free(self, row: BatchLocation) -> str:
+        return str(row.quantity - row.reserved)

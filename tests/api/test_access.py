@@ -71,27 +71,10 @@ READS = {
     Role.SELLER: "products barcodes warehouses locations stock stock/low movements movements/export",
 }
 LISTS = [
-    "products",
-    "barcodes",
-    "warehouses",
-    "locations",
-    "suppliers",
-    "storefronts",
-    "storefront-products",
-    "batches",
-    "stock",
-    "stock/low",
-    "movements",
-    "movements/export",
-    "receivings",
-    "reservations",
-    "orders",
-    "picking-tasks",
-    "packing-tasks",
-    "shipments",
-    "put-backs",
+    "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "stock", "stock/low",
+    "movements", "movements/export", "receivings", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs",
     "events",
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("role", list(Role))

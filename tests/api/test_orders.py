@@ -1,0 +1,94 @@
+"""Orders come in over REST."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from fulfillment.models import Order, PickingTask
+from inventory.models import Reservation, Stock
+from tests.api.conftest import codes
+from tests.factories.inventory import ProductFactory, StorefrontFactory, StorefrontProductFactory, site, stocked
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def milk():
+    product = ProductFactory(sku="MILK")
+    StorefrontProductFactory(product=product, external_listing_id="100", storefront=StorefrontFactory(external_id="7"))
+    for code in ("1", "2"):
+        stocked(product, site(code=f"W{code}", external_id=code).shelf, 10)
+    return product
+
+
+def test_an_order_for_two_warehouses(integration, milk):
+    body = {
+        "order_id": "10234",
+        "storefront_id": "7",
+        "priority": "high",
+        "ship_by": (timezone.now() + timedelta(days=1)).isoformat(),
+        "items": [{"listing_id": 100, "quantity": 2, "warehouse_id": 1}, {"listing_id": "100", "quantity": "3", "warehouse_id": "2"}],
+    }
+    made = integration.post("orders", body)
+    assert made.status_code == 201, made.content
+    shown = made.json()
+    assert (shown["source"], shown["order_id"], shown["order_ref"], shown["status"], shown["priority"]) == (
+        "listings", "10234", "listings:10234", "accepted", "high",
+    )  # fmt: skip
+    assert [(line["sku"], line["quantity"], line["warehouse"]) for line in shown["lines"]] == [("MILK", "2.000", "W1"), ("MILK", "3.000", "W2")]
+    assert [(task["warehouse"], task["status"]) for task in shown["picking_tasks"]] == [("W1", "pending"), ("W2", "pending")]
+    again = integration.post("orders", body)
+    assert (again.status_code, again.json()["id"]) == (201, shown["id"])
+    assert Order.objects.count() == 1
+    assert integration.get("orders", order_id="10234", status="accepted").json()["results"][0]["id"] == shown["id"]
+    assert integration.get(f"orders/{shown['id']}").json() == shown
+
+
+def test_not_enough_is_kept_as_rejected_and_tried_again(integration, milk):
+    made = integration.post("orders", {"order_id": "1", "items": [{"sku": "MILK", "quantity": "30"}]}).json()
+    assert made["status"] == "rejected"
+    assert made["shortages"][0]["sku"] == "MILK"
+    assert not Reservation.objects.exists()
+    path = f"orders/{made['id']}"
+    assert integration.post(f"{path}/retry").json()["status"] == "rejected"
+    stocked(milk, PickingTask._meta.get_field("warehouse").related_model.objects.get(code="W1").locations.get(code="A-01"), 20)
+    assert integration.post(f"{path}/retry").json()["status"] == "accepted"
+    assert codes(integration.post(f"{path}/retry")) == (409, "transition_refused")
+
+
+def test_cancelled_by_our_number_or_by_theirs(integration, milk):
+    body = {"order_id": "1", "items": [{"sku": "MILK", "quantity": "3"}]}
+    made = integration.post("orders", body).json()
+    cancelled = integration.post(f"orders/{made['id']}/cancel", {"reason": "customer"}, **{"Idempotency-Key": "x"}).json()
+    assert (cancelled["status"], cancelled["cancellation_reason"]) == ("cancelled", "customer")
+    assert [task["status"] for task in cancelled["picking_tasks"]] == ["cancelled"]
+    assert sum(stock.reserved for stock in Stock.objects.all()) == 0
+    early = integration.post("orders/cancel", {"order_id": "2", "reason": "changed my mind"}).json()
+    assert (early["status"], early["lines"]) == ("cancelled", [])
+    assert integration.post("orders", body | {"order_id": "2"}).json()["status"] == "cancelled"
+    assert not PickingTask.objects.filter(order__external_id="2").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"items": []}, (400, "validation_failed")),
+        ({"items": [{"quantity": 1}]}, (422, "unknown_product")),
+        ({"items": [{"listing_id": "nope", "quantity": 1}]}, (422, "unknown_product")),
+        ({"storefront_id": "8", "items": [{"listing_id": "100", "quantity": 1}]}, (422, "unknown_product")),
+        ({"items": [{"sku": "MILK", "quantity": 1, "warehouse_id": "9"}]}, (422, "unknown_warehouse")),
+        ({"items": [{"sku": "MILK", "quantity": "0.25"}]}, (400, "validation_failed")),
+        ({"order_id": " "}, (400, "validation_failed")),
+        ({"order_id": "a\nb"}, (400, "validation_failed")),
+        ({"source": "a:b"}, (400, "validation_failed")),
+        ({"priority": "now"}, (400, "validation_failed")),
+        ({"provider": "pigeon"}, (404, "not_found")),
+        ({"items": [{"sku": "MILK", "quantity": 1}] * 1001}, (400, "validation_failed")),
+    ],
+)
+def test_an_order_that_can_not_be_read(integration, milk, wrong, code):
+    assert codes(integration.post("orders", {"order_id": "1", "items": [{"sku": "MILK", "quantity": 1}]} | wrong)) == code
+    assert not Order.objects.exists()
