@@ -71,10 +71,11 @@ class Started(threading.Thread):
 
 
 def wait_for_waiter(count: int = 1, timeout: float = 20) -> None:
-    """Return when so many sessions of this database wait for a lock."""
+    """Return when so many sessions of this database wait for a lock. Works within a transaction, whose view of the sessions is otherwise kept."""
     deadline = time.monotonic() + timeout
     with connection.cursor() as cursor:
         while True:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
             row = cursor.fetchone()
             if row and row[0] >= count:
