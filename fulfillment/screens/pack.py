@@ -25,7 +25,21 @@ from inventory import orchestrator
 from warehouse.core.actor import Actor
 from warehouse.core.errors import TransitionRefused
 from warehouse.core.quantities import ZERO
-from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, chosen_warehouse, floor_view, is_htmx, leave, nothing_scanned, show
+from warehouse.core.screens import (
+    DONE,
+    RIGHT,
+    WRONG,
+    Feedback,
+    answer,
+    attempt,
+    chosen_warehouse,
+    floor_view,
+    is_htmx,
+    leave,
+    nothing_scanned,
+    scanned_code,
+    show,
+)
 
 _LAST, _BOX = "floor_pack_last", "floor_pack_box"
 
@@ -71,7 +85,7 @@ def find(request: HttpRequest, actor: Actor) -> HttpResponse:
     warehouse = chosen_warehouse(request)
     if warehouse is None:
         return redirect("floor:home")
-    code = request.POST.get("code", "").strip()
+    code = scanned_code(request)
     place = orchestrator.find_by_scan(code, warehouse_id=warehouse).location_id if code else None
     task = floor.packing_task_by_scan(warehouse, code, place) if code else None
     if task is None:
@@ -129,7 +143,7 @@ def ship(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
 
     def hand_over() -> Feedback:
         ship_packing_task(task_id, actor=actor)
-        return Feedback(DONE, _("Handed over"), _("The carrier has it."))
+        return Feedback(DONE, _("Handed over"))
 
     return _answer(request, actor, task_id, attempt(hand_over))
 
@@ -139,7 +153,7 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
     if task.status != PackingStatus.IN_PROGRESS:
         return None  # the screen itself says how the task stands
     rest = "rest" in request.POST
-    code = (request.session.get(_LAST, {}).get(str(task_id), "") if rest else request.POST.get("code", "")).strip()
+    code = request.session.get(_LAST, {}).get(str(task_id), "") if rest else scanned_code(request)
     if not code:
         return nothing_scanned()
     items = list(task.items.select_related("product", "batch"))

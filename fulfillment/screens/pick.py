@@ -23,7 +23,20 @@ from fulfillment.services.picking_tasks import claim_next_picking_task, complete
 from fulfillment.services.picks import pick_item, short_item, skip_item
 from fulfillment.services.scans import names_goods
 from warehouse.core.actor import Actor
-from warehouse.core.screens import DONE, RIGHT, Feedback, answer, attempt, chosen_warehouse, floor_view, leave, nothing_scanned, posted_id, show
+from warehouse.core.screens import (
+    DONE,
+    RIGHT,
+    Feedback,
+    answer,
+    attempt,
+    chosen_warehouse,
+    floor_view,
+    leave,
+    nothing_scanned,
+    posted_id,
+    scanned_code,
+    show,
+)
 
 _STEP = "floor_pick"
 
@@ -109,7 +122,7 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
     if item is None or task is None or task.status != PickingStatus.IN_PROGRESS:
         return None  # the screen itself says how the task stands
     step = _step(request, item)
-    code = request.POST.get("code", "").strip()
+    code = scanned_code(request)
     if "product" in step and ("confirm" in request.POST or _same_goods(code, step["product"], item)):
         return _pick(request, actor, item, step, request.POST.get("quantity", ""))
     if not code:

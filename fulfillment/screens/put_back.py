@@ -19,7 +19,7 @@ from fulfillment.screens import shown
 from fulfillment.services.put_backs import complete_put_back
 from fulfillment.services.scans import names_goods
 from warehouse.core.actor import Actor
-from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, chosen_warehouse, floor_view, nothing_scanned, show
+from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, chosen_warehouse, floor_view, nothing_scanned, scanned_code, show
 
 _IN_HAND = "floor_put_back"
 
@@ -49,7 +49,7 @@ def other(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 
 def _scanned(request: HttpRequest, actor: Actor, warehouse: int) -> Feedback:
-    code = request.POST.get("code", "").strip()
+    code = scanned_code(request)
     if not code:
         return nothing_scanned()
     rows = list(floor.put_backs_waiting(warehouse))

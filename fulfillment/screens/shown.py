@@ -61,8 +61,8 @@ def goods(product: Any, batch: Any) -> dict[str, Any]:
 
 
 def size_of(code: str) -> str:
-    """How large a place's code can be written on a phone: the style's name."""
-    return "huge" if len(code) <= 5 else "large" if len(code) <= 8 else "medium" if len(code) <= 12 else "small"
+    """How large a place's code can be written on a phone, over at most two lines: the style's name."""
+    return "huge" if len(code) <= 4 else "large" if len(code) <= 6 else "medium" if len(code) <= 16 else "small"
 
 
 def step_of(product: Any) -> Decimal:

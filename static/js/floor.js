@@ -144,6 +144,7 @@
   }
 
   // --- trouble on the way ---
+  const say = document.body.dataset;
   function trouble(title, hint) {
     const screen = document.createElement("div");
     screen.className = "wrong-screen";
@@ -154,16 +155,18 @@
       line.textContent = text;
       screen.append(line);
     }
-    const again = document.createElement("a");
+    const again = document.createElement("button");
     again.className = "button light";
-    again.href = location.href;
-    again.textContent = "↻";
-    again.setAttribute("aria-label", hint);
+    again.type = "button";
+    again.textContent = say.again;
+    again.addEventListener("click", () => {
+      screen.remove();
+      window.htmx.ajax("GET", location.pathname, { target: "#screen", swap: "outerHTML" }).catch(() => {});
+    });
     screen.append(again);
     document.body.append(screen);
     play("wrong");
   }
-  const say = document.body.dataset;
   const quiet = (event) => event.detail.requestConfig?.verb === "get" && event.detail.elt?.id === "shipments";
   document.addEventListener("htmx:sendError", (event) => { if (!quiet(event)) trouble(say.lost, say.lostHint); });
   document.addEventListener("htmx:timeout", (event) => { if (!quiet(event)) trouble(say.lost, say.lostHint); });

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from warehouse.accounts.backends import badge_owner
+from warehouse.core.screens import scanned_code
 
 SHIFT_SECONDS = 12 * 60 * 60
 
@@ -29,7 +30,7 @@ class SignIn(View):
         return self._page(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        badge, secret = request.POST.get("badge", "").strip(), request.POST.get("password", "")
+        badge, secret = scanned_code(request, "badge"), request.POST.get("password", "")
         if badge and not secret:
             return self._page(request, badge=badge)
         if badge:
@@ -38,7 +39,7 @@ class SignIn(View):
             name = owner.get_username() if owner else f"badge:{badge[:40]}"
             user = authenticate(request, username=name, password=secret, badge=badge)
         else:
-            user = authenticate(request, username=request.POST.get("username", "").strip(), password=secret)
+            user = authenticate(request, username=scanned_code(request, "username"), password=secret)
         if user is None:
             error = _("Wrong badge or PIN. Try again.") if badge else _("Wrong user name or password. Try again.")
             return self._page(request, error=error)

@@ -29,6 +29,7 @@ from warehouse.core.transactions import Operation
 P = ParamSpec("P")
 
 RIGHT, WRONG, DONE = "right", "wrong", "done"
+GS1_SEPARATOR, MAX_CODE_LENGTH = "\x1d", 200
 _WAREHOUSE, _FEEDBACK = "floor_warehouse", "floor_feedback"
 
 # What a screen says for an error's code: a headline, and what to do now. Apps add the codes of their own errors.
@@ -155,6 +156,12 @@ def chosen_warehouse(request: HttpRequest) -> int | None:
 def choose_warehouse(request: HttpRequest, warehouse_id: int) -> None:
     """Remember the site for this session."""
     request.session[_WAREHOUSE] = warehouse_id
+
+
+def scanned_code(request: HttpRequest, name: str = "code") -> str:
+    """What was scanned, without what no code has: spaces around it, control characters other than the separator of GS1, endless length."""
+    text = request.POST.get(name, "")[:MAX_CODE_LENGTH]
+    return "".join(char for char in text if char == GS1_SEPARATOR or char.isprintable()).strip()
 
 
 def posted_id(request: HttpRequest, name: str) -> int:

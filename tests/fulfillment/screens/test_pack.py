@@ -1,0 +1,266 @@
+"""The pack screen as plain forms: finding a task, scanning, boxes, measures, the waybill, the hand-over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from fulfillment import flows
+from fulfillment.enums import SOURCE_LISTINGS, PackingStatus, ShipmentStatus
+from fulfillment.models import Package, PackageItem, PackingTask, PickingTask, Shipment
+from fulfillment.services.orders import process_order_cancelled
+from fulfillment.services.packing_tasks import start_packing_task
+from inventory.models import Movement
+from tests.factories.fulfillment import ACTOR, order_for, person, picked, reachable_site, stocked
+from tests.factories.inventory import BarcodeFactory, ProductFactory
+from tests.fulfillment.screens.conftest import HTMX, Handheld
+from warehouse.core.actor import Role
+
+Make = Callable[..., Handheld]
+
+
+@pytest.fixture
+def place(transactional_db: None) -> Any:
+    return reachable_site()
+
+
+@pytest.fixture
+def goods(place: Any) -> Any:
+    milk, tea = ProductFactory(name="Milk"), ProductFactory(name="Tea")
+    BarcodeFactory(code="8600000000011", product=milk)
+    BarcodeFactory(code="18600000000018", product=milk, pack_quantity=6)
+    stocked(milk, place.shelf, 50, lot="M-1", expires_in_days=9)
+    stocked(tea, place.shelf, 50, lot="T-1")
+    return milk, tea
+
+
+@pytest.fixture
+def packer(place: Any, handheld: Make) -> Handheld:
+    return handheld(place, Role.PACKER)
+
+
+def on_the_bench(lines: Any, **order: Any) -> PackingTask:
+    taken = order_for(lines, **order)
+    return picked(PickingTask.objects.get(order=taken), person(Role.PICKER))
+
+
+def scan(packer: Handheld, task: PackingTask, code: str = "", **more: Any) -> str:
+    return packer.send(f"/floor/pack/{task.pk}/scan", code=code, **more)
+
+
+def measure(packer: Handheld, task: PackingTask, package: Package, **changes: str) -> str:
+    values = {"weight": "2.5", "length": "30", "width": "20", "height": "10", "packaging_type": "box"} | changes
+    return packer.send(f"/floor/pack/{task.pk}/measure/{package.pk}/save", **values)
+
+
+def ready(packer: Handheld, task: PackingTask) -> None:
+    packer.send(f"/floor/pack/{task.pk}/start")
+    for item in task.items.select_related("product"):
+        scan(packer, task, item.product.sku)
+        if item.quantity > 1:
+            scan(packer, task, rest="1")
+    measure(packer, task, Package.objects.get(packing_task=task))
+
+
+def test_an_order_is_packed_with_plain_forms(packer: Handheld, place: Any, goods: Any, delivery: Any, order_system: Any) -> None:
+    milk, tea = goods
+    task = on_the_bench([(milk, 2), (tea, 1)], order_number="S-1")
+    page = packer.see("/floor/pack")
+    assert "S-1" in page
+    assert "order waits on the benches" in page
+    page = packer.send("/floor/pack/claim")
+    assert "Scan an item" in page
+    assert "0/2" in page
+    assert "Packed: 1 pcs" in scan(packer, task, "8600000000011")
+    assert "Packed: 1 pcs" in scan(packer, task, "M-1")  # the lot names it too
+    page = scan(packer, task, milk.sku)
+    assert "All of these are packed already" in page
+    page = scan(packer, task, tea.sku)
+    assert "Weigh and measure" in page
+    package = Package.objects.get()
+    assert f"/floor/pack/{task.pk}/measure/{package.pk}" in page
+    assert "Weight" in packer.see(f"/floor/pack/{task.pk}/measure/{package.pk}")
+    assert "Measured" in measure(packer, task, package, weight="1,250")
+    package.refresh_from_db()
+    assert (package.weight, package.length) == (Decimal("1.250"), 30)
+    page = packer.send(f"/floor/pack/{task.pk}/finish")
+    assert "Waiting for the waybill" in page
+    assert "Hand over" not in page
+    shipment = Shipment.objects.get()
+    flows.request_shipment(shipment.pk)
+    shipment = Shipment.objects.get()
+    part = packer.get(f"/floor/pack/{task.pk}/shipments", headers=HTMX).content.decode()
+    assert shipment.tracking_number in part
+    assert shipment.label_url in part
+    assert "every 2s" not in part  # nothing more to ask
+    assert "Hand over to the carrier" in part
+    assert "The carrier has it." in packer.send(f"/floor/pack/{task.pk}/ship")
+    assert PackingTask.objects.get().status == PackingStatus.SHIPPED
+
+
+def test_a_scan_of_a_case_packs_the_case(packer: Handheld, goods: Any) -> None:
+    milk, _tea = goods
+    task = on_the_bench([(milk, 8)])
+    packer.send(f"/floor/pack/{task.pk}/start")
+    assert "Packed: 6 pcs" in scan(packer, task, "18600000000018")
+    page = scan(packer, task, "18600000000018")  # only two are left
+    assert "Too much" in page
+    assert PackageItem.objects.get().quantity == 6
+    page = scan(packer, task, milk.sku)
+    assert "Packed: 1 pcs" in page
+    scan(packer, task, milk.sku)
+    assert PackageItem.objects.get().quantity == 8
+
+
+def test_weighed_goods_are_packed_whole(packer: Handheld, place: Any) -> None:
+    ham = ProductFactory(base_unit="kg", quantity_step=Decimal("0.001"))
+    stocked(ham, place.shelf, "5")
+    task = on_the_bench([(ham, "2.85")])
+    packer.send(f"/floor/pack/{task.pk}/start")
+    assert "Packed: 2.85 kg" in scan(packer, task, ham.sku)
+
+
+@pytest.mark.parametrize("code", ["", " ", "no such code", "A-01", "\x00", "x" * 5000])
+def test_what_does_not_belong_is_refused_loudly(packer: Handheld, goods: Any, code: str) -> None:
+    milk, tea = goods
+    task = on_the_bench([(milk, 1)])
+    packer.send(f"/floor/pack/{task.pk}/start")
+    for wrong in (code, tea.sku):
+        assert 'class="wrong-screen"' in scan(packer, task, wrong)
+    assert "Nothing was scanned" in scan(packer, task, rest="1")
+    assert not PackageItem.objects.exists()
+
+
+def test_a_task_is_found_by_whatever_is_at_hand(packer: Handheld, place: Any, goods: Any) -> None:
+    milk, _tea = goods
+    task = on_the_bench([(milk, 1)], order_number="S-77", external_id="9077")
+    packer.send(f"/floor/pack/{task.pk}/start")
+    scan(packer, task, milk.sku)
+    package = Package.objects.get()
+    assert task.picking_task is not None
+    for code in (task.number, task.number.lower(), task.picking_task.number, package.barcode, "S-77", "9077"):
+        assert "S-77" in packer.send("/floor/pack/find", code=code), code
+    assert packer.send("/floor/pack/find", htmx=True, code="S-77") == ""  # htmx is sent there
+    for code in ("S-78", "", "\x00", milk.sku):
+        page = packer.send("/floor/pack/find", code=code, htmx=True)
+        assert 'class="wrong-screen"' in page, code
+
+
+def test_a_bench_names_its_most_urgent_task(packer: Handheld, place: Any, goods: Any) -> None:
+    milk, _tea = goods
+    on_the_bench([(milk, 1)], order_number="S-LATER")
+    on_the_bench([(milk, 1)], order_number="S-URGENT", priority="urgent")
+    page = packer.send("/floor/pack/find", code=place.bench.barcode)
+    assert "S-URGENT" in page
+    assert PackingTask.objects.get(order__order_number="S-URGENT").worker_id == packer.actor.user_id
+
+
+def test_the_next_task_skips_one_that_somebody_else_took(packer: Handheld, place: Any, goods: Any, handheld: Make) -> None:
+    milk, _tea = goods
+    first, second = on_the_bench([(milk, 1)]), on_the_bench([(milk, 1)])
+    start_packing_task(first.pk, actor=person(Role.PACKER))
+    packer.send("/floor/pack/claim")
+    assert PackingTask.objects.get(pk=second.pk).worker_id == packer.actor.user_id
+    other = handheld(place, Role.PACKER)
+    assert "Nothing to pack now" in other.send("/floor/pack/claim")
+    assert "This is not your task" in other.see(f"/floor/pack/{second.pk}")
+    assert "Not yours to do" in scan(other, second, milk.sku)
+
+
+def test_several_boxes(packer: Handheld, goods: Any) -> None:
+    milk, tea = goods
+    task = on_the_bench([(milk, 1), (tea, 3)])
+    packer.send(f"/floor/pack/{task.pk}/start")
+    scan(packer, task, milk.sku)
+    assert "Box 2" in packer.send(f"/floor/pack/{task.pk}/box", new="1")
+    scan(packer, task, tea.sku)
+    first, second = Package.objects.order_by("sequence_number")
+    packer.send(f"/floor/pack/{task.pk}/box", package=first.pk)
+    scan(packer, task, tea.sku)
+    packer.send(f"/floor/pack/{task.pk}/box", new="1")
+    scan(packer, task, tea.sku, htmx=True)
+    third = Package.objects.order_by("sequence_number").last()
+    assert third is not None
+    inside = PackageItem.objects.order_by("package", "pk").values_list("package", "quantity")
+    assert sorted(inside) == sorted([(first.pk, 1), (first.pk, 1), (second.pk, 1), (third.pk, 1)])
+    packer.send(f"/floor/pack/{task.pk}/box", package="nonsense")  # then the last one is filled, as before
+    assert "Box 1" in packer.see(f"/floor/pack/{task.pk}")
+
+
+def test_an_empty_box_is_taken_away_before_closing(packer: Handheld, goods: Any) -> None:
+    milk, _tea = goods
+    task = on_the_bench([(milk, 1)])
+    packer.send(f"/floor/pack/{task.pk}/start")
+    scan(packer, task, milk.sku, htmx=True)
+    packer.send(f"/floor/pack/{task.pk}/box", new="1")
+    full, empty = Package.objects.order_by("sequence_number")
+    measure(packer, task, full)
+    page = packer.send(f"/floor/pack/{task.pk}/finish")
+    assert "Not finished yet" in page
+    assert "Take away the empty box 2" in page
+    assert "Not possible now" in packer.send(f"/floor/pack/{task.pk}/box", remove=full.pk)
+    packer.send(f"/floor/pack/{task.pk}/box", remove=empty.pk)
+    assert "Waiting for the waybill" in packer.send(f"/floor/pack/{task.pk}/finish")
+
+
+@pytest.mark.parametrize(
+    "bad", [{"weight": ""}, {"weight": "0"}, {"length": "-1"}, {"width": "NaN"}, {"height": "1e30"}, {"packaging_type": "coffin"}]
+)
+def test_bad_measures_are_refused_and_stay_to_be_corrected(packer: Handheld, goods: Any, bad: dict[str, str]) -> None:
+    milk, _tea = goods
+    task = on_the_bench([(milk, 1)])
+    packer.send(f"/floor/pack/{task.pk}/start")
+    scan(packer, task, milk.sku)
+    package = Package.objects.get()
+    page = measure(packer, task, package, **bad)
+    assert "can&#x27;t be used" in page
+    assert 'name="weight"' in page
+    assert all(f'value="{value}"' in page for name, value in bad.items() if value and name != "packaging_type")
+    package.refresh_from_db()
+    assert package.weight is None
+
+
+def test_a_carrier_that_refuses_is_shown_with_what_to_do(packer: Handheld, goods: Any) -> None:
+    milk, _tea = goods
+    task = on_the_bench([(milk, 1)])
+    ready(packer, task)
+    packer.send(f"/floor/pack/{task.pk}/finish")
+    Shipment.objects.update(next_attempt_at=None, last_error="422: no such street", attempts=1)
+    page = packer.see(f"/floor/pack/{task.pk}")
+    assert "The carrier refused." in page
+    assert "no such street" in page
+    Shipment.objects.update(next_attempt_at=timezone.now() + timedelta(minutes=1), last_error="timeout")
+    page = packer.see(f"/floor/pack/{task.pk}")
+    assert "does not answer yet" in page
+    page = packer.send(f"/floor/pack/{task.pk}/ship")
+    assert "Not possible now" in page
+    assert Shipment.objects.get().status == ShipmentStatus.REQUESTED
+    assert not Movement.objects.filter(type="sale").exists()
+
+
+def test_a_cancelled_order_stops_the_packer(packer: Handheld, goods: Any) -> None:
+    milk, _tea = goods
+    task = on_the_bench([(milk, 2)])
+    packer.send(f"/floor/pack/{task.pk}/start")
+    process_order_cancelled(SOURCE_LISTINGS, task.order.external_id, "", actor=ACTOR)
+    for page in (scan(packer, task, milk.sku), packer.send(f"/floor/pack/{task.pk}/finish"), packer.send(f"/floor/pack/{task.pk}/box", new="1")):
+        assert "The order was cancelled. Stop packing." in page
+    assert not PackageItem.objects.exists()
+
+
+def test_nothing_changes_by_get_without_a_token_or_without_the_role(handheld: Make, place: Any, packer: Handheld, goods: Any) -> None:
+    task = on_the_bench([(goods[0], 1)])
+    picker = handheld(place, Role.PICKER)
+    for path in ("claim", "find", *(f"{task.pk}/{step}" for step in ("start", "scan", "box", "finish", "ship", "measure/1/save"))):
+        assert packer.get(f"/floor/pack/{path}").status_code == 405
+        assert packer.post(f"/floor/pack/{path}").status_code == 403
+        assert picker.post(f"/floor/pack/{path}", {"csrfmiddlewaretoken": picker.cookies["csrftoken"].value}).status_code == 403
+    for path in ("", f"/{task.pk}", f"/{task.pk}/shipments", f"/{task.pk}/measure/1"):
+        assert picker.get(f"/floor/pack{path}").status_code == 403
+    assert packer.get("/floor/pack/99999").status_code == packer.get(f"/floor/pack/{task.pk}/measure/99999").status_code == 404
+    assert PackingTask.objects.get().status == PackingStatus.PENDING

@@ -1,0 +1,96 @@
+"""The put-back screen: product, place, done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from fulfillment.enums import SOURCE_LISTINGS, PutBackStatus
+from fulfillment.models import PickingTask, PutBack
+from fulfillment.services.orders import process_order_cancelled
+from inventory.models import BatchLocation
+from tests.factories.fulfillment import ACTOR, order_for, person, picked, site, stocked
+from tests.factories.inventory import LocationFactory, ProductFactory
+from tests.fulfillment.screens.conftest import Handheld
+from warehouse.core.actor import Role
+
+Make = Callable[..., Handheld]
+SCAN = "/floor/put-back/scan"
+
+
+@pytest.fixture
+def place(transactional_db: None) -> Any:
+    return site()
+
+
+@pytest.fixture
+def left_over(place: Any) -> Any:
+    """Five packs of milk and one of tea on the bench, of a cancelled order."""
+    milk, tea = ProductFactory(name="Milk"), ProductFactory(name="Tea")
+    stocked(milk, place.shelf, 9, lot="M-1", expires_in_days=9)
+    stocked(tea, place.shelf, 9, lot="T-1")
+    order = order_for([(milk, 5), (tea, 1)], order_number="S-1")
+    picked(PickingTask.objects.get(order=order), person(Role.PICKER))
+    process_order_cancelled(SOURCE_LISTINGS, order.external_id, "", actor=ACTOR)
+    return milk, tea
+
+
+@pytest.mark.parametrize("role", [Role.PICKER, Role.RECEIVER])
+def test_goods_go_back_to_the_shelf(handheld: Make, place: Any, left_over: Any, role: Role) -> None:
+    milk, tea = left_over
+    hand = handheld(place, role)
+    page = hand.see("/floor/put-back")
+    assert "Milk" in page
+    assert "5 pcs" in page
+    page = hand.send(SCAN, code="M-1")
+    assert "Bring it to" in page
+    assert place.shelf.code in page
+    page = hand.send(SCAN, code=place.shelf.code, quantity="2")
+    assert "Put back: 2 pcs" in page
+    hand.send(SCAN, code=milk.sku)
+    assert "Put back: 3 pcs" in hand.send(SCAN, code=place.shelf.barcode)
+    hand.send(SCAN, code=tea.sku)
+    assert "Nothing to put back." in hand.send(SCAN, code=place.shelf.barcode, quantity="1")
+    assert set(PutBack.objects.values_list("status", flat=True)) == {PutBackStatus.DONE}
+    assert BatchLocation.objects.get(location=place.shelf, product=milk).quantity == 9
+
+
+@pytest.mark.parametrize("code", ["", "\x00", "A-01", "nothing"])
+def test_what_is_not_on_the_list_is_refused(handheld: Make, place: Any, left_over: Any, code: str) -> None:
+    hand = handheld(place, Role.PICKER)
+    assert 'class="wrong-screen"' in hand.send(SCAN, code=code)
+    assert "Scan a product on the bench" in hand.see("/floor/put-back")
+
+
+def test_wrong_places_and_quantities_change_nothing(handheld: Make, place: Any, left_over: Any) -> None:
+    milk, _tea = left_over
+    other = LocationFactory()  # of another warehouse
+    hand = handheld(place, Role.PICKER)
+    hand.send(SCAN, code=milk.sku)
+    for code, quantity, words in [
+        (milk.sku, "5", "Wrong scan"),
+        ("", "5", "Nothing was scanned"),
+        (place.freezer.code, "5", "Not in this place"),
+        (other.barcode, "5", "Not in this place"),
+        (place.shelf.code, "6", "Too much"),
+        (place.shelf.code, "-1", "can&#x27;t be used"),
+    ]:
+        page = hand.send(SCAN, code=code, quantity=quantity)
+        assert words in page, code
+        assert "Bring it to" in page  # still in hand
+    assert BatchLocation.objects.get(location=place.bench, product=milk).quantity == Decimal(5)
+    page = hand.send("/floor/put-back/other")
+    assert "Scan a product on the bench" in page
+
+
+def test_who_may(handheld: Make, place: Any, left_over: Any) -> None:
+    packer = handheld(place, Role.PACKER)
+    assert packer.get("/floor/put-back").status_code == 403
+    for path in (SCAN, "/floor/put-back/other"):
+        assert packer.post(path, {"csrfmiddlewaretoken": packer.cookies["csrftoken"].value}).status_code == 403
+        picker = handheld(place, Role.PICKER)
+        assert picker.get(path).status_code == 405
+        assert picker.post(path).status_code == 403
