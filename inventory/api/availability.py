@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from inventory import orchestrator
 from inventory.api.batch_locations import BatchLocationOut
 from inventory.api.names import SkuField, locations_by_code, named_warehouse
-from inventory.api.receivings import LineIn, ReceivingOut, receiving_lines, receiving_rows
+from inventory.api.receiving import LineIn, ReceivingOut, receiving_lines, receiving_rows
 from inventory.errors import UnknownProduct
 from inventory.models import BatchLocation, Stock, StorefrontProduct, Warehouse
 from inventory.models.stock import StockKey

@@ -11,9 +11,9 @@ from rest_framework import serializers
 from inventory.api.catalogue import DeletableEndpoints, ModelInput, writers
 from inventory.api.names import SkuField
 from inventory.enums import BarcodeKind
-from inventory.models import Barcode
+from inventory.models import Barcode, Product
 from warehouse.core.actor import Role
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import NamedRowFilter, TextFilter
 from warehouse.core.api.inputs import QuantityField
 
 
@@ -36,7 +36,7 @@ class BarcodeIn(ModelInput):
 
 class BarcodeFilters(django_filters.FilterSet):
     code = TextFilter()
-    sku = TextFilter(field_name="product__sku", lookup_expr="iexact")
+    sku = NamedRowFilter(Product, "sku__iexact", "product_id")
     kind = django_filters.ChoiceFilter(choices=BarcodeKind.choices)
 
     class Meta:

@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from inventory.enums import BatchStatus
-from inventory.models import Batch
-from warehouse.core.api.filters import TextFilter
+from inventory.models import Batch, Product
+from warehouse.core.api.filters import NamedRowFilter, TextFilter
 from warehouse.outbox.http import ReadEndpoints
 
 
@@ -27,7 +27,7 @@ class BatchOut(serializers.ModelSerializer):
 
 
 class BatchFilters(django_filters.FilterSet):
-    sku = TextFilter(field_name="product__sku", lookup_expr="iexact")
+    sku = NamedRowFilter(Product, "sku__iexact", "product_id")
     lot_number = TextFilter()
     supplier = TextFilter(field_name="supplier__code")
     status = django_filters.ChoiceFilter(choices=BatchStatus.choices)

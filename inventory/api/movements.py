@@ -14,10 +14,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from inventory.enums import DocumentType, MovementType
-from inventory.models import Movement
+from inventory.models import Batch, Location, Movement, Product, Warehouse
 from inventory.queries.stock import visible_to
 from warehouse.core.api.csv import csv_response
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import NamedRowFilter, TextFilter
 from warehouse.outbox.http import ReadEndpoints
 
 CHUNK = 2000
@@ -48,12 +48,12 @@ class MovementOut(serializers.ModelSerializer):
 
 class MovementFilters(django_filters.FilterSet):
     type = django_filters.MultipleChoiceFilter(choices=MovementType.choices)
-    sku = TextFilter(field_name="product__sku", lookup_expr="iexact")
+    sku = NamedRowFilter(Product, "sku__iexact", "product_id")
     product = django_filters.NumberFilter(field_name="product_id")
     batch = django_filters.NumberFilter(field_name="batch_id")
-    lot_number = TextFilter(field_name="batch__lot_number")
-    warehouse = TextFilter(field_name="warehouse__code")
-    location = TextFilter(field_name="location__code")
+    lot_number = NamedRowFilter(Batch, "lot_number", "batch_id")
+    warehouse = NamedRowFilter(Warehouse, "code", "warehouse_id")
+    location = NamedRowFilter(Location, "code", "location_id")
     document_type = django_filters.ChoiceFilter(choices=DocumentType.choices)
     document = django_filters.NumberFilter(field_name="document_id")
     order_ref = TextFilter()

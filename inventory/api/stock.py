@@ -15,9 +15,9 @@ from rest_framework.response import Response
 from inventory import orchestrator
 from inventory.api.batch_locations import BatchLocationOut
 from inventory.enums import StockStatus
-from inventory.models import BatchLocation, Stock
+from inventory.models import BatchLocation, Product, Stock, Warehouse
 from inventory.queries.stock import get_location_stock, get_low_stock, get_product_stock, visible_to
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import NamedRowFilter, TextFilter
 from warehouse.core.api.inputs import Input, QuantityField
 from warehouse.outbox.http import Endpoints, ReadEndpoints
 
@@ -43,9 +43,9 @@ class ThresholdIn(Input):
 
 class StockFilters(django_filters.FilterSet):
     city = TextFilter(field_name="warehouse__city", lookup_expr="iexact")
-    warehouse = TextFilter(field_name="warehouse__code")
+    warehouse = NamedRowFilter(Warehouse, "code", "warehouse_id")
     status = django_filters.ChoiceFilter(choices=StockStatus.choices)
-    sku = TextFilter(field_name="product__sku", lookup_expr="iexact")
+    sku = NamedRowFilter(Product, "sku__iexact", "product_id")
 
     class Meta:
         model = Stock

@@ -11,9 +11,9 @@ from rest_framework import serializers
 
 from inventory.api.catalogue import CatalogueEndpoints, DeletableEndpoints, ModelInput, writers
 from inventory.api.names import SellerField, SkuField, StorefrontField
-from inventory.models import Storefront, StorefrontProduct
+from inventory.models import Product, Storefront, StorefrontProduct
 from warehouse.core.actor import Role
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import NamedRowFilter, TextFilter
 from warehouse.core.quantities import ZERO
 
 
@@ -83,7 +83,7 @@ class StorefrontProductIn(ModelInput):
 class StorefrontProductFilters(django_filters.FilterSet):
     storefront_id = TextFilter(field_name="storefront__external_id")
     listing_id = TextFilter(field_name="external_listing_id")
-    sku = TextFilter(field_name="product__sku", lookup_expr="iexact")
+    sku = NamedRowFilter(Product, "sku__iexact", "product_id")
 
     class Meta:
         model = StorefrontProduct

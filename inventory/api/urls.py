@@ -10,7 +10,7 @@ from inventory.api.batches import Batches
 from inventory.api.locations import Locations
 from inventory.api.movements import Movements
 from inventory.api.products import Products
-from inventory.api.receivings import Receivings
+from inventory.api.receiving import Receivings
 from inventory.api.reservations import Reservations
 from inventory.api.scan import Scan
 from inventory.api.stock import LocationContents, ProductContents, Stocks

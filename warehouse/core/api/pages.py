@@ -160,6 +160,7 @@ def _nullable(model: type[Model], name: str) -> bool:
 
 
 def _value(row: Any, name: str) -> Any:
-    for part in name.removeprefix("-").split("__"):
-        row = getattr(row, part)
-    return row
+    *way, last = _fields(type(row), name)
+    for field in way:
+        row = getattr(row, field.name)
+    return getattr(row, last.attname)
