@@ -8,10 +8,12 @@
     if (box && label) {
       box.removeAttribute("aria-labelledby");
       box.setAttribute("aria-label", `${label}: ${box.textContent.replace("×", "").trim() || "nothing chosen"}`);
+      box.querySelector(".select2-selection__rendered")?.setAttribute("aria-label", label);
     }
   };
   const nameAll = () => document.querySelectorAll("select.select2-hidden-accessible").forEach(name);
-  window.addEventListener("load", nameAll);
-  document.addEventListener("formset:added", () => setTimeout(nameAll));
-  document.addEventListener("focusin", nameAll);
+  document.addEventListener("DOMContentLoaded", () => {
+    nameAll();
+    new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
+  });
 })();

@@ -44,10 +44,18 @@
   }
   let queue = Promise.resolve();
   let last = { code: "", at: 0 };
+  const enqueue = (request) => { queue = queue.then(request).catch(() => {}); };
   function send(values) {
     const form = document.getElementById("scan-form");
-    queue = queue.then(() => window.htmx.ajax("POST", form.action, { source: form, values, target: "#screen", swap: "outerHTML" })).catch(() => {});
+    enqueue(() => window.htmx.ajax("POST", form.action, { source: form, values, target: "#screen", swap: "outerHTML" }));
   }
+  // A tapped button may have changed the screen while a scan was on its way: its answer goes to the screen of now.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { target, xhr } = event.detail;
+    if (!target || target.isConnected || xhr.status !== 200 || xhr.getResponseHeader("HX-Redirect")) return;
+    event.preventDefault();
+    window.htmx.swap("#screen", xhr.responseText, { swapStyle: "outerHTML" });
+  });
   window.floorScan = (code) => {
     const badge = document.querySelector("[data-scan-into]");
     if (badge) {
@@ -161,7 +169,7 @@
     again.textContent = say.again;
     again.addEventListener("click", () => {
       screen.remove();
-      window.htmx.ajax("GET", location.pathname, { target: "#screen", swap: "outerHTML" }).catch(() => {});
+      enqueue(() => window.htmx.ajax("GET", location.pathname, { target: "#screen", swap: "outerHTML" }));
     });
     screen.append(again);
     document.body.append(screen);
@@ -172,7 +180,7 @@
   document.addEventListener("htmx:timeout", (event) => { if (!quiet(event)) trouble(say.lost, say.lostHint); });
   document.addEventListener("htmx:responseError", (event) => { if (!quiet(event)) trouble(say.failed, say.failedHint); });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id !== "screen" && event.detail.elt.id !== "screen") return;
+    if (event.target.id !== "screen" && event.detail.target?.id !== "screen") return;
     saySound();
     window.scrollTo(0, 0);
     listen();

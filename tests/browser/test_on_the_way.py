@@ -136,6 +136,23 @@ def test_scans_come_faster_than_answers(phone: Phone, shop: Any) -> None:
     assert (item.status, item.quantity_picked) == (PickingItemStatus.PICKED, 3)
 
 
+def test_a_scan_that_is_answered_late_still_shows_its_answer(phone: Phone, shop: Any) -> None:
+    place, *_ = shop
+    phone.sign_in(badge_of(person(Role.PICKER)))
+    phone.open("/floor/pick")
+    phone.tap("Take the next order")
+    phone.sees("Go to")
+    held: list[Any] = []
+    phone.page.route("**/scan", lambda route: held.append(route))
+    phone.scan(place.shelf.code)
+    phone.tap("Not enough", "link")  # meanwhile
+    phone.sees("Not enough here?")
+    assert len(held) == 1
+    held[0].continue_()
+    phone.sees("Right place", "Scan the product")
+    assert phone.heard() == ["right"]
+
+
 def test_without_a_connection_the_screen_says_so_and_nothing_is_lost(phone: Phone, shop: Any) -> None:
     place, *_ = shop
     phone.sign_in(badge_of(person(Role.PICKER)))
