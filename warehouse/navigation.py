@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 
 from warehouse.core.access import may
@@ -67,6 +68,18 @@ SCREENS: list[tuple[str, str, str, frozenset[Role]]] = [
     ("Pick", "barcode_scanner", "floor:pick", frozenset({Role.PICKER})),
     ("Pack", "box", "floor:pack", frozenset({Role.PACKER})),
 ]
+
+
+def icon(request: HttpRequest) -> str:
+    return static("icon.svg")
+
+
+def back_office_style(request: HttpRequest) -> str:
+    return static("css/back_office.css")
+
+
+def back_office_script(request: HttpRequest) -> str:
+    return static("js/back_office.js")
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

@@ -270,9 +270,12 @@ UNFOLD = {
     "SITE_SUBHEADER": "Back office",
     "SITE_SYMBOL": "warehouse",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "warehouse.navigation.icon"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "warehouse.dashboard.dashboard",
+    "STYLES": ["warehouse.navigation.back_office_style"],
+    "SCRIPTS": ["warehouse.navigation.back_office_script"],
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "warehouse.navigation.sidebar"},
     "COLORS": {
         "primary": {

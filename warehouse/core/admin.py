@@ -109,6 +109,14 @@ class RoleTabularInline(ByRole, TabularInline):
     show_change_link = False
     hide_title = True
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """In a table the column's head is no label: each input says what it is."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            inner = getattr(field.widget, "widget", field.widget)
+            inner.attrs.setdefault("aria-label", str(field.label or db_field.verbose_name))
+        return field
+
 
 class ReadOnlyInline(RoleTabularInline):
     """Rows that operations write."""
