@@ -86,10 +86,10 @@ class NamedRowFilter(TextFilter):
 
     def __init__(self, model: type[Model], lookup: str, column: str) -> None:
         super().__init__()
-        self.model, self.lookup, self.column = model, lookup, column
+        self.named, self.lookup, self.column = model, lookup, column
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         if not value:
             return qs
-        ids = list(self.model._default_manager.filter(**{self.lookup: value}).values_list("pk", flat=True)[:SEVERAL])
+        ids = list(self.named._default_manager.filter(**{self.lookup: value}).values_list("pk", flat=True)[:SEVERAL])
         return qs.filter(**{self.column: ids[0]} if len(ids) == 1 else {f"{self.column}__in": ids}) if ids else qs.none()
