@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from inventory.models import Stock
 from inventory.queries.stock import visible_to
 from warehouse.core.actor import Actor, Role
 from warehouse.core.admin import RoleAdmin
@@ -26,4 +27,4 @@ class StockedProducts(RoleAdmin):
     def scope(self, rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
         if Role.SELLER not in actor.roles or Role.MANAGER in actor.roles:
             return rows
-        return rows.filter(stock__warehouse__seller__members=actor.user_id).distinct()
+        return rows.filter(pk__in=Stock.objects.filter(warehouse__seller__members=actor.user_id).values("product"))
