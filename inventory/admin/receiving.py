@@ -21,7 +21,8 @@ from inventory.locks import lock_receiving
 from inventory.models import Receiving, ReceivingItem
 from inventory.queries.locations import default_location
 from inventory.queries.scan import find_by_scan
-from inventory.services.receiving import ReceivingLine, add_item, cancel_receiving, confirm_receiving, receive_item, start_receiving
+from inventory.services.receiving import ReceivingLine, add_item, cancel_receiving, receive_item, start_receiving
+from inventory.services.receiving_confirmation import confirm_receiving
 from warehouse.core.actor import Actor
 from warehouse.core.admin import RoleTabularInline, actor_of, plain, signed
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, quantity_field, text_field

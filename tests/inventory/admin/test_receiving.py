@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from inventory.models import Batch, Movement, Product, Receiving, ReceivingItem, Stock
-from inventory.services.receiving import ReceivingLine, confirm_receiving, create_receiving
+from inventory.services.receiving import ReceivingLine, create_receiving
+from inventory.services.receiving_confirmation import confirm_receiving
 from tests.factories.inventory import ACTOR, BarcodeFactory, ProductFactory, Site, SupplierFactory, site
 from tests.factories.office import dialog, listing, office, page, steps_offered, take
 from warehouse.core.actor import Role
