@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -14,7 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from inventory.enums import DocumentType, MovementType
-from inventory.models import Batch, Location, Movement, Product, Warehouse
+from inventory.models import Batch, Location, Movement, Product, Reservation, Warehouse
 from inventory.queries.stock import visible_to
 from warehouse.core.api.csv import csv_response
 from warehouse.core.api.filters import NamedRowFilter, TextFilter
@@ -57,7 +58,7 @@ class MovementFilters(django_filters.FilterSet):
     document_type = django_filters.ChoiceFilter(choices=DocumentType.choices)
     document = django_filters.NumberFilter(field_name="document_id")
     order_ref = TextFilter()
-    reservation = django_filters.NumberFilter(field_name="reservation_id")
+    reservation = django_filters.NumberFilter(method="of_reservation")
     performed_by = TextFilter()
     occurred_from = django_filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
     occurred_to = django_filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
@@ -65,6 +66,11 @@ class MovementFilters(django_filters.FilterSet):
     class Meta:
         model = Movement
         fields: list[str] = []
+
+    def of_reservation(self, rows: QuerySet[Any], name: str, value: Decimal) -> QuerySet[Any]:
+        """By its order too: the ledger has an index of that, and none of reservations."""
+        refs = Reservation.objects.filter(pk=int(value)).values_list("order_ref", flat=True)
+        return rows.filter(order_ref=refs[0], reservation=int(value)) if refs else rows.none()
 
 
 class Movements(ReadEndpoints):

@@ -58,8 +58,9 @@ class Stocks(ReadEndpoints):
     rows: QuerySet[Any] = Stock.objects.select_related("warehouse", "product").order_by("-pk")
     serializer_class = StockOut
     filterset_class = StockFilters
-    search_fields = ("product__sku", "product__name")
-    orderings = {"sku": "product__sku", "quantity": "quantity", "available": "available", "updated_at": "updated_at"}
+    search_fields = ("sku", "name")
+    search_in = ("product", Product)
+    orderings = {"sku": "product__sku", "id": "pk"}  # the others have no index: a page of a million rows would wait for a sort
     operations = {"partial_update": orchestrator.set_low_stock_threshold}
     inputs = {"partial_update": ThresholdIn}
     lists = frozenset({"list", "low"})

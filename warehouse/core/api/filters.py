@@ -64,7 +64,14 @@ class NamedOrdering(BaseFilterBackend):
 
 
 class Search(SearchFilter):
-    """`search=words` in the view's `search_fields`."""
+    """`search=words` in the view's `search_fields`, which are those of another model where the view says so (`search_in`: the way there, the model)."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        path, model = getattr(view, "search_in", (None, None))
+        if path is None or model is None or not self.get_search_terms(request):
+            return super().filter_queryset(request, queryset, view)
+        found = super().filter_queryset(request, model._default_manager.order_by(), view)
+        return queryset.filter(**{f"{path}__in": found.values("pk")})
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         if not getattr(view, "search_fields", ()):
