@@ -212,7 +212,7 @@ def screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback 
 
 
 def _filling(request: HttpRequest, task: PackingTask) -> dict[str, Any]:
-    rows = list(task.items.select_related("product", "batch").order_by("status", "pk"))
+    rows = list(task.items.select_related("product", "batch").order_by("-status", "pk"))  # what is open comes first
     boxes = list(task.packages.prefetch_related("items"))
     chosen = box_at_hand(request, task.pk) or (boxes[-1].pk if boxes else None)
     last_code = request.session.get(_LAST, {}).get(str(task.pk), "")

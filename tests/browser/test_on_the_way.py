@@ -20,6 +20,8 @@ from tests.factories.fulfillment import ACTOR, order_for, person, site, stocked
 from tests.factories.inventory import BarcodeFactory, LocationFactory, ProductFactory
 from warehouse.core.actor import Role
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(db: Any) -> Any:

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fulfillment import flows
@@ -223,6 +225,35 @@ def test_bad_measures_are_refused_and_stay_to_be_corrected(packer: Handheld, goo
     assert all(f'value="{value}"' in page for name, value in bad.items() if value and name != "packaging_type")
     package.refresh_from_db()
     assert package.weight is None
+
+
+def test_statements_of_a_scan_do_not_grow_with_the_task(packer: Handheld, place: Any) -> None:
+    counts = []
+    for lines in (1, 12):
+        goods = [ProductFactory() for _ in range(lines)]
+        for product in goods:
+            stocked(product, place.shelf, 5)
+        task = on_the_bench([(product, 5) for product in goods])
+        packer.send(f"/floor/pack/{task.pk}/start")
+        scan(packer, task, goods[0].sku)
+        with CaptureQueriesContext(connection) as queries:
+            packer.send(f"/floor/pack/{task.pk}/scan", htmx=True, code=goods[0].sku)
+        counts.append(len(queries))
+        for product in goods:
+            scan(packer, task, product.sku, htmx=True)
+            scan(packer, task, rest="1", htmx=True)
+        page = packer.see(f"/floor/pack/{task.pk}")
+        assert "Weigh and measure" in page
+    assert counts[0] == counts[1] <= 26
+
+
+def test_what_is_open_stands_before_what_is_packed(packer: Handheld, goods: Any) -> None:
+    milk, tea = goods
+    task = on_the_bench([(milk, 1), (tea, 1)])
+    packer.send(f"/floor/pack/{task.pk}/start")
+    page = scan(packer, task, milk.sku, htmx=True)
+    listed = page[page.index('class="rows items"') :]
+    assert listed.index("Tea") < listed.index("Milk")
 
 
 def test_a_carrier_that_refuses_is_shown_with_what_to_do(packer: Handheld, goods: Any) -> None:
