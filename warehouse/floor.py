@@ -11,14 +11,19 @@ from django.views.i18n import set_language
 from fulfillment.screens.work import WORK
 from inventory.models import Warehouse
 from warehouse.accounts.screens import SignIn, sign_out
-from warehouse.core.actor import Actor
+from warehouse.core.actor import Actor, Role
 from warehouse.core.screens import choose_warehouse, chosen_warehouse, floor_view, posted_id, show
+
+# Whose work is on the floor only, even if they may look into the admin.
+HANDS = {Role.PICKER, Role.PACKER}
 
 
 @login_required
 def landing(request: HttpRequest) -> HttpResponse:
     """`/`: people of the office go to the admin, people of the floor to the floor."""
-    return redirect("admin:index" if getattr(request.user, "is_staff", False) else "floor:home")
+    roles = Actor.of_user(request.user).roles
+    only_hands = bool(roles) and roles <= HANDS
+    return redirect("admin:index" if getattr(request.user, "is_staff", False) and not only_hands else "floor:home")
 
 
 @floor_view()

@@ -36,6 +36,9 @@ def test_the_root_leads_each_to_their_place(client: Client, db: Any) -> None:
     assert of(client, someone(Role.PICKER)).get("/").url == "/floor/"
     office = get_user_model().objects.create_user("boss", is_staff=True)
     assert of(client, office).get("/").url == "/admin/"
+    for role, place in ((Role.MANAGER, "/admin/"), (Role.RECEIVER, "/admin/"), (Role.PICKER, "/floor/"), (Role.PACKER, "/floor/")):
+        office.groups.set(Group.objects.filter(name=role))
+        assert client.get("/").url == place  # all of them may look into the admin
 
 
 def test_one_site_is_chosen_by_itself(client: Client, db: Any) -> None:

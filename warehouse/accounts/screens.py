@@ -22,7 +22,10 @@ SHIFT_SECONDS = 12 * 60 * 60
 
 @method_decorator([never_cache, sensitive_post_parameters("password")], name="dispatch")
 class SignIn(View):
-    """GET shows the badge field and the PIN pad (`?by=password`: user name and password); POST signs in and goes where the person wanted to go."""
+    """GET shows the badge field and the PIN pad (`?by=password`: user name and password); POST signs in and goes where the person wanted to go.
+
+    Who signs in with a badge stands on the floor and goes there.
+    """
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
@@ -44,9 +47,10 @@ class SignIn(View):
             error = _("Wrong badge or PIN. Try again.") if badge else _("Wrong user name or password. Try again.")
             return self._page(request, error=error)
         login(request, user)
-        if badge:
-            request.session.set_expiry(SHIFT_SECONDS)
-        return redirect(self._next(request))
+        if not badge:
+            return redirect(self._next(request))
+        request.session.set_expiry(SHIFT_SECONDS)
+        return redirect(self._wanted(request) or "floor:home")
 
     def _page(self, request: HttpRequest, *, badge: str = "", error: str = "") -> HttpResponse:
         by_password = "username" in request.POST or request.GET.get("by") == "password"
