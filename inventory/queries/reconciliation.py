@@ -100,19 +100,23 @@ _PROMISES = """
 """
 
 _ITEMS = """
-    SELECT coalesce(h.item::text, 'missing in reservation ' || m.reservation_id),
-           coalesce(h.product_id, m.product_id), coalesce(h.warehouse_id, m.warehouse_id), 'held', h.held, coalesce(m.held, 0)
+    SELECT coalesce(i.item::text, 'missing in reservation ' || g.reservation_id), b.product_id, b.warehouse_id, 'held', i.held, coalesce(i.held, 0) + g.more
     FROM (
-        SELECT i.reservation_id, i.batch_location_id, min(i.id) AS item, min(i.product_id) AS product_id, min(r.warehouse_id) AS warehouse_id,
-               sum(i.quantity - i.consumed - i.released) AS held
-        FROM inventory_reservationitem i JOIN inventory_reservation r ON r.id = i.reservation_id
-        GROUP BY i.reservation_id, i.batch_location_id
-    ) h
-    FULL JOIN (
-        SELECT reservation_id, batch_location_id, min(product_id) AS product_id, min(warehouse_id) AS warehouse_id, sum(reserved_change) AS held
-        FROM inventory_movement WHERE reservation_id IS NOT NULL GROUP BY reservation_id, batch_location_id
-    ) m ON m.reservation_id = h.reservation_id AND m.batch_location_id = h.batch_location_id
-    WHERE coalesce(h.held, 0) <> coalesce(m.held, 0)
+        SELECT reservation_id, batch_location_id, sum(change) AS more
+        FROM (
+            SELECT reservation_id, batch_location_id, reserved_change AS change
+            FROM inventory_movement WHERE reservation_id IS NOT NULL AND reserved_change <> 0
+            UNION ALL
+            SELECT reservation_id, batch_location_id, consumed + released - quantity
+            FROM inventory_reservationitem WHERE quantity > consumed + released
+        ) x
+        GROUP BY reservation_id, batch_location_id HAVING sum(change) <> 0
+    ) g
+    LEFT JOIN LATERAL (
+        SELECT min(id) AS item, sum(quantity - consumed - released) AS held
+        FROM inventory_reservationitem WHERE reservation_id = g.reservation_id AND batch_location_id = g.batch_location_id
+    ) i ON true
+    LEFT JOIN inventory_batchlocation b ON b.id = g.batch_location_id
 """
 
 _BLOCKED = """
