@@ -25,7 +25,9 @@ class Product(models.Model):
     weight_tolerance = QuantityField(default=Decimal(0), help_text="How much more than promised a weighed line may become, in base units.")
     rotation = models.CharField(max_length=4, choices=Rotation.choices, default=Rotation.FEFO)
     tracks_expiry = models.BooleanField(default=True)
-    min_remaining_days = models.PositiveIntegerField(default=0, help_text="Days of life that must be left when it ships.")
+    min_remaining_days = models.PositiveIntegerField(
+        default=0, validators=[MaxValueValidator(MAX_LIFE_DAYS)], help_text="Days of life that must be left when it ships."
+    )
     freezable = models.BooleanField(default=False)
     default_low_stock_threshold = QuantityField(default=Decimal(5))
     weight = models.DecimalField("weight, kg", max_digits=10, decimal_places=3, null=True, blank=True)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from inventory.enums import Condition, LocationKind, WarehouseKind
 from warehouse.core.documents import Versioned
+
+
+def known_time_zone(name: str) -> None:
+    """Refuse a name that the time zone database does not have."""
+    if name not in available_timezones():
+        raise ValidationError(f"There is no time zone {name!r}; one is called Europe/Belgrade, for example.", code="unknown")
 
 
 class Seller(models.Model):
@@ -36,7 +45,7 @@ class Warehouse(models.Model):
     country = models.CharField("country (two letters)", max_length=2, blank=True)
     contact_name = models.CharField(max_length=200, blank=True)
     phone = models.CharField(max_length=40, blank=True)
-    time_zone = models.CharField(max_length=64, default="UTC")
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[known_time_zone])
     seller = models.ForeignKey(Seller, null=True, blank=True, on_delete=models.PROTECT, related_name="warehouses")
     priority = models.IntegerField(default=100, help_text="Lower is asked first when an order may come from several.")
     is_active = models.BooleanField(default=True)

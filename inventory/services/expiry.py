@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -13,7 +14,10 @@ from inventory.models import BatchLocation
 from inventory.stock.gate import StockKey, lock_stock
 from inventory.stock.post import Header, block
 from warehouse.core.actor import Actor
+from warehouse.core.errors import Conflict
 from warehouse.core.transactions import operation
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 200
 
@@ -21,10 +25,18 @@ AT_ONCE = 200
 def expire_stock(*, actor: Actor) -> int:
     """The job that follows the clock: blocks what has become unfit by time, some products at a time, each lot of them in its own transaction.
 
-    Reads without locks what is due and lets `block_expired` judge again behind the gates. Returns how many BatchLocations it blocked.
+    Reads without locks what is due and lets `block_expired` judge again behind the gates. Returns how many BatchLocations it blocked. A lot of products
+    that is busy stays for the next run and does not keep the others waiting.
     """
     keys = [StockKey(*key) for key in _due().order_by("warehouse_id", "product_id").values_list("warehouse_id", "product_id").distinct()]
-    return sum(block_expired(keys[start : start + AT_ONCE], actor=actor) for start in range(0, len(keys), AT_ONCE))
+    blocked = 0
+    for start in range(0, len(keys), AT_ONCE):
+        lot = keys[start : start + AT_ONCE]
+        try:
+            blocked += block_expired(lot, actor=actor)
+        except Conflict as error:
+            logger.warning("%s products from %s on not judged now: %s", len(lot), lot[0], error.detail)
+    return blocked
 
 
 @operation()

@@ -75,7 +75,7 @@ def unfit(candidate: Candidate, ship_at: datetime, min_remaining_days: int) -> s
     standing = _STANDING.get(candidate.blocked_reason)  # type: ignore[call-overload]
     if standing:
         return str(standing)
-    if candidate.expires_at is not None and candidate.expires_at <= ship_at + timedelta(days=min_remaining_days):
+    if candidate.expires_at is not None and candidate.expires_at - timedelta(days=min_remaining_days) <= ship_at:
         return f"expires {candidate.expires_at:%Y-%m-%d %H:%M} UTC, too early"
     return None
 

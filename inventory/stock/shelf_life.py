@@ -17,6 +17,7 @@ from inventory.enums import Phase
 from warehouse.core.errors import ValidationFailed
 
 MERGE_TOLERANCE = timedelta(days=1)
+FIRST_YEAR, LAST_YEAR = 1900, 9000
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,12 @@ class Clock:
 
 
 def end_of_day(day: date, time_zone: str) -> datetime:
-    """When a date printed on a label ends: at the end of that day in the warehouse's time zone."""
+    """When a date printed on a label ends: at the end of that day in the warehouse's time zone.
+
+    Raises ValidationFailed for the far ends of the calendar, which people write for `never`.
+    """
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValidationFailed(f"{day} is no date on a label. Leave it empty for goods that do not expire.", date=str(day))
     return datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(time_zone)).astimezone(ZoneInfo("UTC"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -324,6 +324,13 @@ def test_a_warehouse_without_a_quarantine(milk: Product, house: Site) -> None:
 
     with pytest.raises(NotFound, match="has no active quarantine"):
         confirm_receiving(draft(house, line(milk, 5, damaged_quantity=Decimal(1))).pk, actor=ACTOR)
+
+
+def test_a_date_that_people_write_for_never(milk: Product, house: Site) -> None:
+    receiving = draft(house, line(milk, 5, label_expires_on=date.max))
+
+    with pytest.raises(ValidationFailed, match="Leave it empty for goods that do not expire"):
+        confirm_receiving(receiving.pk, actor=ACTOR)
 
 
 # --- states ------------------------------------------------------------------------------------------------------------------------------

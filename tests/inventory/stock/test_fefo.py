@@ -76,6 +76,11 @@ def test_the_limit_is_later_than_the_ship_time_and_the_days(expires: float | Non
     assert (unfit(candidate, NOW, days) is None) is fit
 
 
+def test_shipping_at_the_end_of_the_calendar_is_no_trouble() -> None:
+    assert unfit(goods(1), datetime.max.replace(tzinfo=UTC), 3650) == "expires 2026-03-11 12:00 UTC, too early"
+    assert unfit(goods(1), datetime.min.replace(tzinfo=UTC), 0) is None
+
+
 @pytest.mark.parametrize(("blocked", "reason"), [("held", "on hold"), ("recalled", "recalled"), ("place", "its place is not for picking")])
 def test_what_is_blocked_is_unfit_whenever_it_ships(blocked: str, reason: str) -> None:
     assert unfit(goods(1, expires=None, blocked=blocked), NOW - timedelta(days=999), 0) == reason
