@@ -21,7 +21,7 @@ from fulfillment.queries.picking_tasks import next_item
 from fulfillment.screens import shown
 from fulfillment.services.picking_tasks import claim_next_picking_task, complete_picking_task, start_picking_task
 from fulfillment.services.picks import pick_item, short_item, skip_item
-from fulfillment.services.scans import names_goods
+from fulfillment.services.scans import names_goods, names_place
 from warehouse.core.actor import Actor
 from warehouse.core.screens import (
     DONE,
@@ -128,7 +128,7 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
     if not code:
         return nothing_scanned()
     if "location" not in step:
-        if not _names_place(code, item.location):
+        if not names_place(code, item.location):
             return shown.place_feedback(item.location.code, code)
         _keep(request, item, location=code)
         return Feedback(RIGHT, _("Right place"))
@@ -173,10 +173,6 @@ def _keep(request: HttpRequest, item: PickingTaskItem, **scans: str) -> None:
 def _same_goods(code: str, first: str, item: PickingTaskItem) -> bool:
     """The product again: the same code, or another code of the same goods."""
     return bool(code) and (code == first or names_goods(code, product=item.product, batch=item.batch, warehouse_id=item.location.warehouse_id))
-
-
-def _names_place(code: str, location: Any) -> bool:
-    return code.casefold() in {location.code.casefold(), location.barcode.casefold()}
 
 
 def _expected_goods(item: PickingTaskItem) -> str:

@@ -13,7 +13,7 @@ from fulfillment.enums import PickingItemStatus, PickingStatus
 from fulfillment.errors import Surplus, WrongScan
 from fulfillment.locks import lock_picking_item
 from fulfillment.models import PickingTaskItem
-from fulfillment.services.scans import names_goods
+from fulfillment.services.scans import names_goods, names_place
 from fulfillment.services.workers import require_worker
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType, PickedItem
@@ -117,7 +117,7 @@ def _require_open(item: PickingTaskItem, actor: Actor) -> None:
 
 
 def _check_location(item: PickingTaskItem, scan: str) -> None:
-    if scan.strip().casefold() not in {item.location.code.casefold(), item.location.barcode.casefold()}:
+    if not names_place(scan, item.location):
         raise WrongScan(
             f"Scanned {scan.strip()[:80]!r}: go to {item.location.code}.",
             expected={"location": item.location.code, "barcode": item.location.barcode},

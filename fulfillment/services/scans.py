@@ -1,4 +1,4 @@
-"""Whether a scanned code names the goods at hand."""
+"""Whether a scanned code names the place or the goods at hand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import Any
 
 from fulfillment.models import PackingTaskItem
 from inventory import orchestrator
+
+
+def names_place(scan: str, location: Any) -> bool:
+    """Whether the code is this location's code or barcode; case does not count."""
+    return scan.strip().casefold() in {location.code.casefold(), location.barcode.casefold()}
 
 
 def names_goods(scan: str, *, product: Any, batch: Any, warehouse_id: int) -> bool:

@@ -44,5 +44,7 @@ def check_version(row: HasVersion, expected: int) -> None:
     """Raise StaleVersion when the locked row is not the one that the caller has seen."""
     if row.version != expected:
         raise StaleVersion(
-            f"This was changed meanwhile (version {row.version}, you have seen {expected}). Read it again and repeat.", version=row.version, expected=expected
+            f"This was changed meanwhile (version {row.version}, you have seen {expected}). Read it again and repeat.",
+            version=row.version,
+            expected=expected,
         )
