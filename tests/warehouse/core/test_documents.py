@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from inventory.models import Seller
 from inventory.orchestrator import cancel_receiving, create_receiving, start_receiving
-from tests.factories.inventory import ACTOR, site
 from tests.concurrency.threads import race
+from tests.factories.inventory import ACTOR, site
 from warehouse.core.documents import next_number, next_numbers
 from warehouse.core.errors import NotFound, StaleVersion, TransitionRefused
 from warehouse.core.locking import lock_row, lock_rows
