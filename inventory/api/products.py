@@ -61,6 +61,10 @@ class ProductIn(ModelInput):
         extra_kwargs = {name: {"min_value": ZERO} for name in NOT_NEGATIVE} | {"quantity_step": {"min_value": Decimal("0.001")}}
 
     def validate_shelf_lives(self, lives: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for life in lives:  # within a PATCH nothing is required of itself
+            for name in ("condition", "days"):
+                if name not in life:
+                    raise serializers.ValidationError(f"A life needs its {name}.", code="required")
         keys = [(life["condition"], life.get("phase", "sealed")) for life in lives]
         if len(set(keys)) < len(keys):
             raise serializers.ValidationError("A condition and phase may have one life.", code="duplicate")

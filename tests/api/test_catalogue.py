@@ -45,6 +45,8 @@ def test_a_product_with_its_lives(integration):
     changed = integration.patch(path, {"name": "Whole milk", "shelf_lives": [{"condition": "frozen", "days": 90}]}, **{"If-Match": read["ETag"]})
     assert changed.json()["name"] == "Whole milk"
     assert changed.json()["shelf_lives"] == [{"condition": "frozen", "phase": "sealed", "days": "90.00"}]
+    for wrong in ([{}], [{"condition": "chilled"}], [{"days": 3}], None):
+        assert codes(integration.patch(path, {"shelf_lives": wrong}, **{"If-Match": "*"})) == (400, "validation_failed")
     assert integration.patch(path, {"is_active": False}, **{"If-Match": changed["ETag"]}).json()["shelf_lives"] != []
     assert integration.get("products", is_active="true").json()["results"] == []
 
