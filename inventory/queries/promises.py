@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ class HeldItem(NamedTuple):
     batch_location_id: int
     location_id: int
     held: Decimal
+    expires_at: datetime | None
+    blocked_reason: str
 
     @property
     def key(self) -> StockKey:
@@ -29,7 +32,8 @@ class HeldItem(NamedTuple):
 
 
 _READ = """
-    SELECT i.id, i.reservation_id, r.warehouse_id, i.product_id, bl.batch_id, i.batch_location_id, bl.location_id, i.quantity - i.consumed - i.released
+    SELECT i.id, i.reservation_id, r.warehouse_id, i.product_id, bl.batch_id, i.batch_location_id, bl.location_id, i.quantity - i.consumed - i.released,
+           bl.effective_expires_at, bl.blocked_reason
     FROM inventory_reservation r
     JOIN inventory_reservationitem i ON i.reservation_id = r.id AND i.quantity > i.consumed + i.released
     JOIN inventory_batchlocation bl ON bl.id = i.batch_location_id

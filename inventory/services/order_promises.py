@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from inventory import events
-from inventory.enums import DocumentType, MovementType, ReservationStatus
+from inventory.enums import BlockedReason, DocumentType, MovementType, ReservationStatus
 from inventory.errors import InsufficientStock, Shortage
 from inventory.locks import lock_reservations
 from inventory.models import Reservation, ReservationItem, Stock, Warehouse
@@ -38,6 +38,7 @@ from warehouse.core.quantities import ZERO
 from warehouse.core.transactions import StartAgain, operation
 
 NOT_ORDERED = "NOT_IN_THE_CONFIRMED_ORDER"
+NOT_FIT = "NOT_FIT_AT_SHIP_TIME"
 
 Amounts = dict[StockKey, Decimal]
 
@@ -49,8 +50,8 @@ def promise_order(
     """Promise a confirmed order: every line, or nothing. One reservation per warehouse, without a time limit.
 
     Lines that name no warehouse come from the fewest that cover them, by priority; the gates of all that may serve are taken in one statement and the
-    choice is made behind them. What a checkout has reserved (under `order_ref`, or `reservation_ref`) is adopted: only the difference is reserved or
-    released. Writes the ledger and the events of reserving and releasing. Raises InsufficientStock with every short line.
+    choice is made behind them. What a checkout has reserved (under `order_ref`, or `reservation_ref`) is adopted, as far as it is still fit for `ship_at`:
+    only the difference is reserved or released. Writes the ledger and the events of reserving and releasing. Raises InsufficientStock with every short line.
     """
     if not lines:
         raise ValidationFailed("There is no line to reserve.")
@@ -68,13 +69,14 @@ def promise_order(
         if held != before:
             raise StartAgain
     ship_at = ship_at or timezone.now()
+    held, unfit = _fit_and_unfit(held, gate, ship_at, _days(lines))
     wanted = _where(lines, list(warehouses), _sellable(candidates, gate, held, ship_at, _days(lines)), held)
     try:
-        if not held:
+        if not before:
             return _promise_all(order_ref, wanted, gate, candidates, ship_at, actor, lines)
-        _adopt(order_ref, wanted, gate, candidates, ship_at, actor, lines, held)
+        _adopt(order_ref, wanted, gate, candidates, ship_at, actor, lines, held, unfit)
     except InsufficientStock as error:
-        if not held:
+        if not before:
             start_again_if_promised(refs)
         raise InsufficientStock(_of_the_order(error.shortages, wanted, lines)) from None
     return as_reserved(held_items(order_refs=[order_ref]))
@@ -114,6 +116,18 @@ def _days(lines: Iterable[OrderedLine]) -> dict[int, int]:
     for line in lines:
         days[line.product_id] = max(days[line.product_id], line.min_remaining_days)
     return days
+
+
+def _fit_and_unfit(held: Iterable[HeldItem], gate: Gate, ship_at: datetime, days: Mapping[int, int]) -> tuple[list[HeldItem], list[HeldItem]]:
+    """What is held that may ship then, and what may not. What was picked already lies on a bench, and that is no reason."""
+    fit: list[HeldItem] = []
+    unfit: list[HeldItem] = []
+    for item in held:
+        standing = "" if item.blocked_reason == BlockedReason.PLACE else item.blocked_reason
+        judged = item._replace(blocked_reason=standing)
+        reason = fefo.unfit(judged, ship_at, max(days[item.product_id], gate[item.key].min_remaining_days))
+        (fit if reason is None else unfit).append(item)
+    return fit, unfit
 
 
 def _sellable(
@@ -187,19 +201,22 @@ def _adopt(
     actor: Actor,
     lines: Sequence[OrderedLine],
     held: Sequence[HeldItem],
+    unfit: Sequence[HeldItem],
 ) -> None:
-    """Make the reservations that exist into what the order wants: reserve what is missing, release what is too much, lift the limit."""
+    """Make the reservations that exist into what the order wants: reserve what is missing, release what is too much or unfit, lift the limit."""
     have: Amounts = defaultdict(Decimal)
     for item in held:
         have[item.key] += item.held
     missing = {key: quantity - have[key] for key, quantity in wanted.items() if quantity > have[key]}
     plan = _plan(missing, gate, candidates, ship_at, lines) if missing else fefo.Plan()
-    reservations = {r.warehouse_id: r for r in Reservation.objects.filter(pk__in={item.reservation_id for item in held})}
-    if len(reservations) < len({item.reservation_id for item in held}):
+    ids = {item.reservation_id for item in (*held, *unfit)}
+    reservations = {r.warehouse_id: r for r in Reservation.objects.filter(pk__in=ids)}
+    if len(reservations) < len(ids):
         raise Conflict(f"{order_ref} has two reservations in one warehouse. Release one of them.", order_ref=order_ref)
     for warehouse, reservation in reservations.items():
         mine = [item for item in held if item.reservation_id == reservation.pk]
         release_held(gate, reservation, _surplus(mine, wanted), NOT_ORDERED, actor)
+        release_held(gate, reservation, [item for item in unfit if item.reservation_id == reservation.pk], NOT_FIT, actor)
         if any(key.warehouse_id == warehouse for key in wanted):
             _add(reservation, order_ref, _of_warehouse(plan, warehouse), gate, actor, lines)
         else:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from inventory import events
-from inventory.enums import DocumentType, MovementType, ReservationStatus
+from inventory.enums import DocumentType, LocationKind, MovementType, ReservationStatus
 from inventory.errors import InsufficientStock, PlaceNotAllowed, Shortage, UnfitNow
 from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, Location, ReservationItem
@@ -22,6 +22,8 @@ from warehouse.core.errors import Conflict, NotFound, TransitionRefused, Validat
 from warehouse.core.quantities import ZERO, require_step
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event
+
+BENCHES = {LocationKind.PACKING, LocationKind.SHIPPING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ def put_back(
 ) -> int:
     """Move goods that nobody is promised any more from a bench to a shelf: ledger `put_back`, two lines, event inventory.moved.
 
-    Takes the gate. Returns the BatchLocation they lie in now. Raises PlaceNotAllowed when the product may not live there, InsufficientStock when less
+    Takes the gate. Returns the BatchLocation they lie in now. Raises PlaceNotAllowed for goods that lie on no bench (quarantine is none) and for a place
+    where the product may not live, InsufficientStock when less
     is free on the bench.
     """
     key = StockKey(warehouse_id, product_id)
@@ -95,6 +98,10 @@ def put_back(
     source = BatchLocation.objects.select_related("batch__product", "location").filter(pk=batch_location_id).first()
     if source is None or StockKey(source.warehouse_id, source.product_id) != key:
         raise NotFound(f"There is no place {batch_location_id} of this product in this warehouse.")
+    if source.location.kind not in BENCHES:
+        raise PlaceNotAllowed(
+            f"{source.location} is no bench: goods there are not put back, but moved or written off.", location=source.location.code
+        )
     stock = gate[key]
     require_step(quantity, stock.quantity_step, sku=stock.sku, zero_allowed=False)
     if source.quantity - source.reserved < quantity:

@@ -114,6 +114,7 @@ def _batches(receiving: Receiving, items: Sequence[ReceivingItem], places: Mappi
         raise LotMismatch(f"{text}. Correct the line, or the lot number.", errors=wrong)
     lives = lives_of_products(batch.product for batch in fresh.values())
     for batch in fresh.values():
+        batch.label_condition = batch.label_condition or shelf_life.usual_condition(lives[batch.product_id])
         batch.label_life = shelf_life.label_life(Lives(lives[batch.product_id]), now, _label_end(batch, receiving), batch.label_condition)
     Batch.objects.bulk_create(fresh.values())
     return {item.pk: known.get((item.product_id, numbers[item.pk])) or fresh[item.product_id, numbers[item.pk]] for item in items}

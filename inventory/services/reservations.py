@@ -16,7 +16,7 @@ from inventory.errors import InsufficientStock
 from inventory.locks import lock_reservations
 from inventory.models import Reservation
 from inventory.queries.order_lines import OrderedLine
-from inventory.queries.promises import HeldItem, held_items
+from inventory.queries.promises import held_items
 from inventory.services.promises import (
     Reserved,
     as_reserved,
@@ -34,7 +34,7 @@ from inventory.stock.gate import StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, require_step
-from warehouse.core.transactions import operation
+from warehouse.core.transactions import StartAgain, operation
 
 logger = logging.getLogger(__name__)
 
@@ -52,13 +52,13 @@ def reserve_for_order(
     """Promise these lines to an order from one warehouse, by FEFO: all of them, or none.
 
     `ttl` limits the promise (a checkout: setting RESERVATION_TTL_MINUTES); without it the promise stands until it is kept or released. The same product
-    twice is summed. An equal active promise is returned as it is; a different one is a Conflict. Takes the gates, then writes reservation, ledger and the
-    events stock.reserved, inventory.reserved. Raises InsufficientStock with every short line.
+    twice is summed. An equal active promise is returned, for as long as this call asks if that is longer; a different one is a Conflict. Takes the gates,
+    then writes reservation, ledger and the events stock.reserved, inventory.reserved. Raises InsufficientStock with every short line.
     """
     wanted = _sum_lines(lines, warehouse_id)
     present = [item for item in held_items(order_refs=[order_ref]) if item.warehouse_id == warehouse_id]
     if present:
-        return _equal_promise(order_ref, wanted, present)
+        return _equal_promise(order_ref, wanted, present[0].reservation_id, timezone.now() + ttl if ttl else None)
     gate = lock_stock(wanted)
     try:
         plan = plan_lines(wanted, gate, read_candidates(wanted), ship_at or timezone.now())
@@ -157,15 +157,21 @@ def _sum_lines(lines: Sequence[OrderedLine], warehouse_id: int) -> dict[StockKey
     return wanted
 
 
-def _equal_promise(order_ref: str, wanted: Mapping[StockKey, fefo.Wanted], present: Sequence[HeldItem]) -> Reserved:
+def _equal_promise(order_ref: str, wanted: Mapping[StockKey, fefo.Wanted], reservation_id: int, until: datetime | None) -> Reserved:
+    """The promise that was made before, judged under its locks; its limit moves to `until` when that is later, or goes when there is none now."""
+    _, reservation, items = lock_with_items(reservation_id)
+    if reservation.status != ReservationStatus.ACTIVE:
+        raise StartAgain
     held: dict[StockKey, Decimal] = defaultdict(Decimal)
-    for item in present:
+    for item in items:
         held[item.key] += item.held
     if held != {key: line.quantity for key, line in wanted.items()}:
-        raise Conflict(
-            f"{order_ref} has another reservation here. Release it first, or confirm the order to adopt it.", reservation=present[0].reservation_id
-        )
-    return as_reserved(present)[0]
+        raise Conflict(f"{order_ref} has another reservation here. Release it first, or confirm the order to adopt it.", reservation=reservation.pk)
+    if reservation.expires_at is not None and (until is None or until > reservation.expires_at):
+        reservation.expires_at = until
+        reservation.version += 1
+        reservation.save(update_fields=["expires_at", "version"])
+    return as_reserved(items)[0]
 
 
 def _close(reservation_id: int, status: ReservationStatus, reason: str, actor: Actor) -> Reservation:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from inventory.enums import BlockedReason, Rotation
 from inventory.errors import Shortage
@@ -15,6 +15,16 @@ from inventory.errors import Shortage
 EXPLAINED = 20
 # Reasons that do not depend on the time asked for. `expired` does: it is judged afresh for the ship time.
 _STANDING = {BlockedReason.HELD: "on hold", BlockedReason.RECALLED: "recalled", BlockedReason.PLACE: "its place is not for picking"}
+
+
+class Goods(Protocol):
+    """What decides whether goods are fit."""
+
+    @property
+    def expires_at(self) -> datetime | None: ...
+
+    @property
+    def blocked_reason(self) -> str: ...
 
 
 class Candidate(NamedTuple):
@@ -66,17 +76,17 @@ class Plan:
     explanation: list[dict[str, Any]] = field(default_factory=list)
 
 
-def unfit(candidate: Candidate, ship_at: datetime, min_remaining_days: int) -> str | None:
+def unfit(goods: Goods, ship_at: datetime, min_remaining_days: int) -> str | None:
     """Why these goods may not be promised for a ship time, or None when they are fit.
 
     The one predicate behind lists, reservations and published figures: the batch is available, its place is active and pickable, and it expires
     later than `ship_at` + `min_remaining_days`, or never.
     """
-    standing = _STANDING.get(candidate.blocked_reason)  # type: ignore[call-overload]
+    standing = _STANDING.get(goods.blocked_reason)  # type: ignore[call-overload]
     if standing:
         return str(standing)
-    if candidate.expires_at is not None and candidate.expires_at - timedelta(days=min_remaining_days) <= ship_at:
-        return f"expires {candidate.expires_at:%Y-%m-%d %H:%M} UTC, too early"
+    if goods.expires_at is not None and goods.expires_at - timedelta(days=min_remaining_days) <= ship_at:
+        return f"expires {goods.expires_at:%Y-%m-%d %H:%M} UTC, too early"
     return None
 
 

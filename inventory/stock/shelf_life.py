@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from inventory.enums import Phase
+from inventory.enums import Condition, Phase
 from warehouse.core.errors import ValidationFailed
 
 MERGE_TOLERANCE = timedelta(days=1)
@@ -131,6 +131,16 @@ def end_of_day(day: date, time_zone: str) -> datetime:
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise ValidationFailed(f"{day} is no date on a label. Leave it empty for goods that do not expire.", date=str(day))
     return datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(time_zone)).astimezone(ZoneInfo("UTC"))
+
+
+def usual_condition(lives: Mapping[tuple[str, str], timedelta]) -> str:
+    """What a label without a condition means, for goods received where there is none either: the condition in which the product keeps longest.
+
+    The freezer only where there is no other: the label of fresh goods does not speak of it.
+    """
+    sealed = {condition: life for (condition, phase), life in lives.items() if phase == Phase.SEALED}
+    usual = {condition: life for condition, life in sealed.items() if condition != Condition.FROZEN} or sealed
+    return max(sorted(usual), key=usual.__getitem__, default="")
 
 
 def label_life(lives: Lives, at: datetime, expires_at: datetime | None, label_condition: str) -> timedelta | None:

@@ -336,8 +336,9 @@ class Days(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def tidy(self, data: Any) -> None:
-        """Put free goods from a bench or the quarantine back to the shelf."""
-        lying = [key for key, place in self.places.items() if not place.pickable and place.free > 0]
+        """Put free goods from a bench back to the shelf."""
+        benches = {house.bench.pk for house in self.houses}
+        lying = [key for key, place in self.places.items() if key[2] in benches and place.free > 0]
         if not lying:
             return
         key = data.draw(st.sampled_from(sorted(lying)))

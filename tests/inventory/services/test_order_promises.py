@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -184,6 +185,22 @@ def test_the_order_wants_more(milk: Product, house: Site) -> None:
     assert events.of("inventory.reserved")[0]["quantity"] == "5"
     assert totals(milk.pk, house.id) == (6, 6, 0, 0)
     assert len(Reservation.objects.get().explanation) == 2
+    assert_books_balance()
+
+
+def test_what_the_checkout_holds_but_will_not_keep_until_it_ships_is_exchanged(milk: Product, house: Site) -> None:
+    before = checkout(house, line(milk, 3))
+    early = ReservationItem.objects.filter(reservation=before.reservation_id).order_by("pk").first()
+    assert early is not None
+    assert early.batch_location.effective_expires_at is not None
+
+    with heard() as events:
+        (after,) = promise(line(milk, 3), ship_at=early.batch_location.effective_expires_at)
+
+    held = ReservationItem.objects.filter(reservation=after.reservation_id, quantity__gt=F("consumed") + F("released"))
+    assert {item.batch_location.batch.lot_number for item in held} == {"B"}
+    assert sum(item.held for item in held) == 3
+    assert events.of("inventory.released")[0]["reason"] == "NOT_FIT_AT_SHIP_TIME"
     assert_books_balance()
 
 

@@ -219,6 +219,18 @@ def test_an_equal_promise_is_returned_as_it_is(milk: Product, house: Site, reser
     assert totals(milk.pk, house.id) == (10, 7, 0, 3)
 
 
+def test_an_equal_promise_stands_for_as_long_as_the_last_call_asks(milk: Product, house: Site) -> None:
+    def ask(ttl: timedelta | None) -> Any:
+        reserve_for_order("shop:1", [line(milk, 7)], warehouse_id=house.id, actor=ACTOR, ttl=ttl)
+        return Reservation.objects.get().expires_at
+
+    first = ask(timedelta(minutes=5))
+    assert ask(timedelta(minutes=1)) == first
+    assert ask(timedelta(hours=1)) > first + timedelta(minutes=50)
+    assert ask(None) is None
+    assert ask(timedelta(hours=1)) is None
+
+
 def test_a_different_promise_is_a_conflict(milk: Product, house: Site, reserve: Any) -> None:
     first = reserve("shop:1", line(milk, 7))
 

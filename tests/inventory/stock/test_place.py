@@ -170,6 +170,17 @@ def test_a_place_where_the_product_may_not_live_is_refused(apples: Product, hous
         pick_reserved(item.id, Decimal(1), to_location_id=999_999, **there)
 
 
+def test_damaged_goods_do_not_come_back_from_quarantine_as_a_put_back(apples: Product, house: Site) -> None:
+    damaged = stocked(apples, house.quarantine, 2)
+
+    with pytest.raises(PlaceNotAllowed, match="is no bench"):
+        put_back(
+            damaged.pk, Decimal(1), warehouse_id=house.id, product_id=apples.pk, to_location_id=house.cool.pk, document_id=1, actor=ACTOR
+        )  # fmt: skip
+
+    assert totals(apples.pk, house.id) == (2, 0, 2, 0)
+
+
 @pytest.mark.parametrize("status", ["on_hold", "recalled"])
 def test_what_was_held_or_recalled_meanwhile_is_not_picked(apples: Product, house: Site, status: str) -> None:
     place = stocked(apples, house.cool, 5)

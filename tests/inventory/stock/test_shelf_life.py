@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.stock.shelf_life import Clock, Lives, as_decimal, end_of_day, label_life, received
+from inventory.stock.shelf_life import Clock, Lives, as_decimal, end_of_day, label_life, received, usual_condition
 from warehouse.core.errors import ValidationFailed
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -326,3 +326,16 @@ def test_kept_to_eighteen_places_and_never_more(fraction: Fraction) -> None:
 
     assert 0 <= fraction - Fraction(kept) < Fraction(1, 10**18)
     assert -kept.as_tuple().exponent == 18 or kept == Decimal(0)
+
+
+@pytest.mark.parametrize(
+    ("days", "condition"),
+    [
+        ({("ambient", "sealed"): 21, ("chilled", "sealed"): 42}, "chilled"),
+        ({("chilled", "sealed"): 2, ("frozen", "sealed"): 120}, "chilled"),
+        ({("frozen", "sealed"): 90, ("chilled", "thawed"): 2}, "frozen"),
+        ({}, ""),
+    ],
+)
+def test_a_label_without_a_condition_means_where_the_product_keeps_longest(days: dict[tuple[str, str], int], condition: str) -> None:
+    assert usual_condition({key: timedelta(days=number) for key, number in days.items()}) == condition
