@@ -12,6 +12,8 @@ from django.http import StreamingHttpResponse
 
 from warehouse.core.exports import safe_cell
 
+LINES_PER_PART = 500
+
 
 class _Line:
     """A file that gives back what is written to it."""
@@ -34,13 +36,17 @@ def _cell(value: Any) -> str:
 def csv_response(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
     """The rows as a download; UTF-8 with a mark, so that spreadsheets know."""
 
-    def lines() -> Iterator[str]:
+    def parts() -> Iterator[str]:
         writer = csv.writer(_Line())
-        yield "\ufeff" + writer.writerow(header)
+        part = ["\ufeff" + writer.writerow(header)]
         for row in rows:
-            yield writer.writerow([_cell(value) for value in row])
+            part.append(writer.writerow([_cell(value) for value in row]))
+            if len(part) == LINES_PER_PART:
+                yield "".join(part)
+                part = []
+        yield "".join(part)
 
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(parts(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{filename}"'
     response["Cache-Control"] = "no-store"
     return response
