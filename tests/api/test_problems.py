@@ -93,6 +93,15 @@ def test_what_is_no_quantity(integration, quantity):
     assert response.json()["errors"][0]["field"] == "items[0].quantity"
 
 
+def test_a_page_of_another_site_can_not_use_the_session(integration):
+    browser = APIClient(enforce_csrf_checks=True)
+    browser.force_login(integration.user, backend="django.contrib.auth.backends.ModelBackend")
+    assert browser.get("/api/v1/products").status_code == 200
+    refused = browser.post("/api/v1/orders", {}, format="json")
+    assert codes(refused) == (403, "permission_denied")
+    assert "CSRF" in refused.json()["detail"]
+
+
 def test_a_bug_is_a_problem_without_details(settings):
     settings.ROOT_URLCONF = "tests.api.broken_urls"
     client = APIClient(raise_request_exception=False)
