@@ -29,7 +29,7 @@ class NameField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> Any:
         name = super().to_internal_value(data)[:NAME_LENGTH]
-        row = self.model._default_manager.filter(**{self.lookup: name}).first()
+        row = None if "\0" in name else self.model._default_manager.filter(**{self.lookup: name}).first()
         if row is None:
             raise serializers.ValidationError(f"There is no {self.model._meta.verbose_name} {name!r}.", code="unknown")
         return row

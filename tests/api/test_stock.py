@@ -40,6 +40,9 @@ def test_what_may_be_promised(integration):
     [
         ({}, 400),
         ({"sku": "NOPE"}, 400),
+        ({"sku": "A\0B"}, 400),
+        ({"warehouse": "A\0B", "sku": "MILK"}, 400),
+        ({"listing": "A\0B"}, 400),
         ({"sku": "MILK", "warehouse": "NOPE"}, 422),
         ({"sku": "MILK", "quantity": "-1"}, 400),
         ({"sku": "MILK", "ship_at": "soon"}, 400),
