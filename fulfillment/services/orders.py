@@ -173,7 +173,7 @@ def _take_in(order: Order, ordered: Sequence[OrderedLine], reservation_ref: str,
             promised = orchestrator.promise_order.inside(order.order_ref, ordered, actor=actor, ship_at=ship_at, reservation_ref=reservation_ref)
     except InsufficientStock as error:
         return error.errors
-    listings = {line.product_id: line.listing_id for line in ordered}
+    listings = {line.product_id: line.listing_id for line in ordered if line.listing_id}
     make_picking_tasks(order, promised, listings, actor=actor)
     return None
 

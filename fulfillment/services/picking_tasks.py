@@ -57,7 +57,7 @@ def create_picking_task(
     ]
     _require_ordered(order, lines)
     promised = orchestrator.reserve_for_order.inside(order.order_ref, lines, warehouse_id=warehouse_id, actor=actor, ship_at=None)
-    make_picking_tasks(order, [promised], {line.product_id: line.listing_id for line in lines}, actor=actor, priority=priority, accepted=False)
+    make_picking_tasks(order, [promised], {line.product_id: line.listing_id for line in lines if line.listing_id}, actor=actor, priority=priority, accepted=False)
     return PickingTask.objects.get(order=order, warehouse=warehouse_id, status=PickingStatus.PENDING)
 
 
