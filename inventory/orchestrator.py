@@ -28,6 +28,7 @@ from inventory.services.reservations import (
     expire_reservations,
     extend_reservation,
     release_items,
+    release_order,
     release_reservation,
     reserve_for_order,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "put_back",
     "receive_item",
     "release_items",
+    "release_order",
     "release_reservation",
     "reserve_for_order",
     "resolve_lines",

@@ -18,13 +18,15 @@ from warehouse.core.quantities import QuantityField
 class Reservation(models.Model):
     """What is promised to an order in a warehouse, with or without a time limit. Changes through `inventory.services.reservations`.
 
-    `order_ref` is opaque (`source:id`): inventory knows no orders. `started_at` is set when the first item is picked; from then on it never expires.
+    `order_ref` is opaque (`source:id`): inventory knows no orders. `confirmed_at` is set when the order is confirmed: from then on the promise belongs to
+    the order's fulfilment, and nobody else keeps, releases or adopts it. `started_at` is set when the first item is picked; then it never expires.
     """
 
     order_ref = models.CharField(max_length=120)
     warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, db_index=False, related_name="reservations")
     status = models.CharField(max_length=10, choices=ReservationStatus.choices, default=ReservationStatus.ACTIVE)
     expires_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)

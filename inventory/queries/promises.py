@@ -25,6 +25,7 @@ class HeldItem(NamedTuple):
     held: Decimal
     expires_at: datetime | None
     blocked_reason: str
+    confirmed: bool
 
     @property
     def key(self) -> StockKey:
@@ -33,7 +34,7 @@ class HeldItem(NamedTuple):
 
 _READ = """
     SELECT i.id, i.reservation_id, r.warehouse_id, i.product_id, bl.batch_id, i.batch_location_id, bl.location_id, i.quantity - i.consumed - i.released,
-           bl.effective_expires_at, bl.blocked_reason
+           bl.effective_expires_at, bl.blocked_reason, r.confirmed_at IS NOT NULL
     FROM inventory_reservation r
     JOIN inventory_reservationitem i ON i.reservation_id = r.id AND i.quantity > i.consumed + i.released
     JOIN inventory_batchlocation bl ON bl.id = i.batch_location_id

@@ -12,7 +12,7 @@ from inventory.enums import DocumentType, MovementType, ReservationStatus
 from inventory.errors import InsufficientStock, Shortage
 from inventory.models import BatchLocation, Product, Reservation
 from inventory.queries.promises import HeldItem
-from inventory.services.promises import lock_with_items, set_status, update_items
+from inventory.services.promises import lock_with_items, require_owner, set_status, update_items
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import TransitionRefused, ValidationFailed
@@ -28,17 +28,20 @@ def consume_reservation(
     actual: Mapping[int, Decimal] | None = None,
     document_type: DocumentType = DocumentType.RESERVATION,
     document_id: int | None = None,
+    for_order: bool = False,
 ) -> Reservation:
     """Keep a promise: the goods leave the books (ledger `sale`, event stock.sold) and the reservation is fulfilled.
 
     `actual` says, by item, what weighed goods really were: less (the rest is released), or more within the product's `weight_tolerance` when the surplus
-    is free where they lie. Takes the gates, then the reservation. A fulfilled one stays as it is; another that is not active is refused.
+    is free where they lie. Takes the gates, then the reservation. A fulfilled one stays as it is; another that is not active is refused,
+    and one of a confirmed order unless the caller acts `for_order`.
     """
     _, reservation, items = lock_with_items(reservation_id)
     if reservation.status == ReservationStatus.FULFILLED:
         return reservation
     if reservation.status != ReservationStatus.ACTIVE:
         raise TransitionRefused(f"{reservation} is {reservation.status}: nothing is promised by it any more.", status=reservation.status)
+    require_owner(reservation, for_order=for_order)
     weights = _actual_quantities(items, actual or {})
     entries = []
     for item in items:

@@ -68,6 +68,8 @@ def promise_order(
         held = held_items(order_refs=refs)
         if held != before:
             raise StartAgain
+        if any(item.confirmed for item in held):
+            raise Conflict(f"What {' or '.join(sorted(refs))} is promised belongs to a confirmed order already.", order_ref=order_ref)
     ship_at = ship_at or timezone.now()
     held, unfit = _fit_and_unfit(held, gate, ship_at, _days(lines))
     wanted = _where(lines, list(warehouses), _sellable(candidates, gate, held, ship_at, _days(lines)), held)
@@ -187,7 +189,7 @@ def _promise_all(
     plan = _plan(wanted, gate, candidates, ship_at, lines)
     names = listings_in(lines)
     return [
-        promise(order_ref, warehouse, _of_warehouse(plan, warehouse), gate, actor=actor, expires_at=None, listings=names)
+        promise(order_ref, warehouse, _of_warehouse(plan, warehouse), gate, actor=actor, listings=names, confirmed=True)
         for warehouse in sorted({key.warehouse_id for key in wanted})
     ]
 
@@ -222,7 +224,7 @@ def _adopt(
         else:
             set_status(reservation, ReservationStatus.RELEASED, NOT_ORDERED)
     for warehouse in sorted({key.warehouse_id for key in missing} - set(reservations)):
-        promise(order_ref, warehouse, _of_warehouse(plan, warehouse), gate, actor=actor, expires_at=None, listings=listings_in(lines))
+        promise(order_ref, warehouse, _of_warehouse(plan, warehouse), gate, actor=actor, listings=listings_in(lines), confirmed=True)
 
 
 def _surplus(items: Sequence[HeldItem], wanted: Amounts) -> list[HeldItem]:
@@ -240,9 +242,10 @@ def _surplus(items: Sequence[HeldItem], wanted: Amounts) -> list[HeldItem]:
 def _add(reservation: Reservation, order_ref: str, plan: fefo.Plan, gate: Gate, actor: Actor, lines: Sequence[OrderedLine]) -> None:
     reservation.order_ref = order_ref
     reservation.expires_at = None
+    reservation.confirmed_at = timezone.now()
     reservation.explanation = [*reservation.explanation, *plan.explanation]
     reservation.version += 1
-    reservation.save(update_fields=["order_ref", "expires_at", "explanation", "version"])
+    reservation.save(update_fields=["order_ref", "expires_at", "confirmed_at", "explanation", "version"])
     if not plan.allocations:
         return
     header = Header(

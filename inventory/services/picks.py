@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,7 +14,7 @@ from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, Location, ReservationItem
 from inventory.stock import fefo
 from inventory.stock.gate import LockedStock, StockKey, lock_stock
-from inventory.stock.place import Arrival, clock_of, lives_of, place
+from inventory.stock.place import Arrival, clock_of, lives_of, place, require_allowed
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
@@ -31,7 +30,6 @@ class PickedItem:
     """The part of a promise that lies on the bench now; `remaining_item_id` is what is left of the item on the shelf."""
 
     item_id: int
-    batch_id: int
     batch_location_id: int
     remaining_item_id: int | None
 
@@ -80,7 +78,7 @@ def pick_reserved(
         reservation_id=item.reservation_id,
     )
     post([Entry(source.pk, MovementType.PICK, -quantity, -quantity), Entry(target, MovementType.PICK, quantity, quantity)], header)
-    return PickedItem(picked.pk, source.batch_id, target, None if picked is item else item.pk)
+    return PickedItem(picked.pk, target, None if picked is item else item.pk)
 
 
 @operation(Role.PICKER)
@@ -153,16 +151,6 @@ def _bring(source: BatchLocation, to_location_id: int, actor: Actor) -> int:
     now = timezone.now()
     clock = clock_of(source).moved(lives[source.batch_id], now, target.condition)
     return place([Arrival(source.batch, target, source.phase, clock, source.received_at)], lives, actor=actor)[0]
-
-
-def require_allowed(places: Iterable[tuple[str, Location, str, bool]]) -> None:
-    """Raise PlaceNotAllowed naming every product that may not live where it is put."""
-    bad = [(sku, location, phase) for sku, location, phase, allowed in places if not allowed]
-    if bad:
-        raise PlaceNotAllowed(
-            "; ".join(f"{sku} has no shelf life for {location.condition} ({location}, {phase})" for sku, location, phase in bad) + ".",
-            errors=[{"sku": sku, "location": location.code, "condition": location.condition, "phase": str(phase)} for sku, location, phase in bad],
-        )
 
 
 def _split_item(item: ReservationItem, quantity: Decimal, batch_location_id: int) -> ReservationItem:

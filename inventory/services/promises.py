@@ -21,7 +21,7 @@ from inventory.stock import fefo
 from inventory.stock.gate import Gate, LockedStock, StockKey, lock_stock
 from inventory.stock.post import Entry, Header, NewReservation, post, post_reservation
 from warehouse.core.actor import Actor
-from warehouse.core.errors import NotFound
+from warehouse.core.errors import Conflict, NotFound
 from warehouse.core.quantities import ZERO, require_step
 from warehouse.core.transactions import StartAgain, lost_race_on
 from warehouse.outbox.events import Event
@@ -58,12 +58,20 @@ def start_again_if_promised(order_refs: Iterable[str], warehouse_id: int | None 
 
 
 def promise(
-    order_ref: str, warehouse_id: int, plan: fefo.Plan, gate: Gate, *, actor: Actor, expires_at: datetime | None, listings: Mapping[int, str]
+    order_ref: str,
+    warehouse_id: int,
+    plan: fefo.Plan,
+    gate: Gate,
+    *,
+    actor: Actor,
+    listings: Mapping[int, str],
+    expires_at: datetime | None = None,
+    confirmed: bool = False,
 ) -> Reserved:
     """Write a planned promise of one warehouse behind its gates: one statement. `listings` are the names that the order's own lines use."""
     entries = [Entry(a.candidate.batch_location_id, MovementType.RESERVATION, ZERO, a.quantity) for a in plan.allocations]
     header = Header(actor=actor, fact=events.STOCK_RESERVED, document_type=DocumentType.RESERVATION, order_ref=order_ref)
-    reservation = NewReservation(order_ref, warehouse_id, expires_at, plan.explanation)
+    reservation = NewReservation(order_ref, warehouse_id, expires_at, plan.explanation, confirmed)
     posted = post_reservation(entries, header, reservation, reserved_events("", order_ref, plan.allocations, gate, listings))
     return Reserved(
         posted.id,
@@ -144,6 +152,14 @@ def as_reserved(items: Iterable[HeldItem]) -> list[Reserved]:
             ReservedItem(item.id, item.product_id, item.batch_id, item.batch_location_id, item.location_id, item.held)
         )
     return [Reserved(reservation, warehouse, tuple(parts)) for (reservation, warehouse), parts in sorted(grouped.items())]
+
+
+def require_owner(reservation: Reservation, *, for_order: bool) -> None:
+    """Raise Conflict when the promise belongs to a confirmed order and the caller does not act for that order's fulfilment."""
+    if reservation.confirmed_at is not None and not for_order:
+        raise Conflict(
+            f"{reservation} belongs to a confirmed order. Cancel the order, or its picking task, instead.", order_ref=reservation.order_ref
+        )
 
 
 def lock_with_items(reservation_id: int) -> tuple[Gate, Reservation, list[HeldItem]]:

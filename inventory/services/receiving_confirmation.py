@@ -17,11 +17,10 @@ from inventory.errors import LotMismatch, ShortDated
 from inventory.locks import lock_receiving, share_batches
 from inventory.models import Batch, Location, Receiving, ReceivingItem
 from inventory.queries.locations import default_location
-from inventory.services.picks import require_allowed
 from inventory.services.pricing import update_purchase_prices
 from inventory.stock import shelf_life
 from inventory.stock.gate import Gate, StockKey, lock_stock
-from inventory.stock.place import Arrival, lives_of, lives_of_products, place
+from inventory.stock.place import Arrival, lives_of, lives_of_products, place, require_allowed
 from inventory.stock.post import Entry, Header, post
 from inventory.stock.shelf_life import Lives
 from warehouse.core.actor import Actor, Role

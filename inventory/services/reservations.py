@@ -25,6 +25,7 @@ from inventory.services.promises import (
     plan_lines,
     promise,
     release_held,
+    require_owner,
     set_status,
     start_again_if_promised,
 )
@@ -48,12 +49,14 @@ def reserve_for_order(
     actor: Actor,
     ttl: timedelta | None = None,
     ship_at: datetime | None = None,
+    confirmed: bool = False,
 ) -> Reserved:
     """Promise these lines to an order from one warehouse, by FEFO: all of them, or none.
 
     `ttl` limits the promise (a checkout: setting RESERVATION_TTL_MINUTES); without it the promise stands until it is kept or released. The same product
-    twice is summed. An equal active promise is returned, for as long as this call asks if that is longer; a different one is a Conflict. Takes the gates,
-    then writes reservation, ledger and the events stock.reserved, inventory.reserved. Raises InsufficientStock with every short line.
+    twice is summed. An equal active promise is returned, for as long as this call asks if that is longer; a different one is a Conflict. `confirmed` makes
+    it a promise of the order's fulfilment. Takes the gates, then writes reservation, ledger and the events stock.reserved, inventory.reserved. Raises
+    InsufficientStock with every short line.
     """
     wanted = _sum_lines(lines, warehouse_id)
     present = [item for item in held_items(order_refs=[order_ref]) if item.warehouse_id == warehouse_id]
@@ -65,20 +68,41 @@ def reserve_for_order(
     except InsufficientStock:
         start_again_if_promised([order_ref], warehouse_id)
         raise
-    return promise(order_ref, warehouse_id, plan, gate, actor=actor, expires_at=timezone.now() + ttl if ttl else None, listings=listings_in(lines))
+    until = timezone.now() + ttl if ttl else None
+    return promise(order_ref, warehouse_id, plan, gate, actor=actor, listings=listings_in(lines), expires_at=until, confirmed=confirmed)
 
 
 @operation(Role.INTEGRATION)
-def release_reservation(reservation_id: int, *, reason: str, actor: Actor) -> Reservation:
-    """Take back what a reservation still holds. One that is released or expired stays as it is; a fulfilled one is refused.
+def release_reservation(reservation_id: int, *, reason: str, actor: Actor, for_order: bool = False) -> Reservation:
+    """Take back what a reservation still holds. One that is released or expired stays as it is; a fulfilled one is refused, and one of a confirmed order
+    unless the caller acts `for_order`.
 
     Takes the gates, then the reservation. Writes the ledger (`release`) and the events stock.released, inventory.released, inventory.reservation.released.
     """
-    return _close(reservation_id, ReservationStatus.RELEASED, reason, actor)
+    return _close(reservation_id, ReservationStatus.RELEASED, reason, actor, for_order=for_order)
 
 
 @operation(Role.INTEGRATION)
-def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, reason: str, actor: Actor) -> Reservation:
+def release_order(order_ref: str, *, reason: str, actor: Actor) -> None:
+    """Take back all that an order is still promised, in every warehouse, confirmed or not; repeating it changes nothing.
+
+    Takes the gates of everything in one statement, then the reservations in order of id. Ledger and events as `release_reservation`.
+    """
+    keys = {item.key for item in held_items(order_refs=[order_ref])}
+    gate = lock_stock(keys)
+    active = Reservation.objects.filter(order_ref=order_ref, status=ReservationStatus.ACTIVE)
+    reservations = lock_reservations(active.values_list("pk", flat=True))
+    items = held_items(order_refs=[order_ref])
+    if not {item.key for item in items} <= keys:
+        raise StartAgain
+    for reservation in reservations.values():
+        if reservation.status == ReservationStatus.ACTIVE:
+            release_held(gate, reservation, [item for item in items if item.reservation_id == reservation.pk], reason, actor)
+            set_status(reservation, ReservationStatus.RELEASED, reason)
+
+
+@operation(Role.INTEGRATION)
+def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, reason: str, actor: Actor, for_order: bool = False) -> Reservation:
     """Take back a part of a promise, by item; the reservation goes on with the rest, or is released when nothing is left of it.
 
     Locks and events as `release_reservation`. Raises Conflict when an item does not hold so much.
@@ -86,6 +110,7 @@ def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, rea
     gate, reservation, items = lock_with_items(reservation_id)
     if reservation.status != ReservationStatus.ACTIVE:
         raise TransitionRefused(f"{reservation} is {reservation.status}: nothing can be taken back from it.", status=reservation.status)
+    require_owner(reservation, for_order=for_order)
     by_id = {item.id: item for item in items}
     for item_id, quantity in quantities.items():
         held = by_id[item_id].held if item_id in by_id else ZERO
@@ -95,7 +120,7 @@ def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, rea
         if held < quantity:
             raise Conflict(f"Reservation item {item_id} holds {held.normalize():f}, not {quantity.normalize():f}.", item=item_id, held=str(held))
     release_held(gate, reservation, [item._replace(held=quantities[item.id]) for item in items if quantities.get(item.id)], reason, actor)
-    if sum((item.held for item in items), ZERO) == sum(quantities.values(), ZERO) and not _anything_consumed(reservation):
+    if sum((item.held for item in items), ZERO) == sum(quantities.values(), ZERO):
         set_status(reservation, ReservationStatus.RELEASED, reason)
     return reservation
 
@@ -174,7 +199,7 @@ def _equal_promise(order_ref: str, wanted: Mapping[StockKey, fefo.Wanted], reser
     return as_reserved(items)[0]
 
 
-def _close(reservation_id: int, status: ReservationStatus, reason: str, actor: Actor) -> Reservation:
+def _close(reservation_id: int, status: ReservationStatus, reason: str, actor: Actor, *, for_order: bool = False) -> Reservation:
     gate, reservation, items = lock_with_items(reservation_id)
     if reservation.status == ReservationStatus.FULFILLED and status == ReservationStatus.RELEASED:
         raise TransitionRefused(f"{reservation} is fulfilled: the goods have left.", status=reservation.status)
@@ -184,10 +209,7 @@ def _close(reservation_id: int, status: ReservationStatus, reason: str, actor: A
         reservation.expires_at is None or reservation.expires_at > timezone.now() or reservation.started_at is not None
     ):
         return reservation
+    require_owner(reservation, for_order=for_order)
     release_held(gate, reservation, items, reason, actor)
     set_status(reservation, status, reason)
     return reservation
-
-
-def _anything_consumed(reservation: Reservation) -> bool:
-    return reservation.items.filter(consumed__gt=0).exists()

@@ -20,6 +20,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from inventory.enums import BatchStatus, BlockedReason
+from inventory.errors import PlaceNotAllowed
 from inventory.models import Batch, BatchLocation, Location, Product, ShelfLife
 from inventory.stock import post
 from inventory.stock.shelf_life import Clock, Lives, as_decimal
@@ -110,6 +111,16 @@ def blocked_reason(batch: Batch, location: Location, expires_at: datetime | None
     return BlockedReason.NONE
 
 
+def require_allowed(places: Iterable[tuple[str, Location, str, bool]]) -> None:
+    """Raise PlaceNotAllowed naming every product that may not live where it is put: (SKU, place, phase, allowed)."""
+    bad = [(sku, location, phase) for sku, location, phase, allowed in places if not allowed]
+    if bad:
+        raise PlaceNotAllowed(
+            "; ".join(f"{sku} has no shelf life for {location.condition} ({location}, {phase})" for sku, location, phase in bad) + ".",
+            errors=[{"sku": sku, "location": location.code, "condition": location.condition, "phase": str(phase)} for sku, location, phase in bad],
+        )
+
+
 def place(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], *, actor: Actor) -> list[int]:
     """Find or make the BatchLocation that each arrival joins, with the clock of both, and return their ids in the same order.
 
@@ -167,17 +178,36 @@ def _join(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], now: datetime
 
 
 def _place_apart(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], actor: Actor) -> list[int]:
-    """Place these as child lots of their batches, each with its own clock."""
+    """Place these as child lots of their batches, each with its own clock: one that suits and is known there, else a new one."""
+    now = timezone.now()
+    known = _child_lots_at(arrivals)
     taken = _lots_beside({arrival.batch.pk: arrival.batch for arrival in arrivals}.values())
-    children = []
+    children: list[Batch] = []
+    fresh: list[Batch] = []
     for arrival in arrivals:
         parent = arrival.batch
-        number = next(f"{_stem(parent)}{n}" for n in count(1) if (parent.product_id, f"{_stem(parent)}{n}") not in taken)
-        taken.add((parent.product_id, number))
-        children.append(Batch(**{name: getattr(parent, name) for name in _INHERITED}, parent=parent, lot_number=number))
-    Batch.objects.bulk_create(children)
+        suiting = (
+            row.batch for row in known[_key(arrival)] if row.quantity == 0 or clock_of(row).merged(arrival.clock, lives[parent.pk], now) is not None
+        )
+        child = next(suiting, None)
+        if child is None:
+            number = next(f"{_stem(parent)}{n}" for n in count(1) if (parent.product_id, f"{_stem(parent)}{n}") not in taken)
+            taken.add((parent.product_id, number))
+            child = Batch(**{name: getattr(parent, name) for name in _INHERITED}, parent=parent, lot_number=number)
+            fresh.append(child)
+        children.append(child)
+    Batch.objects.bulk_create(fresh)
     of_children = {child.pk: lives[arrival.batch.pk] for child, arrival in zip(children, arrivals, strict=True)}
     return place([replace(arrival, batch=child) for child, arrival in zip(children, arrivals, strict=True)], of_children, actor=actor)
+
+
+def _child_lots_at(arrivals: Sequence[Arrival]) -> dict[tuple[int, int, str], list[BatchLocation]]:
+    """Where child lots of these batches lie, or lay, in the same places, by the parent's key."""
+    rows = BatchLocation.objects.filter(batch__parent__in={a.batch.pk for a in arrivals}, location__in={a.location.pk for a in arrivals})
+    result: dict[tuple[int, int, str], list[BatchLocation]] = defaultdict(list)
+    for row in rows.select_related("batch__product").order_by("pk"):
+        result[row.batch.parent_id or 0, row.location_id, row.phase].append(row)
+    return result
 
 
 def _stem(parent: Batch) -> str:

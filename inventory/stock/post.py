@@ -53,6 +53,7 @@ class NewReservation:
     warehouse_id: int
     expires_at: datetime | None
     explanation: list[dict[str, Any]]
+    confirmed: bool = False
 
 
 class PostedReservation(NamedTuple):
@@ -124,15 +125,15 @@ _MOVEMENTS = """
             quantity_before, quantity_after, reserved_after, document_type, document_id, order_ref, reservation_id, reason, performed_by, performed_by_type)
         SELECT e.type, bl.product_id, bl.batch_id, bl.id, bl.location_id, bl.warehouse_id, e.dq, e.dr,
                bl.quantity - bl.dq + e.q_upto - e.dq, bl.quantity - bl.dq + e.q_upto, bl.reserved - bl.dr + e.r_upto,
-               %(doc)s::text, %(doc_id)s::bigint, %(order_ref)s::text, {reservation_id}, %(reason)s::text,
+               %(doc)s::text, {doc_id}, %(order_ref)s::text, {reservation_id}, %(reason)s::text,
                %(actor)s::text, %(actor_type)s::text
         FROM entry e JOIN bl ON bl.id = e.bl ORDER BY e.n
     )"""
 
 _RESERVATION = """
     res AS (
-        INSERT INTO inventory_reservation (order_ref, warehouse_id, status, expires_at, reason, explanation, created_at, version)
-        VALUES (%(order_ref)s::text, %(warehouse)s, 'active', %(expires_at)s::timestamptz, '', %(why)s, now(), 1)
+        INSERT INTO inventory_reservation (order_ref, warehouse_id, status, expires_at, confirmed_at, reason, explanation, created_at, version)
+        VALUES (%(order_ref)s::text, %(warehouse)s, 'active', %(expires_at)s::timestamptz, CASE WHEN %(sure)s THEN now() END, '', %(why)s, now(), 1)
         RETURNING id
     ),
     item AS (
@@ -171,8 +172,8 @@ _COUNTS = "(SELECT count(*) FROM bl), (SELECT count(*) FROM st), (SELECT count(*
 _GIVEN = {"of": "g.of", "payload": "g.payload"}
 # An event about the reservation that is being made names it only here, where its id exists.
 _OF_RESERVATION = {
-    "of": "coalesce(nullif(g.of, ''), (SELECT id FROM res)::text)",
-    "payload": "g.payload || jsonb_build_object('reservation_id', (SELECT id FROM res))",
+    "of": "coalesce(nullif(g.of, ''), (TABLE res)::text)",
+    "payload": "g.payload || jsonb_build_object('reservation_id', (TABLE res))",
 }
 
 
@@ -182,11 +183,12 @@ def _one_line(statement: str) -> str:
 
 
 _POST = _one_line(
-    f"WITH {_ENTRIES}, {_STOCK}, {_MOVEMENTS.format(reservation_id='%(reservation_id)s::bigint')}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}"
+    f"WITH {_ENTRIES}, {_STOCK}, "
+    f"{_MOVEMENTS.format(doc_id='%(doc_id)s::bigint', reservation_id='%(reservation_id)s::bigint')}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}"
 )
 _POST_RESERVATION = _one_line(
-    f"WITH {_ENTRIES}, {_STOCK}, {_RESERVATION}, {_MOVEMENTS.format(reservation_id='(SELECT id FROM res)')}, {_EVENTS.format(**_OF_RESERVATION)} "
-    f"SELECT {_COUNTS}, (SELECT id FROM res), (SELECT array_agg(batch_location_id) FROM item), (SELECT array_agg(id) FROM item)"
+    f"WITH {_ENTRIES}, {_STOCK}, {_RESERVATION}, {_MOVEMENTS.format(doc_id='(TABLE res)', reservation_id='(TABLE res)')}, {_EVENTS.format(**_OF_RESERVATION)} "
+    f"SELECT {_COUNTS}, (TABLE res), (SELECT array_agg(batch_location_id) FROM item), (SELECT array_agg(id) FROM item)"
 )
 _BLOCK = _one_line(f"WITH {_BLOCKS}, {_STOCK}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}")
 _REBUILD = _one_line(f"WITH {_FIGURES}, {_STOCK}, {_EVENTS.format(**_GIVEN)} SELECT {_COUNTS}")
@@ -209,7 +211,12 @@ def post_reservation(entries: Sequence[Entry], header: Header, reservation: NewR
         _entry_params(entries)
         | _header_params(header)
         | _event_params(events)
-        | {"warehouse": reservation.warehouse_id, "expires_at": reservation.expires_at, "why": Jsonb(reservation.explanation)}
+        | {
+            "warehouse": reservation.warehouse_id,
+            "expires_at": reservation.expires_at,
+            "why": Jsonb(reservation.explanation),
+            "sure": reservation.confirmed,
+        }
     )
     row = _run(_POST_RESERVATION, parameters, _places(entries))
     return PostedReservation(row[3], dict(zip(row[4], row[5], strict=True)))
