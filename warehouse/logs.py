@@ -1,6 +1,9 @@
 """How the site logs: one line of JSON per event with the ids of request, user and whatever was bound, or coloured text for people."""
 
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -58,3 +61,17 @@ def logging_config(form: str, level: str) -> dict[str, Any]:
             "axes": {"level": "WARNING"},
         },
     }
+
+
+@contextmanager
+def only_warnings(*names: str) -> Iterator[None]:
+    """Within the block these loggers say nothing below WARNING; afterwards they have the levels they had."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from fulfillment.enums import SOURCE_LISTINGS, PickingItemStatus
 from fulfillment.models import Order, PickingTask, PickingTaskItem, PutBack
 from fulfillment.services.orders import process_order_cancelled
-from inventory.models import BatchLocation
+from inventory.models import BatchLocation, Location
 from tests.browser.conftest import CHROMIUM, PHONE, Phone, badge_of
 from tests.browser.film import film_of
 from tests.factories.fulfillment import ACTOR, order_for, person, site, stocked
@@ -27,7 +27,8 @@ pytestmark = pytest.mark.slow
 def shop(db: Any) -> Any:
     """A site with cheese and ham on two shelves, an order for both, a picker who has begun."""
     place = site(name="Novi Sad")
-    far = LocationFactory(warehouse=place.warehouse, code="COLD-02-07-3", condition="ambient", pick_sequence=900)
+    Location.objects.filter(pk=place.shelf.pk).update(pick_sequence=1)
+    far = LocationFactory(warehouse=place.warehouse, code="COLD-02-07-3", condition="ambient", pick_sequence=2)
     cheese, ham = ProductFactory(name="Cheese"), ProductFactory(name="Ham")
     BarcodeFactory(code="4001", product=cheese)
     stocked(cheese, place.shelf, 5, lot="CH-1", expires_in_days=30)

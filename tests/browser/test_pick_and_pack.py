@@ -9,7 +9,7 @@ import pytest
 from fulfillment import flows
 from fulfillment.enums import OrderStatus, PackingStatus, PickingStatus
 from fulfillment.models import Order, PackingTask, PickingTask, Shipment
-from inventory.models import BatchLocation, Movement
+from inventory.models import BatchLocation, Location, Movement
 from tests.browser.conftest import Phone, badge_of
 from tests.factories.fulfillment import order_for, person, reachable_site
 from tests.factories.inventory import BarcodeFactory, LocationFactory, ProductFactory, stocked
@@ -20,7 +20,8 @@ from warehouse.core.actor import Role
 def world(db: Any) -> Any:
     """A site with milk in two lots on two shelves, one order for both lots and a jar."""
     site = reachable_site(name="Belgrade main")
-    far = LocationFactory(warehouse=site.warehouse, code="B-12-03", condition="ambient", pick_sequence=900)
+    Location.objects.filter(pk=site.shelf.pk).update(pick_sequence=1)
+    far = LocationFactory(warehouse=site.warehouse, code="B-12-03", condition="ambient", pick_sequence=2)
     milk = ProductFactory(name="Milk 3.2 % 1 l")
     jar = ProductFactory(name="Ajvar, home style, 690 g")
     BarcodeFactory(code="8600000000011", product=milk)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from warehouse.core.errors import DomainError
+from warehouse.logs import only_warnings
 from warehouse.progress import Progress
 from warehouse.replay import stock, work
 from warehouse.replay.carrier import carrier
@@ -34,9 +34,6 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
     def handle(self, *args: Any, file: Path, fulfil: bool, limit: int | None, **options: Any) -> None:
-        # A line per task that is sent to a worker and per call to the carrier would bury everything else.
-        for name in ("django_structlog.celery", "fulfillment.partners"):
-            logging.getLogger(name).setLevel(logging.WARNING)
         begun = time.monotonic()
         try:
             history = read_history(file.read_bytes())
@@ -44,7 +41,9 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: {error}") from error
         invoices = history.invoices[:limit]
         try:
-            problems, new = self._replay(invoices, fulfil)
+            # A line per task that is sent to a worker and per call to the carrier would bury everything else.
+            with only_warnings("django_structlog.celery", "fulfillment.partners"):
+                problems, new = self._replay(invoices, fulfil)
         except KeyboardInterrupt:
             self.stderr.write("Interrupted. The same command goes on from here.")
             sys.exit(130)
