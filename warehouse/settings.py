@@ -3,6 +3,7 @@
 import logging
 import os
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ SECURE = flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = int(os.environ.get("SECURE_HSTS_SECONDS", "31536000" if SECURE else "0"))
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+# Whose X-Forwarded-For is believed: addresses or networks. The default is a proxy on the same machine, as in deploy/nginx.conf.
+TRUSTED_PROXIES = [ip_network(each.strip()) for each in os.environ.get("TRUSTED_PROXIES", "127.0.0.1,::1").split(",") if each.strip()]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 
 INSTALLED_APPS = [
@@ -92,6 +95,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 # Counted per person and address: all handhelds may share one address, and nobody is to be locked out by somebody else's mistakes.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "warehouse.accounts.addresses.client_address"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_RESET_ON_SUCCESS = True
@@ -123,7 +127,7 @@ TEMPLATES = [
 LOCAL_DIR = Path(os.environ.get("LOCAL_DIR", BASE_DIR / ".local"))
 DATABASE_URL = os.environ.get("DATABASE_URL") or embedded.database_url(LOCAL_DIR)
 REDIS_URL = os.environ.get("REDIS_URL") or embedded.redis_url(LOCAL_DIR)
-LISTINGS_REDIS_URL = os.environ.get("LISTINGS_REDIS_URL", REDIS_URL)
+LISTINGS_REDIS_URL = os.environ.get("LISTINGS_REDIS_URL") or REDIS_URL
 
 DATABASES: dict[str, dict[str, Any]] = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
 DATABASES["default"]["OPTIONS"] = {

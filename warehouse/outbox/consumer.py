@@ -292,7 +292,7 @@ class StreamConsumer:
 
     def _trimmed(self, entry_id: bytes, *, acknowledge: bool = True) -> None:
         self.counters.trimmed += 1
-        logger.error("Entry %s of %s was trimmed before it was handled; the sweep has to find what it said", entry_id.decode(), self.stream)
+        logger.error("Entry %s of %s was trimmed before it was handled; its sender has to send it again", entry_id.decode(), self.stream)
         if acknowledge:
             self._deliveries.acknowledge(entry_id)
 

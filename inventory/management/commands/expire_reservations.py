@@ -12,7 +12,7 @@ from warehouse.core.actor import Actor
 
 
 class Command(BaseCommand):
-    help = "Release the promises whose time limit is over and whose picking has not started; the worker does it every minute by itself."
+    help = "Release the promises whose time limit is over and whose picking has not started; the worker does it every 30 seconds by itself."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--limit", type=int, default=1000, help="at most so many (default 1000)")

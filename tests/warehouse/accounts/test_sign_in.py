@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import Group
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from warehouse.accounts.addresses import client_address
 from warehouse.accounts.models import User
 from warehouse.accounts.screens import SHIFT_SECONDS
 from warehouse.core.actor import Role
@@ -97,6 +98,44 @@ def test_five_wrong_pins_lock_this_person_for_five_minutes(client: Client, ana: 
     client.logout()
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=6))
     assert client.post(LOGIN, {"badge": "B-1001", "password": "4711"}).status_code == 302
+
+
+def wrong_pins(client: Client, times: int, **meta: str) -> list[int]:
+    return [client.post(LOGIN, {"badge": "B-1001", "password": "0000"}, **meta).status_code for _ in range(times)]
+
+
+def test_behind_the_proxy_a_lock_holds_for_the_device_not_for_the_site(client: Client, ana: User) -> None:
+    proxy = {"REMOTE_ADDR": "127.0.0.1"}
+    assert wrong_pins(client, 5, **proxy, HTTP_X_FORWARDED_FOR="10.0.0.5")[-1] == 429
+    right = {"badge": "B-1001", "password": "4711"}
+    assert client.post(LOGIN, right, **proxy, HTTP_X_FORWARDED_FOR="10.0.0.5").status_code == 429
+    assert client.post(LOGIN, right, **proxy, HTTP_X_FORWARDED_FOR="10.0.0.6").status_code == 302
+    assert set(AccessAttempt.objects.values_list("ip_address", flat=True)) <= {"10.0.0.5"}
+
+
+def test_nobody_escapes_the_lock_with_a_header(client: Client, ana: User) -> None:
+    stranger = [wrong_pins(client, 1, REMOTE_ADDR="203.0.113.9", HTTP_X_FORWARDED_FOR=f"10.0.0.{n}")[0] for n in range(5)]
+    assert stranger == [401, 401, 401, 401, 429]
+    before_the_proxy = [wrong_pins(client, 1, REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR=f"10.0.0.{n}, 203.0.113.10")[0] for n in range(5)]
+    assert before_the_proxy == [401, 401, 401, 401, 429]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "device"),
+    [
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "10.0.0.5", "10.0.0.5"),
+        ("::1", "2001:db8::5", "2001:db8::5"),
+        ("::ffff:127.0.0.1", "10.0.0.5", "10.0.0.5"),
+        ("127.0.0.1", "1.2.3.4, 10.0.0.5, 127.0.0.1", "10.0.0.5"),
+        ("127.0.0.1", "unknown", "127.0.0.1"),
+        ("127.0.0.1", "10.0.0.5, x", "127.0.0.1"),
+        ("203.0.113.9", "10.0.0.5", "203.0.113.9"),
+        ("", "10.0.0.5", None),
+    ],
+)
+def test_where_a_request_comes_from(rf: RequestFactory, peer: str, forwarded: str, device: str | None) -> None:
+    assert client_address(rf.get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)) == device
 
 
 def test_unknown_badges_are_throttled_too(client: Client, ana: User) -> None:
