@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
-from inventory.models import Batch, Receiving, Reservation, ReservationItem, Stock
+from django.db import models
+
+from inventory.models import Batch, Product, Receiving, Reservation, ReservationItem, Stock
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
+
+
+M = TypeVar("M", bound=models.Model)
+
+
+def lock_catalogue_row(model: type[M], pk: int, expected_version: int | None = None) -> M:
+    """One row of the catalogue, FOR NO KEY UPDATE."""
+    return lock_row(model, pk, expected_version)
+
+
+def lock_product(product_id: int) -> Product:
+    """The product FOR UPDATE: no lot, stock or document of it is made until the transaction ends. After its gates."""
+    require_transaction()
+    product = Product.objects.select_for_update(of=("self",)).filter(pk=product_id).first()
+    if product is None:
+        raise NotFound(f"There is no product {product_id}.", kind="product", id=product_id)
+    return product
 
 
 def lock_receiving(receiving_id: int, expected_version: int | None = None) -> Receiving:

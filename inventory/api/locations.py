@@ -8,11 +8,12 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from inventory.api.catalogue import CatalogueEndpoints, ModelInput, writers
+from inventory.api.catalogue import CatalogueEndpoints, ModelInput
 from inventory.api.names import WarehouseField
-from inventory.enums import PICKABLE_KINDS, Condition, LocationKind
+from inventory.enums import Condition, LocationKind
 from inventory.models import Location
 from inventory.queries.stock import visible_to
+from inventory.services.locations import change_location, create_location
 from warehouse.core.api.filters import TextFilter
 
 PLACE = ("barcode", "zone", "aisle", "bay", "level", "pick_sequence", "x", "y")
@@ -37,9 +38,6 @@ class LocationIn(ModelInput):
         validators: list[Any] = []
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        shelf = attrs.get("kind", LocationKind.STORAGE) in PICKABLE_KINDS
-        if attrs.setdefault("is_pickable", shelf) and not shelf:
-            raise serializers.ValidationError({"is_pickable": "Only storage and display places are picked from."}, code="invalid")
         if Location.objects.filter(warehouse=attrs["warehouse"], code=attrs["code"]).exists():
             raise serializers.ValidationError({"code": "This warehouse has a location with this code."}, code="unique")
         return attrs
@@ -76,7 +74,7 @@ class Locations(CatalogueEndpoints):
     filterset_class = LocationFilters
     search_fields = ("code", "barcode", "zone")
     orderings = {"code": "code", "pick_sequence": "pick_sequence", "warehouse": "warehouse__code"}
-    operations = writers()
+    operations = {"create": create_location, "partial_update": change_location}
     inputs = {"create": LocationIn, "partial_update": LocationChange}
     version_field = "version"
 

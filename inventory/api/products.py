@@ -9,9 +9,10 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from inventory.api.catalogue import CatalogueEndpoints, ModelInput, writers
+from inventory.api.catalogue import CatalogueEndpoints, ModelInput
 from inventory.models import Barcode, Product, ShelfLife
-from warehouse.core.actor import Role
+from inventory.queries.stock import stocked_by
+from inventory.services.products import change_product, create_product
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.quantities import ZERO
 
@@ -70,24 +71,6 @@ class ProductIn(ModelInput):
             raise serializers.ValidationError("A condition and phase may have one life.", code="duplicate")
         return lives
 
-    def create(self, validated_data: dict[str, Any]) -> Product:
-        lives = validated_data.pop("shelf_lives", [])
-        product = Product.objects.create(**validated_data)
-        _keep(product, lives)
-        return product
-
-    def update(self, instance: Product, validated_data: dict[str, Any]) -> Product:
-        lives = validated_data.pop("shelf_lives", None)
-        super().update(instance, validated_data)
-        if lives is not None:
-            instance.shelf_lives.all().delete()
-            _keep(instance, lives)
-        return instance
-
-
-def _keep(product: Product, lives: list[dict[str, Any]]) -> None:
-    ShelfLife.objects.bulk_create(ShelfLife(product=product, **life) for life in lives)
-
 
 class ProductFilters(django_filters.FilterSet):
     sku = TextFilter(lookup_expr="iexact")
@@ -107,5 +90,9 @@ class Products(CatalogueEndpoints):
     filterset_class = ProductFilters
     search_fields = ("sku", "name", "barcodes__code")
     orderings = {"sku": "sku", "name": "name", "created_at": "created_at"}
-    operations = writers(Role.INTEGRATION)
+    operations = {"create": create_product, "partial_update": change_product}
+    parts = ("shelf_lives",)
     inputs = {"create": ProductIn, "partial_update": ProductIn}
+
+    def visible(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return stocked_by(rows, self.actor)

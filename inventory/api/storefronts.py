@@ -9,10 +9,10 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from inventory.api.catalogue import CatalogueEndpoints, DeletableEndpoints, ModelInput, writers
+from inventory.api.catalogue import CatalogueEndpoints, DeletableEndpoints, ModelInput
 from inventory.api.names import SellerField, SkuField, StorefrontField
 from inventory.models import Product, Storefront, StorefrontProduct
-from warehouse.core.actor import Role
+from inventory.services.storefronts import change_listing, change_storefront, create_listing, create_storefront, delete_listing
 from warehouse.core.api.filters import NamedRowFilter, TextFilter
 from warehouse.core.quantities import ZERO
 
@@ -49,7 +49,7 @@ class Storefronts(CatalogueEndpoints):
     filterset_class = StorefrontFilters
     search_fields = ("external_id", "name")
     orderings = {"name": "name"}
-    operations = writers(Role.INTEGRATION)
+    operations = {"create": create_storefront, "partial_update": change_storefront}
     inputs = {"create": StorefrontIn, "partial_update": StorefrontIn}
 
 
@@ -98,5 +98,5 @@ class StorefrontProducts(DeletableEndpoints):
     filterset_class = StorefrontProductFilters
     search_fields = ("external_listing_id", "product__sku", "product__name")
     orderings = {"listing_id": "external_listing_id", "sku": "product__sku"}
-    operations = writers(Role.INTEGRATION)
+    operations = {"create": create_listing, "partial_update": change_listing, "destroy": delete_listing}
     inputs = {"create": StorefrontProductIn, "partial_update": StorefrontProductIn}

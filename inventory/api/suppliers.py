@@ -8,8 +8,9 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from inventory.api.catalogue import CatalogueEndpoints, ModelInput, writers
+from inventory.api.catalogue import CatalogueEndpoints, ModelInput
 from inventory.models import Supplier
+from inventory.services.suppliers import change_supplier, create_supplier
 from warehouse.core.api.filters import TextFilter
 
 FIELDS = tuple(field.name for field in Supplier._meta.concrete_fields if not field.primary_key)
@@ -44,5 +45,5 @@ class Suppliers(CatalogueEndpoints):
     search_fields = ("code", "name")
     orderings = {"code": "code", "name": "name"}
     programs_read = False
-    operations = writers()
+    operations = {"create": create_supplier, "partial_update": change_supplier}
     inputs = {"create": SupplierIn, "partial_update": SupplierIn}

@@ -9,11 +9,12 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from inventory.api.catalogue import CatalogueEndpoints, ModelInput, writers
+from inventory.api.catalogue import CatalogueEndpoints, ModelInput
 from inventory.api.names import SellerField
 from inventory.enums import WarehouseKind
 from inventory.models import Warehouse
 from inventory.queries.stock import visible_to
+from inventory.services.warehouses import change_warehouse, create_warehouse
 from warehouse.core.api.filters import TextFilter
 
 FIELDS = (
@@ -63,7 +64,7 @@ class Warehouses(CatalogueEndpoints):
     filterset_class = WarehouseFilters
     search_fields = ("code", "name", "city")
     orderings = {"code": "code", "name": "name", "city": "city", "priority": "priority"}
-    operations = writers()
+    operations = {"create": create_warehouse, "partial_update": change_warehouse}
     inputs = {"create": WarehouseIn, "partial_update": WarehouseIn}
 
     def visible(self, rows: QuerySet[Any]) -> QuerySet[Any]:

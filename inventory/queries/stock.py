@@ -21,6 +21,13 @@ def visible_to(rows: QuerySet[Any], actor: Actor, *, warehouse: str = "warehouse
     return rows.filter(**{f"{warehouse}__in" if warehouse else "pk__in": sites})
 
 
+def stocked_by(rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
+    """Products that the actor may see: a seller what it has, or had, in its own sites, everybody else all."""
+    if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:
+        return rows
+    return rows.filter(pk__in=Stock.objects.filter(warehouse__seller__members=actor.user_id).values("product"))
+
+
 def get_location_stock(location_id: int) -> QuerySet[BatchLocation]:
     """What lies in a place, in the order of leaving."""
     if not Location.objects.filter(pk=location_id).exists():

@@ -1,4 +1,4 @@
-"""The figures that storefronts show follow the stock events."""
+"""Where goods are offered; the figures that storefronts show follow the stock events."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from django.db import connection
 
 from inventory import events
+from inventory.models import Storefront, StorefrontProduct
+from inventory.services.catalogue import Same, Values, change_row, create_row, delete_row
+from warehouse.core.actor import Actor, Role
+from warehouse.core.transactions import operation
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import subscriber
 
@@ -28,3 +32,33 @@ def follow_stock(changes: Sequence[OutboxEvent]) -> None:
     """Copy what is available of the changed products, over all active sites, to the storefronts' pages. Locks those rows in order of id."""
     with connection.cursor() as cursor:
         cursor.execute(_FOLLOW, [sorted({change.payload["product_id"] for change in changes})])
+
+
+@operation(Role.INTEGRATION)
+def create_storefront(values: Values, *, actor: Actor) -> Storefront:
+    """Add a sales channel. Raises Conflict when the partners' id is taken."""
+    return create_row(Storefront, values)
+
+
+@operation(Role.INTEGRATION)
+def change_storefront(storefront_id: int, values: Values, *, actor: Actor, same: Same = None) -> Storefront:
+    """Set the values. Locks the storefront; raises NotFound, StaleVersion, Conflict."""
+    return change_row(Storefront, storefront_id, values, same)
+
+
+@operation(Role.INTEGRATION)
+def create_listing(values: Values, *, actor: Actor) -> StorefrontProduct:
+    """Put a product on a storefront's page. Raises Conflict when the storefront has this listing."""
+    return create_row(StorefrontProduct, values)
+
+
+@operation(Role.INTEGRATION)
+def change_listing(listing_id: int, values: Values, *, actor: Actor, same: Same = None) -> StorefrontProduct:
+    """Set the values. Locks the listing; raises NotFound, StaleVersion, Conflict."""
+    return change_row(StorefrontProduct, listing_id, values, same)
+
+
+@operation(Role.INTEGRATION)
+def delete_listing(listing_id: int, *, actor: Actor) -> None:
+    """Take the listing out. Raises NotFound."""
+    delete_row(StorefrontProduct, listing_id)
