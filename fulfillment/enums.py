@@ -24,6 +24,9 @@ class OrderStatus(TextChoices):
     CANCELLED = "cancelled", "cancelled"
 
 
+# Nothing more happens to them by itself, or perhaps not.
+ORDERS_FOR_A_PERSON = {OrderStatus.REJECTED, OrderStatus.NEEDS_ATTENTION}
+
 OPEN_ORDERS = {OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.PACKING, OrderStatus.READY_FOR_SHIPMENT, OrderStatus.NEEDS_ATTENTION}
 
 

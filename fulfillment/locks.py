@@ -1,4 +1,4 @@
-"""Every row lock of fulfilment. The order: Order; picking tasks, packing tasks, packages, shipments, put-backs; then what inventory locks.
+"""Every row lock of fulfilment. The order: the worker; Order; picking tasks, packing tasks, packages, shipments, put-backs; then what inventory locks.
 
 A task is locked together with its order in one statement: PostgreSQL takes the locks of a row in the order in which OF names the tables.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Exists, F, OuterRef, QuerySet
 
@@ -29,6 +30,11 @@ def find_and_lock_order(source: str, external_id: str) -> Order | None:
     """The order by its business key, or None."""
     require_transaction()
     return Order.objects.select_for_update(no_key=True).filter(source=source, external_id=external_id).first()
+
+
+def lock_worker(user_id: int) -> None:
+    """The person alone: what one person asks for at the same time is decided one after the other."""
+    lock_row(get_user_model(), user_id)
 
 
 def lock_picking_task(task_id: int, expected_version: int | None = None) -> PickingTask:
@@ -88,6 +94,11 @@ def lock_status_report(report_id: int, *, wait: bool) -> StatusReport | None:
     require_transaction()
     rows = StatusReport.objects.select_for_update(of=("self",), no_key=True, skip_locked=not wait)
     return rows.select_related("order").filter(pk=report_id).first()
+
+
+def lock_unsent_reports(order: Order) -> list[StatusReport]:
+    """What the order system has not been told of a locked order, by id; waits for a worker that is recording one."""
+    return list(_for_update(StatusReport, "self").filter(order=order, sent_at=None).order_by("pk"))
 
 
 def lock_put_back(put_back_id: int, expected_version: int | None = None) -> PutBack:

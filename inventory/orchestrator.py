@@ -4,7 +4,7 @@ from inventory.enums import DocumentType, LocationKind
 from inventory.errors import InsufficientStock, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
 from inventory.events import STOCK_CHANGED, STOCK_RECEIVED, STOCK_RELEASED
 from inventory.queries.availability import Availability, get_availability
-from inventory.queries.locations import default_location, find_warehouse
+from inventory.queries.locations import Place, default_location, find_warehouse, places_of
 from inventory.queries.order_lines import OrderedLine, resolve_lines
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.queries.stock import explain_reservation, get_location_stock, get_low_stock, get_product_stock
@@ -44,6 +44,7 @@ __all__ = [
     "LocationKind",
     "OrderedLine",
     "PickedItem",
+    "Place",
     "PlaceNotAllowed",
     "ReceivingLine",
     "Reserved",
@@ -72,6 +73,7 @@ __all__ = [
     "get_product_stock",
     "pick_reserved",
     "place_stock",
+    "places_of",
     "promise_order",
     "put_back",
     "receive_item",

@@ -118,6 +118,7 @@ def kept(name: str, seconds: int, compute: Callable[[], T]) -> T:
 def work_board() -> Board:
     """Orders, picks, late tasks, waybills."""
     today, hours = work.orders_today(), work.picks_per_hour(hours=HOURS)
+    stuck = work.orders_for_a_person()
     late_count, late = work.late_tasks(limit=ROWS)
     waybills, put_backs = work.waybills(), work.put_backs_pending()
     troubled = work.troubled_shipments(limit=ROWS)
@@ -128,10 +129,10 @@ def work_board() -> Board:
             Figure("Orders today", str(sum(today.values())), f"{today[OrderStatus.SHIPPED]} of them shipped", orders),
             Figure(
                 "Need a person",
-                str(today[OrderStatus.NEEDS_ATTENTION] + today[OrderStatus.REJECTED]),
-                f"{today[OrderStatus.REJECTED]} rejected today",
-                f"{orders}?status__exact=needs_attention",
-                alarm=bool(today[OrderStatus.NEEDS_ATTENTION] + today[OrderStatus.REJECTED]),
+                str(sum(stuck.values())),
+                f"{stuck[OrderStatus.NEEDS_ATTENTION]} need attention, {stuck[OrderStatus.REJECTED]} rejected",
+                f"{orders}?waits_for=person",
+                alarm=bool(sum(stuck.values())),
             ),
             Figure("Picks this hour", str(list(hours.values())[-1]), f"{sum(hours.values())} in {HOURS} hours", _list("fulfillment_pickingtask")),
             Figure("Late tasks", str(late_count), "the time to ship has passed", _list("fulfillment_pickingtask"), alarm=late_count > 0),
@@ -179,7 +180,7 @@ def stock_board(actor: Actor) -> Board:
                 "Low or out of stock",
                 str(sum(alarms.values())),
                 f"{alarms['low_stock']} low, {alarms['out_of_stock']} out",
-                f"{listed}?status__exact=low_stock",
+                f"{listed}?status__in=low_stock,out_of_stock",
                 alarm=bool(sum(alarms.values())),
             ),
             Figure(
@@ -200,7 +201,7 @@ def stock_board(actor: Actor) -> Board:
                     for row in rows
                 ],
                 "Nothing is low.",
-                f"{listed}?status__exact=low_stock",
+                f"{listed}?status__in=low_stock,out_of_stock",
             ),
             Table(
                 "Expiring",

@@ -14,13 +14,13 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due
-from fulfillment.enums import OPEN_ORDERS
+from fulfillment.enums import OPEN_ORDERS, ORDERS_FOR_A_PERSON
 from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, PutBack, Shipment, StatusReport
 from fulfillment.services.orders import process_order_cancelled, retry_order
+from fulfillment.services.status_reports import report_order_status
 from warehouse.core.actor import Actor
 from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
-from warehouse.core.locking import check_version
 
 
 class OrderLineInline(ReadOnlyInline):
@@ -85,9 +85,24 @@ class StatusReportInline(ReadOnlyInline):
 
 
 def cancel_order(row: Order, arguments: dict[str, Any], actor: Actor, version: int) -> Order:
-    """The operation names an order by its business key and has no version of its own; what the reader has not seen is still not cancelled."""
-    check_version(Order.objects.get(pk=row.pk), version)
-    return process_order_cancelled(row.source, row.external_id, arguments["reason"], actor=actor)
+    """The operation names an order by its business key."""
+    return process_order_cancelled(row.source, row.external_id, arguments["reason"], actor=actor, expected_version=version)
+
+
+def owes_a_status(row: Order) -> bool:
+    """Whether the order system has not been told a status yet."""
+    return row.status_reports.filter(sent_at=None).exists()
+
+
+class AttentionFilter(admin.SimpleListFilter):
+    title = "waiting for"
+    parameter_name = "waits_for"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("person", "a person: rejected, or needs attention")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        return queryset.filter(status__in=sorted(ORDERS_FOR_A_PERSON)) if self.value() == "person" else queryset
 
 
 @admin.register(Order)
@@ -97,6 +112,7 @@ class OrderAdmin(StepsAdmin, BigTableAdmin):
     list_select_related = ["provider"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
+        AttentionFilter,
         ("priority", ChoicesDropdownFilter),
         ("ship_by", RangeDateTimeFilter),
         ("created_at", RangeDateTimeFilter),
@@ -124,6 +140,14 @@ class OrderAdmin(StepsAdmin, BigTableAdmin):
             can("accept"),
             description="Promise its lines again with the stock of now. Still too little: it stays rejected.",
             icon="replay",
+        ),
+        Step(
+            "report_status",
+            "Report status again",
+            report_order_status,
+            owes_a_status,
+            description="Tell the order system now what it has not been told, also what it refused before.",
+            icon="campaign",
         ),
     ]
 

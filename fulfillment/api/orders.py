@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from fulfillment.enums import SOURCE_LISTINGS, OrderStatus, Priority
 from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, Shipment
 from fulfillment.services.orders import process_order_cancelled, process_order_confirmed, retry_order
+from fulfillment.services.status_reports import report_order_status
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, Input, MomentField, Nothing, QuantityField, Reason
 from warehouse.outbox.http import ReadEndpoints
@@ -114,7 +115,7 @@ class OrderFilters(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(choices=OrderStatus.choices)
     source = TextFilter()
     order_id = TextFilter(field_name="external_id")
-    order_number = TextFilter()
+    order_number = TextFilter(lookup_expr="iexact", help_text="The whole number; case does not count.")
     storefront_id = TextFilter(field_name="storefront_external_id")
     priority = django_filters.ChoiceFilter(choices=Priority.choices)
     ship_by_from = django_filters.IsoDateTimeFilter(field_name="ship_by", lookup_expr="gte")
@@ -144,7 +145,7 @@ class Orders(ReadEndpoints):
     )
     serializer_class = OrderOut
     filterset_class = OrderFilters
-    search_fields = ("external_id", "order_number")
+    search_fields = ("external_id__exact", "=order_number")
     orderings = {"created_at": "created_at", "ship_by": "ship_by"}
     version_field = "version"
     operations = {
@@ -152,8 +153,9 @@ class Orders(ReadEndpoints):
         "retry": retry_order,
         "cancel": process_order_cancelled,
         "cancel_by_key": process_order_cancelled,
+        "report_status": report_order_status,
     }
-    inputs = {"create": OrderIn, "retry": Nothing, "cancel": Reason, "cancel_by_key": OrderKeyReason}
+    inputs = {"create": OrderIn, "retry": Nothing, "cancel": Reason, "cancel_by_key": OrderKeyReason, "report_status": Nothing}
     outputs = {"list": OrderSummary}
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -178,6 +180,12 @@ class Orders(ReadEndpoints):
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:
         """Try a rejected order again."""
+        self.body()
+        return self.run(int(pk))
+
+    @action(detail=True, methods=["post"], url_path="report-status")
+    def report_status(self, request: Request, pk: str) -> Response:
+        """Tell the order system now what it has not been told of the order, also what it refused before."""
         self.body()
         return self.run(int(pk))
 

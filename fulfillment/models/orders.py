@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
+from django.utils import timezone
 from django_fsm import FSMField, transition
 
 from fulfillment.enums import OPEN_ORDERS, OrderStatus, Priority
@@ -26,7 +30,10 @@ class Order(Versioned):
     priority = models.CharField(max_length=6, choices=Priority.choices, default=Priority.NORMAL)
     ship_by = models.DateTimeField(null=True, blank=True)
     retry_when_stocked = models.BooleanField(default=True, help_text="Try again when stock arrives, should it be rejected.")
-    retry_due_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Stock arrived at this time; it is to be tried again.")
+    retry_due_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="It is to be tried again since this time.")
+    reservation_ref = models.CharField(
+        max_length=120, blank=True, editable=False, help_text="The order_ref of the checkout's reservation that it adopts."
+    )
     shortages = models.JSONField(default=list, blank=True)
     provider = models.ForeignKey("fulfillment.DeliveryProvider", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     cancellation_reason = models.CharField(max_length=200, blank=True)
@@ -40,6 +47,7 @@ class Order(Versioned):
             models.Index(fields=["external_id"], name="order_external_id"),
             models.Index(fields=["id"], condition=Q(status=OrderStatus.REJECTED, retry_when_stocked=True), name="order_to_retry"),
             models.Index(fields=["retry_due_at"], condition=Q(retry_due_at__isnull=False), name="order_retry_due"),
+            models.Index(Upper("order_number"), name="order_by_number"),
         ]
 
     def __str__(self) -> str:
@@ -50,6 +58,11 @@ class Order(Versioned):
         """What inventory knows the order by."""
         return f"{self.source}:{self.external_id}"
 
+    @property
+    def ships_at(self) -> datetime | None:
+        """When its goods leave, as far as is known: by `ship_by`, or now when that has passed. They must be good until then."""
+        return max(self.ship_by, timezone.now()) if self.ship_by else None
+
     @transition(field=status, source=OrderStatus.REJECTED, target=OrderStatus.ACCEPTED)
     def accept(self) -> None:
         """There was enough this time."""
@@ -58,13 +71,9 @@ class Order(Versioned):
     def reject(self) -> None:
         """There is not enough; nothing is promised."""
 
-    @transition(
-        field=status,
-        source=[OrderStatus.ACCEPTED, OrderStatus.NEEDS_ATTENTION, OrderStatus.PACKING, OrderStatus.READY_FOR_SHIPMENT],
-        target=OrderStatus.PICKING,
-    )
+    @transition(field=status, source=[OrderStatus.ACCEPTED, OrderStatus.NEEDS_ATTENTION, OrderStatus.PACKING], target=OrderStatus.PICKING)
     def begin_picking(self) -> None:
-        """Somebody walks for it."""
+        """Somebody walks for it, for the first time or for what was short."""
 
     @transition(field=status, source=[OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.NEEDS_ATTENTION], target=OrderStatus.PACKING)
     def begin_packing(self) -> None:

@@ -34,10 +34,12 @@ class DeliveryProvider(models.Model):
 
 
 class Shipment(Document):
-    """A package with a carrier: `requested → created → handed_over → delivered | returned`. Changes through `services.shipments`.
+    """A package with a carrier: `requested → created → handed_over`. Changes through `services.shipments`.
 
     While `requested`, `next_attempt_at` says when a worker asks the carrier; it is empty when only a person can go on (`last_error` says why).
-    A worker that asks holds it until `leased_until`. `void_requested`: cancelled when the carrier has, or may have, a waybill.
+    A worker that asks holds it until `leased_until`. `void_requested`: cancelled when the carrier has, or may have, a waybill;
+    a person has it voided at the carrier, this program does not ask yet. Nor does it hear yet what becomes of a package that was handed over
+    (`delivered`, `returned`).
     """
 
     number_prefix = "SHP"
@@ -79,14 +81,6 @@ class Shipment(Document):
     @transition(field=status, source=ShipmentStatus.CREATED, target=ShipmentStatus.HANDED_OVER)
     def hand_over(self) -> None:
         """The carrier has the package."""
-
-    @transition(field=status, source=ShipmentStatus.HANDED_OVER, target=ShipmentStatus.DELIVERED)
-    def deliver(self) -> None:
-        """The customer has it."""
-
-    @transition(field=status, source=[ShipmentStatus.HANDED_OVER, ShipmentStatus.DELIVERED], target=ShipmentStatus.RETURNED)
-    def come_back(self) -> None:
-        """It is on its way back to us."""
 
     @transition(field=status, source=ShipmentStatus.REQUESTED, target=ShipmentStatus.CANCELLED)
     def cancel(self) -> None:

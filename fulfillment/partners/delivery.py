@@ -127,11 +127,6 @@ class DeliveryClient:
             also_retryable=STILL_RUNNING,
         )
 
-    def void_shipment(self, shipment_id: str) -> None:
-        """Take a waybill back; doing it twice is doing it once."""
-        path = f"/api/v1/shipments/{self._http.segment(shipment_id)}/void"
-        self._http.call("POST", path, lambda answer: None, body={})
-
     def _read_shipment(self, answer: dict[str, Any], request: ShipmentRequest) -> CreatedShipment:
         require_same_order(answer, request.order_id, "order_id")
         return CreatedShipment(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from typing import Any
+
+from django.db.models import QuerySet
 
 from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, PickingStatus, PutBackStatus
-from fulfillment.models import PackingTask, PickingTask, PutBack, Shipment
+from fulfillment.models import Order, PackingTask, PickingTask, PutBack, Shipment
+from inventory import orchestrator
 
 AT_HAND = [PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS]
+# Orders of several sources may share a number.
+SAME_NAME = 100
 
 
 def picks_waiting(warehouse_id: int) -> int:
@@ -45,15 +50,19 @@ def packing_task_by_scan(warehouse_id: int, code: str, location_id: int | None) 
     """
     if location_id is not None:
         return packs_waiting(warehouse_id).filter(picking_task__packing_location=location_id).first()
-    named = (
-        Q(number__iexact=code)
-        | Q(picking_task__number__iexact=code)
-        | Q(packages__barcode__iexact=code)
-        | Q(order__external_id=code)
-        | Q(order__order_number=code)
-    )
-    found = PackingTask.objects.filter(named, warehouse=warehouse_id).exclude(status=PackingStatus.CANCELLED)
-    return found.order_by("status", "pk").distinct().first()
+    tasks = PackingTask.objects.filter(warehouse=warehouse_id).exclude(status=PackingStatus.CANCELLED).order_by("status", "pk")
+    # Each is one look into an index; all at once would be a walk through the tables.
+    ours = code.upper()
+    ways: list[dict[str, Any]] = [{"number": ours}, {"picking_task__number": ours}, {"packages__barcode": ours}]
+    for way in ways:
+        if (found := tasks.filter(**way).first()) is not None:
+            return found
+    orders = Order.objects.filter(external_id=code), Order.objects.filter(order_number__iexact=code)
+    for rows in orders:
+        ids = list(rows.values_list("pk", flat=True)[:SAME_NAME])
+        if ids and (found := tasks.filter(order__in=ids).first()) is not None:
+            return found
+    return None
 
 
 def living_shipments(task_id: int) -> list[Shipment]:
@@ -66,3 +75,13 @@ def put_backs_waiting(warehouse_id: int) -> QuerySet[PutBack]:
     """Goods on the benches that belong on shelves, the oldest first."""
     waiting = PutBack.objects.filter(warehouse=warehouse_id, status=PutBackStatus.PENDING)
     return waiting.select_related("product", "batch", "batch_location__location", "from_location", "order").order_by("pk")
+
+
+def put_back_by_scan(warehouse_id: int, code: str) -> PutBack | None:
+    """The oldest waiting put-back of the goods that a code names: by SKU, barcode, GS1 code, or lot. The code is looked up once."""
+    found = orchestrator.find_by_scan(code, warehouse_id=warehouse_id)
+    waiting = put_backs_waiting(warehouse_id)
+    if found.product_id is None:
+        return waiting.filter(batch__lot_number__iexact=code).first()
+    of_product = waiting.filter(product=found.product_id)
+    return (of_product.filter(batch__lot_number=found.lot_number) if found.lot_number else of_product).first()

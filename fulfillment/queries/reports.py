@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PutBackStatus, ShipmentStatus
+from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, ORDERS_FOR_A_PERSON, OrderStatus, PutBackStatus, ShipmentStatus
 from fulfillment.models import Order, PackingTask, Pick, PickingTask, PutBack, Shipment
 
 NEWEST = 20_000
@@ -41,6 +41,13 @@ def orders_today() -> dict[str, int]:
     newest = Order.objects.order_by("-pk")[:NEWEST]
     counts = dict(Order.objects.filter(pk__in=newest.values("pk"), created_at__gte=midnight).order_by().values_list("status").annotate(Count("pk")))
     return {status.value: counts.get(status.value, 0) for status in OrderStatus}
+
+
+def orders_for_a_person() -> dict[str, int]:
+    """Orders that wait for a person, whenever they came, by state; both states are named."""
+    waiting = Order.objects.filter(status__in=sorted(ORDERS_FOR_A_PERSON)).order_by()
+    counts = dict(waiting.values_list("status").annotate(Count("pk")))
+    return {status.value: counts.get(status.value, 0) for status in sorted(ORDERS_FOR_A_PERSON)}
 
 
 def picks_per_hour(*, hours: int) -> dict[datetime, int]:

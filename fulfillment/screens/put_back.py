@@ -17,11 +17,12 @@ from fulfillment.models import PutBack
 from fulfillment.queries import floor
 from fulfillment.screens import shown
 from fulfillment.services.put_backs import complete_put_back
-from fulfillment.services.scans import names_goods
 from warehouse.core.actor import Actor
 from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, chosen_warehouse, floor_view, nothing_scanned, scanned_code, show
 
 _IN_HAND = "floor_put_back"
+# More is no list that anybody reads; a scan finds the others too.
+_SHOWN = 50
 
 
 @floor_view(complete_put_back)
@@ -52,15 +53,14 @@ def _scanned(request: HttpRequest, actor: Actor, warehouse: int) -> Feedback:
     code = scanned_code(request)
     if not code:
         return nothing_scanned()
-    rows = list(floor.put_backs_waiting(warehouse))
-    in_hand = _in_hand(request, rows)
+    in_hand = _in_hand(request, warehouse)
     if in_hand is not None:
         return _put(request, actor, in_hand, code)
-    for row in rows:
-        if names_goods(code, product=row.product, batch=row.batch, warehouse_id=warehouse):
-            request.session[_IN_HAND] = row.pk
-            return Feedback(RIGHT, row.product.name, _("Now scan the place."))
-    return Feedback(WRONG, _("Not to be put back"), _("Scan a product of the list."), scanned=code)
+    row = floor.put_back_by_scan(warehouse, code)
+    if row is None:
+        return Feedback(WRONG, _("Not to be put back"), _("Scan a product of the list."), scanned=code)
+    request.session[_IN_HAND] = row.pk
+    return Feedback(RIGHT, row.product.name, _("Now scan the place."))
 
 
 def _put(request: HttpRequest, actor: Actor, row: PutBack, code: str) -> Feedback:
@@ -72,9 +72,9 @@ def _put(request: HttpRequest, actor: Actor, row: PutBack, code: str) -> Feedbac
     return Feedback(RIGHT if left else DONE, _("Put back: %(quantity)s") % {"quantity": text}, row.product.name)
 
 
-def _in_hand(request: HttpRequest, rows: list[PutBack]) -> PutBack | None:
+def _in_hand(request: HttpRequest, warehouse: int) -> PutBack | None:
     chosen = request.session.get(_IN_HAND)
-    return next((row for row in rows if row.pk == chosen), None)
+    return floor.put_backs_waiting(warehouse).filter(pk=chosen).first() if chosen else None
 
 
 def _answer(request: HttpRequest, warehouse: int, feedback: Feedback | None) -> HttpResponse:
@@ -82,9 +82,10 @@ def _answer(request: HttpRequest, warehouse: int, feedback: Feedback | None) -> 
 
 
 def _screen(request: HttpRequest, warehouse: int, feedback: Feedback | None = None) -> HttpResponse:
-    rows = list(floor.put_backs_waiting(warehouse))
-    in_hand = _in_hand(request, rows)
-    return show(request, "floor/put_back.html", {"rows": [_row(row) for row in rows], "in_hand": in_hand and _row(in_hand)}, feedback)
+    waiting = floor.put_backs_waiting(warehouse)
+    in_hand = _in_hand(request, warehouse)
+    context = {"rows": [_row(row) for row in waiting[:_SHOWN]], "count": waiting.count(), "in_hand": in_hand and _row(in_hand)}
+    return show(request, "floor/put_back.html", context, feedback)
 
 
 def _row(row: PutBack) -> dict[str, Any]:

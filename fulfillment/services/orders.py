@@ -21,6 +21,7 @@ from inventory.orchestrator import InsufficientStock, OrderedLine
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.locking import check_version
 from warehouse.core.transactions import lost_race_on, operation
 from warehouse.outbox.events import Event, publish
 
@@ -57,14 +58,11 @@ def process_order_confirmed(
         raise ValidationFailed(
             f"priority: {priority[:20]!r} is none of {', '.join(Priority.values)}.", errors=[{"field": "priority", "code": "invalid"}]
         )
-    try:
-        ordered = orchestrator.resolve_lines(lines, storefront_id=storefront_external_id or None)
-    except ValidationFailed:
+    known = find_and_lock_order(source, external_id)
+    if known is not None:
         # A repetition is no news, even if its lines could not be read any more.
-        known = find_and_lock_order(source, external_id)
-        if known is None:
-            raise
         return known
+    ordered = orchestrator.resolve_lines(lines, storefront_id=storefront_external_id or None)
     order = Order(
         source=source,
         external_id=external_id,
@@ -74,14 +72,16 @@ def process_order_confirmed(
         ship_by=ship_by,
         retry_when_stocked=retry_when_stocked,
         provider=_provider(provider_code),
+        reservation_ref=reservation_ref,
     )
-    if not write_order(order, ordered):
-        return Order.objects.get(source=source, external_id=external_id)
-    short = _take_in(order, ordered, reservation_ref, actor)
+    write_order(order, ordered)
+    short = _take_in(order, ordered, actor)
     if short is not None:
         take(order, "reject")
         order.shortages = short
-        order.save(update_fields=["status", "shortages"])
+        # Stock that arrives before this commits doesn't see the rejected order, so it is tried once more in any case.
+        order.retry_due_at = timezone.now() if retry_when_stocked else None
+        order.save(update_fields=["status", "shortages", "retry_due_at"])
         publish([events.of_order(events.ORDER_REJECTED, order, shortages=short)], actor=actor)
     return order
 
@@ -96,7 +96,7 @@ def retry_order(order_id: int, *, actor: Actor, expected_version: int | None = N
     take(order, "accept")
     rows = order.lines.order_by("pk")
     ordered = [OrderedLine(row.product_id, row.quantity, row.warehouse_id, row.min_remaining_days, row.listing_id) for row in rows]
-    short = _take_in(order, ordered, "", actor)
+    short = _take_in(order, ordered, actor)
     order.shortages = short or []
     order.retry_due_at = None
     if short is not None:
@@ -116,17 +116,22 @@ def mark_orders_for_retry(product_ids: Iterable[int], *, actor: Actor) -> int:
 
 
 @operation(Role.INTEGRATION)
-def process_order_cancelled(source: str, external_id: str, reason: str, *, actor: Actor) -> Order:
+def process_order_cancelled(source: str, external_id: str, reason: str, *, actor: Actor, expected_version: int | None = None) -> Order:
     """Cancel an order wherever it is: promises are released, tasks and shipments cancelled, picked goods stay on the bench until they are put back.
 
-    An order that is not known yet leaves a tombstone; repeating a cancellation changes nothing. A shipment that the carrier knows, or may know,
-    becomes `void_requested`. Locks the order, its tasks and shipments, then what inventory locks. Events order.cancelled, picking.cancelled,
-    packing.cancelled, and inventory.released. Raises Conflict once goods have left.
+    Nothing stays promised under its order_ref. An order that is not known yet leaves a tombstone; repeating a cancellation changes nothing. A shipment
+    that the carrier knows, or may know, becomes `void_requested`. Locks the order, its tasks and shipments, then what inventory locks (the stock of all
+    its sites in one go). Events order.cancelled, picking.cancelled, packing.cancelled, and inventory.released. Raises Conflict once goods have left, NotFound for a version of an order that is not known.
     """
     _require_key(source, external_id)
     reason = _printable(reason, TEXT_LENGTH)
     order = find_and_lock_order(source, external_id)
+    if expected_version is not None:
+        if order is None:
+            raise NotFound(f"There is no order {source}:{external_id}.", kind="order", id=external_id)
+        check_version(order, expected_version)
     if order is None:
+        orchestrator.release_order.inside(f"{source}:{external_id}", reason=reason or "ORDER_CANCELLED", actor=actor)
         return Order.objects.create(
             source=source, external_id=external_id, status=OrderStatus.CANCELLED, cancellation_reason=reason, cancelled_at=timezone.now()
         )
@@ -165,12 +170,13 @@ def _provider(code: str) -> DeliveryProvider | None:
     return provider
 
 
-def _take_in(order: Order, ordered: Sequence[OrderedLine], reservation_ref: str, actor: Actor) -> list[dict[str, Any]] | None:
+def _take_in(order: Order, ordered: Sequence[OrderedLine], actor: Actor) -> list[dict[str, Any]] | None:
     """Promise and make the tasks; the shortages when there is not enough (then nothing of it is kept)."""
-    ship_at = max(order.ship_by, timezone.now()) if order.ship_by else None
     try:
         with transaction.atomic():
-            promised = orchestrator.promise_order.inside(order.order_ref, ordered, actor=actor, ship_at=ship_at, reservation_ref=reservation_ref)
+            promised = orchestrator.promise_order.inside(
+                order.order_ref, ordered, actor=actor, ship_at=order.ships_at, reservation_ref=order.reservation_ref
+            )
     except InsufficientStock as error:
         return error.errors
     listings = {line.product_id: line.listing_id for line in ordered if line.listing_id}
@@ -181,10 +187,10 @@ def _take_in(order: Order, ordered: Sequence[OrderedLine], reservation_ref: str,
 def _cancel_work(order: Order, work: Work, reason: str, actor: Actor) -> list[Event]:
     now = timezone.now()
     packed = {task.picking_task_id: task for task in work.packing if task.status != PackingStatus.CANCELLED}
-    # By warehouse: so the gates are taken in their order.
-    for task in sorted(work.picking, key=lambda task: (task.warehouse_id, task.pk)):
+    # All that is promised to it, also what no task holds.
+    orchestrator.release_order.inside(order.order_ref, reason=reason or "ORDER_CANCELLED", actor=actor)
+    for task in work.picking:
         if task.is_open or task.pk in packed:
-            orchestrator.release_reservation.inside(task.reservation_id, reason=reason or "ORDER_CANCELLED", actor=actor)
             put_backs.make_put_backs(task)
     cancelled: list[Event] = []
     for picking in work.picking:

@@ -131,7 +131,9 @@ def ship_packing_task(task_id: int, *, actor: Actor, expected_version: int | Non
         shipment.order = task.order
     task.shipped_at = now
     task.save_changes("status", "shipped_at")
-    orchestrator.consume_reservation.inside(task.reservation_id, actor=actor, document_type=DocumentType.PACKING_TASK, document_id=task.pk)
+    orchestrator.consume_reservation.inside(
+        task.reservation_id, actor=actor, document_type=DocumentType.PACKING_TASK, document_id=task.pk, for_order=True
+    )
     publish([events.of_shipment(events.SHIPMENT_HANDED_OVER, shipment) for shipment in living], actor=actor)
     settle(task.order, actor=actor)
     return task
@@ -152,7 +154,7 @@ def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_ver
             waybills.give_up(shipment)
     task.cancelled_at, task.cancellation_reason = timezone.now(), reason[:200]
     task.save_changes("status", "cancelled_at", "cancellation_reason")
-    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor)
+    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor, for_order=True)
     if task.picking_task is not None:
         put_backs.make_put_backs(task.picking_task)
     publish([events.of_packing(events.PACKING_CANCELLED, task, reason=reason[:200])], actor=actor)

@@ -8,12 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Max
 from django.utils import timezone
+from django_fsm import can_proceed
 
 from fulfillment import events
 from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PackingStatus, PickingItemStatus, PickingStatus, Priority
 from fulfillment.errors import Surplus, WorkLeft
-from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task
+from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task, lock_worker
 from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem
 from fulfillment.services import packing_tasks, put_backs
 from fulfillment.services.intake import make_picking_tasks
@@ -35,8 +37,8 @@ def create_picking_task(
 ) -> PickingTask:
     """Promise more of an order from one warehouse and make its picking task: what was short before, or what a manager sends for by hand.
 
-    `items` as for an order, `warehouse_id` is ours. Locks the order, then what inventory locks. Events inventory.reserved, picking.created. Raises
-    Conflict for an order that is closed or has open work in this warehouse, Surplus for more than was ordered and is not yet on a task,
+    `items` as for an order (what the order's lines ask of remaining days holds for them too), `warehouse_id` is ours. Locks the order, then what
+    inventory locks. Events inventory.reserved, picking.created. Raises Conflict for an order that is closed or has open work in this warehouse, Surplus for more than was ordered and is not yet on a task,
     InsufficientStock.
     """
     if priority and priority not in Priority.values:
@@ -51,14 +53,20 @@ def create_picking_task(
         or PackingTask.objects.filter(order=order, warehouse=warehouse_id, status__in=OPEN_PACKING).exists()
     ):
         raise Conflict(f"{order} has open work in this warehouse already: finish or cancel that first.", order=order.pk, warehouse=warehouse_id)
+    days = dict(order.lines.order_by().values_list("product_id").annotate(Max("min_remaining_days")))
     lines = [
-        orchestrator.OrderedLine(line.product_id, line.quantity, warehouse_id, line.min_remaining_days, line.listing_id)
+        orchestrator.OrderedLine(
+            line.product_id, line.quantity, warehouse_id, max(line.min_remaining_days, days.get(line.product_id, 0)), line.listing_id
+        )
         for line in orchestrator.resolve_lines(items, storefront_id=order.storefront_external_id or None)
     ]
     _require_ordered(order, lines)
-    promised = orchestrator.reserve_for_order.inside(order.order_ref, lines, warehouse_id=warehouse_id, actor=actor, ship_at=None)
-    make_picking_tasks(order, [promised], {line.product_id: line.listing_id for line in lines if line.listing_id}, actor=actor, priority=priority, accepted=False)
-    return PickingTask.objects.get(order=order, warehouse=warehouse_id, status=PickingStatus.PENDING)
+    promised = orchestrator.reserve_for_order.inside(
+        order.order_ref, lines, warehouse_id=warehouse_id, actor=actor, ship_at=order.ships_at, confirmed=True
+    )
+    listings = {line.product_id: line.listing_id for line in lines if line.listing_id}
+    (task,) = make_picking_tasks(order, [promised], listings, actor=actor, priority=priority, accepted=False)
+    return task
 
 
 @operation(Role.PICKER)
@@ -76,10 +84,12 @@ def assign_picking_task(task_id: int, worker_id: int, *, actor: Actor, expected_
 def claim_next_picking_task(warehouse_id: int, *, actor: Actor) -> PickingTask | None:
     """The task that the actor should do now: the one at hand, else the best pending one of the warehouse, assigned. None when there is no work.
 
-    Best is by priority, then ship-by, then age. Locks that one task only and passes over one that somebody else is claiming. Event picking.assigned.
+    Best is by priority, then ship-by, then age. Locks the worker, so that two scanners of one person get one task; then that one task only, passing over
+    one that somebody else is claiming. Event picking.assigned.
     """
     if actor.user_id is None:
         raise ValidationFailed("Only a person can claim a task.")
+    lock_worker(actor.user_id)
     mine = PickingTask.objects.filter(worker=actor.user_id, warehouse=warehouse_id, status__in=[PickingStatus.IN_PROGRESS, PickingStatus.ASSIGNED])
     at_hand = mine.select_related("order", "warehouse").order_by("-status", "pk").first()
     if at_hand is not None:
@@ -100,7 +110,7 @@ def start_picking_task(task_id: int, *, actor: Actor, expected_version: int | No
     task.packing_location_id = orchestrator.default_location(task.warehouse_id, LocationKind.PACKING)
     task.started_at = timezone.now()
     task.save_changes("status", "packing_location", "started_at")
-    if task.order.status in (OrderStatus.ACCEPTED, OrderStatus.NEEDS_ATTENTION):
+    if can_proceed(task.order.begin_picking):
         take(task.order, "begin_picking")
         task.order.save_changes("status")
     return task
@@ -144,7 +154,7 @@ def cancel_picking_task(task_id: int, reason: str, *, actor: Actor, expected_ver
     take(task, "cancel")
     task.cancelled_at, task.cancellation_reason = timezone.now(), reason[:200]
     task.save_changes("status", "cancelled_at", "cancellation_reason")
-    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor)
+    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor, for_order=True)
     put_backs.make_put_backs(task)
     publish([events.of_picking(events.PICKING_CANCELLED, task, reason=reason[:200])], actor=actor)
     settle(task.order, actor=actor)

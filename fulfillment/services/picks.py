@@ -98,7 +98,7 @@ def _give_up(item_id: int, transition: str, reason: str, actor: Actor, notes: st
         raise Conflict(f"{item.quantity_picked.normalize():f} of it were picked already: report it short instead.", picked=str(item.quantity_picked))
     assert item.reservation_item_id is not None
     missing: Decimal = item.remaining
-    orchestrator.release_items.inside(item.task.reservation_id, {item.reservation_item_id: missing}, reason=reason, actor=actor)
+    orchestrator.release_items.inside(item.task.reservation_id, {item.reservation_item_id: missing}, reason=reason, actor=actor, for_order=True)
     item.reservation_item_id = None
     item.notes = notes[:200] or item.notes
     _done(item, transition)

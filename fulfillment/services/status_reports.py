@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from fulfillment.locks import lock_status_report
-from fulfillment.models import StatusReport
+from fulfillment.locks import lock_order, lock_status_report, lock_unsent_reports
+from fulfillment.models import Order, StatusReport
 from fulfillment.services.background import REPORT_STATUS, soon
-from warehouse.core.actor import Actor
+from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound
 from warehouse.core.transactions import operation
 
@@ -57,16 +57,21 @@ def postpone_status_report(report_id: int, error: str, next_attempt_at: datetime
     report.save(update_fields=["last_error", "next_attempt_at", "leased_until"])
 
 
-@operation()
-def retry_status_report(report_id: int, *, actor: Actor) -> StatusReport:
-    """Have the order system told now. Locks the report alone. Raises Conflict when it knows already."""
-    report = _lock(report_id)
-    if report.sent_at is not None:
-        raise Conflict(f"{report} was told already.")
-    report.next_attempt_at = timezone.now()
-    report.save(update_fields=["next_attempt_at"])
-    soon(REPORT_STATUS, report.pk)
-    return report
+@operation(Role.INTEGRATION)
+def report_order_status(order_id: int, *, actor: Actor, expected_version: int | None = None) -> Order:
+    """Have the order system told now what it has not been told of an order, also what it refused. Locks the order, then its reports.
+
+    Raises Conflict when nothing is owed.
+    """
+    order = lock_order(order_id, expected_version)
+    owed = lock_unsent_reports(order)
+    if not owed:
+        raise Conflict(f"{order}: the order system knows every status it is to know.")
+    for report in owed:
+        report.next_attempt_at = timezone.now()
+        report.save(update_fields=["next_attempt_at"])
+        soon(REPORT_STATUS, report.pk)
+    return order
 
 
 def _lock(report_id: int) -> StatusReport:

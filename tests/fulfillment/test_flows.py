@@ -14,7 +14,7 @@ from fulfillment.services import waybills
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packing_tasks import ship_packing_task
 from fulfillment.services.shipments import hand_over_shipment, retry_shipment
-from fulfillment.services.status_reports import retry_status_report
+from fulfillment.services.status_reports import report_order_status
 from fulfillment.tasks import sweep_shipments, sweep_status_reports
 from inventory.models import Movement, Reservation, Stock
 from tests.factories.fulfillment import ACTOR, order_for, packed, person, picked, reachable_site, stocked
@@ -229,11 +229,11 @@ def test_a_status_that_can_not_be_told_stays_owed(order, order_system):
     due_now()
     sweep_status_reports()
     assert order_system.partner.statuses(4711) == []
-    retry_status_report(report.pk, actor=ACTOR)
+    report_order_status(report.order_id, actor=ACTOR)
     sweep_status_reports()
     assert order_system.partner.statuses(4711) == ["ready_for_shipment"]
     with pytest.raises(Conflict):
-        retry_status_report(report.pk, actor=ACTOR)
+        report_order_status(report.order_id, actor=ACTOR)
 
 
 def test_a_shipment_that_the_carrier_knows_is_to_be_voided(order, delivery):

@@ -228,15 +228,6 @@ def test_a_label_link_without_a_host_is_the_partners_own(deliveries: DeliveryCli
     assert deliveries.create_shipment(REQUEST, "17").label_url == f"{delivery.url}/label/DX1"
 
 
-def test_a_waybill_is_voided_once(deliveries: DeliveryClient, delivery: PartnerServer):
-    made = deliveries.create_shipment(REQUEST, "17")
-    deliveries.void_shipment(made.id)
-    deliveries.void_shipment(made.id)
-    assert [row["shipment_id"] for row in delivery.ledger.table("voids")] == [made.id]
-    with pytest.raises(PermanentFailure):
-        deliveries.void_shipment("1")
-
-
 def test_the_settings_make_the_client(delivery: PartnerServer):
     with DeliveryClient.from_settings() as client:
         assert client.create_shipment(REQUEST, "17").tracking_number

@@ -248,5 +248,5 @@ def test_statements_of_the_intake_do_not_grow_with_the_lines(lines):
     items = [{"listing_id": f"L{product.pk}", "quantity": 1, "warehouse_id": place.warehouse.external_id} for product in products]
     with CaptureQueriesContext(connection) as queries:
         run_once(InboxClaim("s", "1-1"), process_order_confirmed, "listings", "1", items, actor=ACTOR, render=lambda order: {"order": order.pk})
-    # BEGIN, inbox, 2 to resolve, the order, SAVEPOINT, 4 to promise, RELEASE, number, tasks, COMMIT.
-    assert len(queries) == 14
+    # BEGIN, inbox, known?, 2 to resolve, the order, its lines, SAVEPOINT, 4 to promise, RELEASE, places, number, tasks, items, events, COMMIT.
+    assert len(queries) == 19
