@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +15,8 @@ from warehouse.outbox.http import Endpoints
 from warehouse.outbox.models import OutboxEvent
 
 LARGEST = 1000
+# Events that one answer looks through for those of the asked type.
+WINDOW = 10_000
 
 
 class EventOut(serializers.ModelSerializer):
@@ -27,7 +29,7 @@ class EventOut(serializers.ModelSerializer):
 
 
 class FeedOut(serializers.Serializer):
-    position = serializers.IntegerField(help_text="Ask again `after` this one.")
+    position = serializers.IntegerField(help_text="You have read up to here: ask again `after` it, at once while it moves, later when it stands still.")
     events = EventOut(many=True)
 
 
@@ -49,13 +51,17 @@ class Events(Endpoints):
     parameters = {"list": [FeedIn]}
 
     def list(self, request: Request) -> Response:
-        """The events after a position."""
+        """The events after a position. With `type` an answer looks through at most 10,000 events: it may be empty while its position moves on."""
         question = FeedIn(data=request.query_params.dict())
         question.is_valid(raise_exception=True)
         asked = question.validated_data
-        rows = self.rows.filter(position__gt=asked["after"])
+        after, limit = asked["after"], asked["limit"]
+        newest = OutboxEvent.objects.aggregate(newest=Max("position"))["newest"] or 0
+        looked_at = max(after, min(after + WINDOW, newest))
+        rows = self.rows.filter(position__gt=after, position__lte=looked_at)
         if "type" in asked:
             kind = asked["type"]
             rows = rows.filter(type=kind) if "." in kind else rows.filter(type__startswith=f"{kind}.")
-        events = list(rows[: asked["limit"]])
-        return Response({"position": events[-1].position if events else asked["after"], "events": EventOut(events, many=True).data})
+        events = list(rows[:limit])
+        position = events[-1].position if len(events) == limit else looked_at
+        return Response({"position": position, "events": EventOut(events, many=True).data})

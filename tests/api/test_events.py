@@ -38,6 +38,23 @@ def test_by_type(integration, events):
     assert {event["type"] for event in integration.get("events", type=events[0].type).json()["events"]} == {events[0].type}
 
 
+def test_events_of_other_types_are_passed_by(integration, events, monkeypatch):
+    assert integration.get("events", type="nothing").json() == {"position": len(events), "events": []}
+    monkeypatch.setattr("warehouse.events_api.WINDOW", 1)
+    wanted = events[-1].type
+    assert events[0].type != wanted
+    assert integration.get("events", type=wanted).json() == {"position": 1, "events": []}
+    after, found = 0, []
+    for step in range(1, len(events) + 1):
+        answer = integration.get("events", type=wanted, after=after, limit=1).json()
+        after, found = answer["position"], found + [event["id"] for event in answer["events"]]
+        assert after == step
+    assert found == [str(event.id) for event in events if event.type == wanted]
+    beyond = len(events) + 5
+    assert integration.get("events", type=wanted, after=beyond).json() == {"position": beyond, "events": []}
+    assert integration.get("events", after=2**63 - 1).json() == {"position": 2**63 - 1, "events": []}
+
+
 def test_who_may_and_what_is_refused(events):
     assert Caller(Role.PICKER).get("events").status_code == 403
     viewer = Caller(Role.VIEWER)
