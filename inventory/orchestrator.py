@@ -19,6 +19,7 @@ from inventory.services.receiving import (
     cancel_receiving,
     create_receiving,
     place_stock,
+    receive_at_once,
     receive_item,
     start_receiving,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "places_of",
     "promise_order",
     "put_back",
+    "receive_at_once",
     "receive_item",
     "release_items",
     "release_order",

@@ -133,10 +133,33 @@ def cancel_receiving(receiving_id: int, *, reason: str, actor: Actor, expected_v
 
 
 @operation(Role.RECEIVER)
-def place_stock(*, warehouse_id: int, line: ReceivingLine, actor: Actor, reason: str = "") -> Receiving:
-    """A delivery of one line, made and confirmed at once: for programs."""
-    receiving = create_receiving.inside(warehouse_id=warehouse_id, location_id=line.location_id, notes=reason, lines=[line], actor=actor)
+def receive_at_once(
+    *,
+    warehouse_id: int,
+    lines: Sequence[ReceivingLine],
+    actor: Actor,
+    location_id: int | None = None,
+    supplier_id: int | None = None,
+    reference: str = "",
+    notes: str = "",
+) -> Receiving:
+    """A delivery made and confirmed in one transaction, for programs: one that dies leaves no draft behind. Locks and events as `confirm_receiving`."""
+    receiving = create_receiving.inside(
+        warehouse_id=warehouse_id,
+        location_id=location_id,
+        supplier_id=supplier_id,
+        supplier_reference=reference,
+        notes=notes,
+        lines=lines,
+        actor=actor,
+    )
     return confirm_receiving.inside(receiving.pk, actor=actor)
+
+
+@operation(Role.RECEIVER)
+def place_stock(*, warehouse_id: int, line: ReceivingLine, actor: Actor, reason: str = "") -> Receiving:
+    """`receive_at_once` of one line."""
+    return receive_at_once.inside(warehouse_id=warehouse_id, location_id=line.location_id, lines=[line], notes=reason, actor=actor)
 
 
 def _lock_open(receiving_id: int, expected_version: int | None) -> Receiving:

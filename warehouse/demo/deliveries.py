@@ -10,9 +10,8 @@ from decimal import Decimal
 from django.utils import timezone
 
 from inventory.models import Location, Product, Receiving, Supplier, Warehouse
-from inventory.orchestrator import ReceivingLine, create_receiving
+from inventory.orchestrator import ReceivingLine, create_receiving, receive_at_once
 from warehouse.core.actor import Actor
-from warehouse.deliveries import receive_at_once
 from warehouse.demo.goods import CHILLED, FROZEN, GOODS, SEALED, Goods
 from warehouse.demo.places import BELGRADE, NOVI_SAD, SHOP, shelves
 
@@ -42,7 +41,13 @@ def receive_goods(sites: Mapping[str, Warehouse], products: Mapping[str, Product
         known = set(Receiving.objects.filter(warehouse=site, supplier_reference__startswith="DEMO-").values_list("supplier_reference", flat=True))
         for delivery in _deliveries(site, products):
             if delivery.reference not in known:
-                receive_at_once(site.pk, delivery.reference, delivery.lines, supplier_id=suppliers[delivery.supplier].pk, actor=actor)
+                receive_at_once(
+                    warehouse_id=site.pk,
+                    reference=delivery.reference,
+                    lines=delivery.lines,
+                    supplier_id=suppliers[delivery.supplier].pk,
+                    actor=actor,
+                )
                 come += 1
     belgrade = sites[BELGRADE]
     if not Receiving.objects.filter(warehouse=belgrade, supplier_reference="DEMO-EXPECTED").exists():

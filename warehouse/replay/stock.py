@@ -16,11 +16,10 @@ from fulfillment.enums import OrderStatus
 from fulfillment.models import Order
 from inventory.enums import Condition, LocationKind
 from inventory.models import Location, Product, Stock, Storefront, StorefrontProduct, Warehouse
-from inventory.orchestrator import ReceivingLine
+from inventory.orchestrator import ReceivingLine, receive_at_once
 from warehouse.accounts.models import User
 from warehouse.core.actor import Actor, Role
 from warehouse.core.quantities import ZERO
-from warehouse.deliveries import receive_at_once
 from warehouse.replay.reader import Invoice
 
 # The code of the site and the partners' name of it and of its storefront; the source of its orders.
@@ -134,7 +133,7 @@ def receive(site: Warehouse, missing: Mapping[str, Decimal], products: Mapping[s
     ]
     for start in range(0, len(lines), LINES_OF_A_DELIVERY):
         part = lines[start : start + LINES_OF_A_DELIVERY]
-        receive_at_once(site.pk, "replayed orders", part, actor=actor)
+        receive_at_once(warehouse_id=site.pk, reference="replayed orders", lines=part, actor=actor)
         yield len(part)
 
 
