@@ -119,14 +119,18 @@ _ITEMS = """
     LEFT JOIN inventory_batchlocation b ON b.id = g.batch_location_id
 """
 
+# Goods may expire before the job sees them, so that only what is blocked although it is fit is reported of time.
 _BLOCKED = """
     SELECT b.id, b.product_id, b.warehouse_id, 'blocked_reason', b.blocked_reason, c.reason
     FROM inventory_batchlocation b JOIN inventory_batch t ON t.id = b.batch_id JOIN inventory_location l ON l.id = b.location_id
+    JOIN inventory_product p ON p.id = b.product_id
     CROSS JOIN LATERAL (
         SELECT CASE WHEN t.status = 'recalled' THEN 'recalled' WHEN t.status = 'on_hold' THEN 'held'
-                    WHEN NOT (l.is_pickable AND l.is_active) THEN 'place' ELSE '' END AS reason
+                    WHEN NOT (l.is_pickable AND l.is_active) THEN 'place'
+                    WHEN b.blocked_reason = 'expired' AND b.effective_expires_at <= clock_timestamp() + p.min_remaining_days * interval '1 day' THEN 'expired'
+                    ELSE '' END AS reason
     ) c
-    WHERE b.has_stock AND b.blocked_reason <> c.reason AND NOT (c.reason = '' AND b.blocked_reason = 'expired')
+    WHERE b.has_stock AND b.blocked_reason <> c.reason
 """
 
 _LIMITS = """
@@ -170,7 +174,7 @@ CHECKS = (
     Check("status", "every total's status is that of what is available", "Stock", _STATUS),
     Check("promises", "what is reserved in a place is what active promises hold there", "BatchLocation", _PROMISES),
     Check("items", "every promise holds what its ledger says", "ReservationItem", _ITEMS),
-    Check("blocked", "what is held, recalled or not for picking is blocked as such", "BatchLocation", _BLOCKED),
+    Check("blocked", "what is held, recalled or not for picking is blocked as such, and what is fit is not blocked as expired", "BatchLocation", _BLOCKED),
     Check("copies", "a place names the product of its batch and the warehouse of its location", "BatchLocation", _COPIES),
     Check("guards", "the constraints and the append-only triggers stand", "database", _GUARDS),
 )

@@ -24,7 +24,7 @@ from inventory.orchestrator import (
     release_reservation,
     reserve_for_order,
 )
-from inventory.services.expiry import block_expired
+from inventory.services.expiry import judge_by_time
 from inventory.stock.gate import StockKey
 from tests.concurrency.threads import Outcome, Started, wait_for_waiter
 from tests.factories.inventory import ACTOR, ProductFactory, Site, stocked
@@ -143,7 +143,7 @@ def test_behind_a_sale_that_weighed_more(ham: Product, house: Site) -> None:
 def test_behind_the_job_that_blocks_what_expired(ham: Product, house: Site) -> None:
     BatchLocation.objects.filter(location=house.cool).update(effective_expires_at=timezone.now())
 
-    outcome = behind(lambda: block_expired.inside([StockKey(house.id, ham.pk)], actor=ACTOR), reserve(ham, house, 1))
+    outcome = behind(lambda: judge_by_time.inside([StockKey(house.id, ham.pk)], actor=ACTOR), reserve(ham, house, 1))
 
     assert available(outcome) == 0
 

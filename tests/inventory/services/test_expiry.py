@@ -10,9 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory.models import BatchLocation, Product
+from inventory.models import Batch, BatchLocation, Product
 from inventory.orchestrator import InsufficientStock, OrderedLine, UnfitNow, expire_stock, get_availability, pick_reserved, promise_order
-from inventory.services.expiry import block_expired
+from inventory.queries.reconciliation import everything_that_disagrees
+from inventory.services.expiry import judge_by_time
 from inventory.stock.gate import StockKey
 from inventory.tasks import expire_reservations_task, expire_stock_task
 from tests.factories.inventory import ACTOR, ProductFactory, Site, stocked
@@ -104,7 +105,7 @@ def test_what_is_blocked_for_another_reason_keeps_it(milk: Product, house: Site)
 
 
 def test_it_is_judged_again_behind_the_gate(milk: Product, house: Site) -> None:
-    assert block_expired([StockKey(house.id, milk.pk)], actor=ACTOR) == 0
+    assert judge_by_time([StockKey(house.id, milk.pk)], actor=ACTOR) == 0
 
 
 def test_many_products_in_few_statements(house: Site) -> None:
@@ -133,3 +134,25 @@ def test_two_days_ahead_without_a_restart(milk: Product, house: Site, monkeypatc
     assert available(milk) == 6
     assert expire_stock(actor=ACTOR) == 1
     assert totals(milk.pk, house.id) == (10, 0, 4, 6)
+
+
+def test_what_is_fit_again_comes_back(milk: Product, house: Site) -> None:
+    Product.objects.filter(pk=milk.pk).update(min_remaining_days=10)
+    assert expire_stock(actor=ACTOR) == 1
+    Product.objects.filter(pk=milk.pk).update(min_remaining_days=0)
+    assert [(found.check, found.stored) for found in everything_that_disagrees()] == [("blocked", "expired")]
+
+    with heard() as events:
+        assert expire_stock(actor=ACTOR) == 1
+
+    assert (totals(milk.pk, house.id), events.types()) == ((10, 0, 0, 10), ["stock.changed"])
+    assert_books_balance()
+
+
+def test_what_is_held_does_not_come_back_by_time(milk: Product, house: Site) -> None:
+    Product.objects.filter(pk=milk.pk).update(min_remaining_days=10)
+    assert expire_stock(actor=ACTOR) == 1
+    Product.objects.filter(pk=milk.pk).update(min_remaining_days=0)
+    Batch.objects.update(status="on_hold")
+
+    assert expire_stock(actor=ACTOR) == 0

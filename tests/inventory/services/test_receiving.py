@@ -186,6 +186,22 @@ def test_purchase_prices_follow_the_last_delivery(milk: Product, house: Site) ->
     assert page.purchase_price == 2
 
 
+@pytest.mark.parametrize("policy", ["last", "weighted_average"])
+def test_a_price_in_another_currency_is_not_the_storefronts(milk: Product, house: Site, settings: Any, policy: str) -> None:
+    settings.PURCHASE_PRICE_POLICY = policy
+    euros = StorefrontProductFactory(product=milk, purchase_price=Decimal(1))
+    dinars = StorefrontProductFactory(product=milk, currency="RSD")
+    lines = [line(milk, 2, purchase_price=Decimal(117), currency="RSD"), line(milk, 2, purchase_price=Decimal(1), currency="EUR")]
+    confirm_receiving(draft(house, *lines).pk, actor=ACTOR)
+
+    for page in (euros, dinars):
+        page.refresh_from_db()
+    assert (euros.purchase_price, dinars.purchase_price) == (1, 117)
+    confirm_receiving(draft(house, line(milk, 2, purchase_price=Decimal(500), currency="USD")).pk, actor=ACTOR)
+    euros.refresh_from_db()
+    assert euros.purchase_price == 1
+
+
 def test_purchase_prices_as_a_weighted_average(milk: Product, house: Site, settings: Any) -> None:
     settings.PURCHASE_PRICE_POLICY = "weighted_average"
     page = StorefrontProductFactory(product=milk)
