@@ -3,7 +3,7 @@
 import django.core.validators
 from django.db import migrations, models
 
-import inventory.models.locations
+import inventory.models.warehouses
 
 
 class Migration(migrations.Migration):
@@ -21,6 +21,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='warehouse',
             name='time_zone',
-            field=models.CharField(default='UTC', max_length=64, validators=[inventory.models.locations.known_time_zone]),
+            field=models.CharField(default='UTC', max_length=64, validators=[inventory.models.warehouses.known_time_zone]),
         ),
     ]

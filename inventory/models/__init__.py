@@ -1,10 +1,14 @@
 from inventory.models.batches import Batch, BatchLocation
-from inventory.models.catalog import Barcode, Product, ShelfLife, Storefront, StorefrontProduct, Supplier
-from inventory.models.locations import Location, Seller, Warehouse
+from inventory.models.locations import Location
 from inventory.models.movements import Movement
+from inventory.models.products import Barcode, Product, ShelfLife
 from inventory.models.receiving import Receiving, ReceivingItem
 from inventory.models.reservations import Reservation, ReservationItem
+from inventory.models.sellers import Seller
 from inventory.models.stock import Stock
+from inventory.models.storefronts import Storefront, StorefrontProduct
+from inventory.models.suppliers import Supplier
+from inventory.models.warehouses import Warehouse
 
 __all__ = [
     "Barcode",

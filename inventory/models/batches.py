@@ -8,8 +8,10 @@ from django.db import models
 from django.utils import timezone
 
 from inventory.enums import BatchStatus, BlockedReason, Condition, Phase
-from inventory.models.catalog import Product, Supplier
-from inventory.models.locations import Location, Warehouse
+from inventory.models.locations import Location
+from inventory.models.products import Product
+from inventory.models.suppliers import Supplier
+from inventory.models.warehouses import Warehouse
 from warehouse.core.quantities import MoneyField, QuantityField
 
 
@@ -79,6 +81,7 @@ class BatchLocation(models.Model):
         indexes = [
             models.Index(fields=["warehouse", "product"], condition=models.Q(has_stock=True), name="batch_location_of_stock"),
             models.Index(fields=["effective_expires_at"], condition=models.Q(has_stock=True), name="batch_location_expiry"),
+            models.Index(fields=["warehouse", "product"], condition=models.Q(blocked_reason=BlockedReason.EXPIRED), name="batch_location_expired"),
         ]
 
     def __str__(self) -> str:

@@ -7,9 +7,10 @@ from django.db.models.functions import Now
 
 from inventory.enums import DocumentType, MovementType
 from inventory.models.batches import Batch, BatchLocation
-from inventory.models.catalog import Product
-from inventory.models.locations import Location, Warehouse
+from inventory.models.locations import Location
+from inventory.models.products import Product
 from inventory.models.reservations import Reservation
+from inventory.models.warehouses import Warehouse
 from warehouse.core.quantities import QuantityField
 from warehouse.core.triggers import append_only
 

@@ -10,8 +10,10 @@ from django_fsm import FSMField, transition
 
 from inventory.enums import Condition, ReceivingStatus
 from inventory.models.batches import Batch
-from inventory.models.catalog import Product, Supplier
-from inventory.models.locations import Location, Warehouse
+from inventory.models.locations import Location
+from inventory.models.products import Product
+from inventory.models.suppliers import Supplier
+from inventory.models.warehouses import Warehouse
 from warehouse.core.documents import Document
 from warehouse.core.quantities import MoneyField, QuantityField
 

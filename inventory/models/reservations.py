@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from inventory.enums import ReservationStatus
 from inventory.models.batches import BatchLocation
-from inventory.models.catalog import Product
-from inventory.models.locations import Warehouse
+from inventory.models.products import Product
+from inventory.models.warehouses import Warehouse
 from warehouse.core.quantities import QuantityField
 
 

@@ -1,4 +1,4 @@
-"""What is sold, how long it keeps, and where it is offered."""
+"""What is sold, how long it keeps, and its codes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 
 from inventory.enums import BarcodeKind, BaseUnit, Condition, Phase, Rotation
-from warehouse.core.quantities import MoneyField, QuantityField
+from warehouse.core.quantities import QuantityField
 
 MAX_LIFE_DAYS = 36500
 
@@ -83,54 +83,3 @@ class Barcode(models.Model):
 
     def __str__(self) -> str:
         return self.code
-
-
-class Supplier(models.Model):
-    code = models.CharField(max_length=40, unique=True)
-    name = models.CharField(max_length=200)
-    email = models.EmailField(blank=True)
-    phone = models.CharField(max_length=40, blank=True)
-    is_active = models.BooleanField(default=True)
-
-    class Meta:
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Storefront(models.Model):
-    """A sales channel. The order system knows it by `external_id`."""
-
-    external_id = models.CharField(max_length=64, unique=True)
-    name = models.CharField(max_length=200)
-    seller = models.ForeignKey("inventory.Seller", null=True, blank=True, on_delete=models.PROTECT, related_name="storefronts")
-
-    class Meta:
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class StorefrontProduct(models.Model):
-    """A storefront's page of a product: the `shop product` and `listing` of the partners.
-
-    `stock_quantity` is a copy for the storefront that follows the stock events; nothing is decided on it.
-    """
-
-    storefront = models.ForeignKey(Storefront, on_delete=models.CASCADE, related_name="products")
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="storefront_products")
-    external_listing_id = models.CharField("listing", max_length=64)
-    purchase_price = MoneyField(default=Decimal(0))
-    price = MoneyField(default=Decimal(0))
-    currency = models.CharField(max_length=3, default="EUR")
-    markup_percent = models.DecimalField(max_digits=7, decimal_places=2, null=True, blank=True)
-    stock_quantity = QuantityField(default=Decimal(0), editable=False)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["storefront", "external_listing_id"], name="listing_once_per_storefront")]
-        indexes = [models.Index(fields=["product", "id"], name="listing_of_product")]
-
-    def __str__(self) -> str:
-        return f"{self.storefront}: {self.external_listing_id}"
