@@ -29,7 +29,9 @@ class EventOut(serializers.ModelSerializer):
 
 
 class FeedOut(serializers.Serializer):
-    position = serializers.IntegerField(help_text="You have read up to here: ask again `after` it, at once while it moves, later when it stands still.")
+    position = serializers.IntegerField(
+        help_text="You have read up to here: ask again `after` it, at once while it moves, later when it stands still."
+    )
     events = EventOut(many=True)
 
 

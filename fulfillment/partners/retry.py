@@ -1,25 +1,16 @@
-"""When to try again: full jitter, and the partner's own wish. Pure functions; the times are in seconds."""
+"""When to try again: after a jitter, and the partner's own wish. Pure functions; the times are in seconds."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-Uniform = Callable[[float, float], float]
+from warehouse.core.retry import Uniform, full_jitter
 
 RETRY_BASE_SECONDS = 60.0
 RETRY_CAP_SECONDS = 3600.0
-
-
-def full_jitter(attempt: int, *, base: float = RETRY_BASE_SECONDS, cap: float = RETRY_CAP_SECONDS, uniform: Uniform = random.uniform) -> float:
-    """A delay drawn from 0 to min(cap, base · 2ⁿ), n being the number of the attempt that failed, from 0."""
-    if attempt < 0:
-        raise ValueError("attempts are counted from 0")
-    # Beyond 2⁶⁴ every cap is reached, and a float would overflow.
-    return uniform(0.0, min(cap, base * 2.0 ** min(attempt, 64)))
 
 
 def next_retry(

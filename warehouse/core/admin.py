@@ -16,6 +16,7 @@ from unfold.sites import UnfoldAdminSite
 
 from warehouse.core.access import Verb, may
 from warehouse.core.actor import Actor, Role
+from warehouse.core.quantities import plain
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -131,11 +132,6 @@ class ReadOnlyInline(RoleTabularInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def plain(quantity: Decimal | None) -> str:
-    """2.500 as 2.5 and 3.000 as 3."""
-    return "" if quantity is None else f"{quantity.normalize():f}"
 
 
 def pairs(names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -54,13 +54,18 @@ def parse_quantity(value: Any, *, field: str = "quantity", zero_allowed: bool = 
     return number.quantize(Decimal("0.001"))
 
 
+def plain(quantity: Decimal | None) -> str:
+    """As people write it: no zeros behind the point, no exponent. 2.500 is 2.5, 1E+2 is 100, None is nothing."""
+    return "" if quantity is None else f"{quantity.normalize():f}"
+
+
 def require_step(quantity: Decimal, step: Decimal, *, sku: str, field: str = "quantity", zero_allowed: bool = True) -> None:
     """Raise ValidationFailed when the quantity is no quantity at all (negative, NaN, more than a column holds) or off the product's step (half a piece)."""
     if not (quantity.is_finite() and 0 <= quantity < LARGEST) or (quantity == 0 and not zero_allowed):
         raise _refused(field, quantity, f"is not a quantity of {sku}", sku=sku)
     if quantity % step:
         raise ValidationFailed(
-            f"{sku}: {quantity.normalize():f} is not a multiple of {step.normalize():f}.",
+            f"{sku}: {plain(quantity)} is not a multiple of {plain(step)}.",
             errors=[{"field": field, "code": "off_step", "sku": sku, "asked": str(quantity), "step": str(step)}],
         )
 

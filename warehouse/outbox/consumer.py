@@ -22,9 +22,10 @@ from django.conf import settings
 from django.db import connection
 
 from warehouse.core.errors import Conflict, DomainError, StaleVersion, Unavailable, ValidationFailed
+from warehouse.core.retry import full_jitter
 from warehouse.outbox.claims import REPEATED
 from warehouse.outbox.deliveries import Deliveries
-from warehouse.outbox.resilience import connect_redis, full_jitter, is_outage
+from warehouse.outbox.resilience import connect_redis, is_outage
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from warehouse.core.retry import full_jitter
 from warehouse.outbox.fields import COLUMNS, Row, Unpublishable, fields_of, stream_of
-from warehouse.outbox.resilience import full_jitter, redis_is_away
+from warehouse.outbox.resilience import redis_is_away
 
 logger = logging.getLogger(__name__)
 

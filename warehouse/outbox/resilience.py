@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import redis
@@ -33,11 +32,6 @@ def connect_redis(url: str, *, timeout: float = 2.0, decode: bool = True) -> red
         socket_connect_timeout=min(timeout, 2.0),
         retry=Retry(NoBackoff(), 0),
     )
-
-
-def full_jitter(attempt: int, *, base: float, cap: float, uniform: Callable[[float, float], float] = random.uniform) -> float:
-    """Seconds to wait after the given number of failures: anything from 0 to min(cap, base · 2^attempt), so that many waiters spread out."""
-    return uniform(0.0, min(cap, base * 2.0 ** min(attempt, 32)))
 
 
 def is_outage(error: BaseException) -> bool:

@@ -20,8 +20,9 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
+from warehouse.core.retry import full_jitter
 from warehouse.outbox.models import OutboxEvent, Subscription
-from warehouse.outbox.resilience import full_jitter, is_outage
+from warehouse.outbox.resilience import is_outage
 
 logger = logging.getLogger(__name__)
 

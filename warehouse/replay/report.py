@@ -15,7 +15,7 @@ from fulfillment.enums import OrderStatus
 from fulfillment.models import OrderLine
 from inventory.enums import MovementType
 from inventory.models import Movement
-from warehouse.core.quantities import ZERO
+from warehouse.core.quantities import ZERO, plain
 from warehouse.replay.reader import BadRow, Invoice, InvoiceKind, Row
 from warehouse.replay.stock import SOURCE, in_parts, order_statuses
 
@@ -84,7 +84,7 @@ class Report:
         yield f"{t.lines} lines. {t.invoices} invoices: {kinds}."
         yield f"Sold: {t.goods_lines} lines of goods, {t.units:f} units of {t.codes} codes; {t.charge_lines} lines are charges."
         yield "Orders: " + (", ".join(f"{number} {status.replace('_', ' ')}" for status, number in sorted(self.orders.items())) or "none") + "."
-        yield f"Units ordered: {_plain(self.units_ordered)}, shipped: {_plain(self.units_shipped)}."
+        yield f"Units ordered: {plain(self.units_ordered)}, shipped: {plain(self.units_shipped)}."
         yield "New in this run: " + ", ".join(f"{number} {what}" for what, number in self.new.items()) + f"; {self.seconds:.1f} s."
         yield from _listed("Returns (kept here until returns are documents)", [_row_text(row) for row in self.returns])
         yield from _listed("Adjustments (kept here until adjustments are documents)", [_row_text(row) for row in self.adjusted])
@@ -102,7 +102,7 @@ def make_report(invoices: Sequence[Invoice], bad_rows: Sequence[BadRow], lines: 
     in_file = _by_code(invoices)
     ordered, shipped = _ordered(sales), _shipped(sales)
     differences = [
-        {"code": code, "file": f"{in_file[code]:f}", "ordered": f"{_plain(ordered[code])}", "shipped": f"{_plain(shipped[code])}"}
+        {"code": code, "file": f"{in_file[code]:f}", "ordered": f"{plain(ordered[code])}", "shipped": f"{plain(shipped[code])}"}
         for code in sorted({*in_file, *ordered, *shipped})
         if ordered[code] != in_file[code] or (fulfilled and shipped[code] != in_file[code])
     ]
@@ -164,10 +164,6 @@ def _summed(parts: Iterable[QuerySet[Any]], units: Any) -> dict[str, Decimal]:
         for code, number in rows.values_list(Upper("product__sku")).annotate(units=Sum(units)):
             totals[code] += number
     return totals
-
-
-def _plain(quantity: Decimal) -> str:
-    return f"{quantity.normalize():f}"
 
 
 def _row_data(row: Row) -> dict[str, Any]:

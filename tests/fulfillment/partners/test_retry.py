@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fulfillment.partners.retry import full_jitter, next_retry, parse_retry_after
+from fulfillment.partners.retry import next_retry, parse_retry_after
 
 NOW = datetime(2026, 3, 29, 0, 59, 30, tzinfo=UTC)
 
@@ -18,26 +17,6 @@ def lowest(low: float, high: float) -> float:
 
 def highest(low: float, high: float) -> float:
     return high
-
-
-@pytest.mark.parametrize(("attempt", "upper"), [(0, 60), (1, 120), (2, 240), (5, 1920), (6, 3600), (7, 3600), (1000, 3600), (10**9, 3600)])
-def test_the_jitter_reaches_from_zero_to_the_doubled_base_or_the_cap(attempt: int, upper: float):
-    assert full_jitter(attempt, base=60, cap=3600, uniform=lowest) == 0
-    assert full_jitter(attempt, base=60, cap=3600, uniform=highest) == upper
-
-
-def test_the_jitter_stays_in_its_bounds_and_fills_them():
-    uniform = random.Random(7).uniform
-    for attempt in range(12):
-        upper = min(3600, 60 * 2**attempt)
-        drawn = [full_jitter(attempt, base=60, cap=3600, uniform=uniform) for _ in range(400)]
-        assert 0 <= min(drawn) < upper * 0.05
-        assert upper * 0.95 < max(drawn) <= upper
-
-
-def test_a_negative_attempt_is_a_mistake():
-    with pytest.raises(ValueError, match="counted from 0"):
-        full_jitter(-1)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.core.errors import ValidationFailed
-from warehouse.core.quantities import parse_quantity, require_step
+from warehouse.core.quantities import parse_quantity, plain, require_step
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,18 @@ def test_off_the_step(quantity: str, step: str) -> None:
 
     assert refusal.value.errors[0]["field"] == "items[0].quantity"
     assert refusal.value.errors[0]["sku"] == "MILK"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "text"),
+    [
+        (Decimal("2.500"), "2.5"),
+        (Decimal("100.000"), "100"),
+        (Decimal("1E+2"), "100"),
+        (Decimal("0.000"), "0"),
+        (Decimal("-1.250"), "-1.25"),
+        (None, ""),
+    ],
+)
+def test_people_read_no_zeros_behind_the_point(quantity: Decimal | None, text: str) -> None:
+    assert plain(quantity) == text
