@@ -45,22 +45,24 @@ format: install
 bench: install
 	@$(BIN)/python manage.py bench
 
-## lock the dependencies of pyproject.toml; the newest ones with UPGRADE=--upgrade
+LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header $(UPGRADE) pyproject.toml
+
+## lock the dependencies of pyproject.toml: what a server runs, and that with the tools; the newest ones with UPGRADE=--upgrade
 lock: install
-	@$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --group dev pyproject.toml \
-	  --no-emit-index-url --no-header $(UPGRADE) --output-file requirements.lock
+	@$(LOCK) --output-file requirements.lock
+	@$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 ## delete the environment, the embedded servers and their data
 clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m warehouse.processes stop && $(BIN)/python -m warehouse.embedded clean; fi
 	@rm -rf .venv staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
-# Only when the lock has changed. A Python without ensurepip makes the environment without pip and lends its own.
+# Only when the lock has changed. One environment for running and for the tools; a server installs requirements.lock. A Python without ensurepip makes the environment without pip and lends its own.
 install:
-	@cmp -s requirements.lock .venv/installed.lock || { \
+	@cmp -s requirements-dev.lock .venv/installed.lock || { \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")' && \
 	  { $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv .venv 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv; } && \
-	  echo "Installing the packages of requirements.lock…" && \
+	  echo "Installing the packages of requirements-dev.lock…" && \
 	  { $(BIN)/python -m pip --version >/dev/null 2>&1 && pip="$(BIN)/python -m pip" || pip="$(PYTHON) -m pip --python $(BIN)/python"; \
-	    $$pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; } && \
-	  cp requirements.lock .venv/installed.lock; }
+	    $$pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock; } && \
+	  cp requirements-dev.lock .venv/installed.lock; }

@@ -39,7 +39,6 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.import_export",
-    "unfold.contrib.simple_history",
     "warehouse.core.apps.WarehouseAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -56,7 +55,6 @@ INSTALLED_APPS = [
     "django_fsm",
     "django_htmx",
     "import_export",
-    "simple_history",
     "pgtrigger",
     "axes",
     "csp",
@@ -80,7 +78,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "simple_history.middleware.HistoryRequestMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
