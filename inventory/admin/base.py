@@ -1,15 +1,20 @@
-"""What inventory's pages share: a seller sees only the rows of its own sites."""
+"""What inventory's pages share: a seller sees only the rows of its own sites, and the forms of the catalogue are saved by operations."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import QuerySet
+from django import forms
+from django.contrib import messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from inventory.models import Stock
-from inventory.queries.stock import visible_to
-from warehouse.core.actor import Actor, Role
-from warehouse.core.admin import RoleAdmin
+from inventory.queries.stock import stocked_by, visible_to
+from warehouse.core.actor import Actor
+from warehouse.core.admin import RoleAdmin, actor_of
+from warehouse.core.errors import DomainError
+from warehouse.core.transactions import Operation
 
 
 class SiteRows(RoleAdmin):
@@ -25,6 +30,37 @@ class StockedProducts(RoleAdmin):
     """The catalogue: a seller sees what it has, or had, in stock."""
 
     def scope(self, rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
-        if Role.SELLER not in actor.roles or Role.MANAGER in actor.roles:
-            return rows
-        return rows.filter(pk__in=Stock.objects.filter(warehouse__seller__members=actor.user_id).values("product"))
+        return stocked_by(rows, actor)
+
+
+class SavedByOperations(RoleAdmin):
+    """A form of the catalogue. What it changes goes through the operations of the noun, which join the page's transaction."""
+
+    create_operation: Operation[..., Any]
+    change_operation: Operation[..., Any]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm[Any], change: bool) -> None:
+        if change:
+            values = values_of(obj, form.changed_data)
+            if values:
+                self.change_operation.inside(obj.pk, values, actor=actor_of(request))
+        else:
+            obj.pk = self.create_operation.inside(values_of(obj, form.cleaned_data), actor=actor_of(request)).pk
+            obj._state.adding = False
+        obj.refresh_from_db()
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The page; what an operation refuses is said, and nothing of the form is saved."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DomainError as error:
+            messages.error(request, error.detail)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+def values_of(row: Model, names: Iterable[str]) -> dict[str, Any]:
+    """These fields of a row as an operation takes them: other rows by their ids."""
+    wanted = set(names)
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if field.name in wanted}

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SavedByOperations, SiteRows
 from inventory.models import Location
+from inventory.services.locations import change_location, create_location
 from warehouse.core import code128
 
 # They decide what is sellable: from the first day on they change by an operation only.
@@ -18,7 +18,8 @@ FIXED = ["warehouse", "kind", "condition", "is_pickable", "is_active"]
 
 
 @admin.register(Location)
-class LocationAdmin(SiteRows):
+class LocationAdmin(SavedByOperations, SiteRows):
+    create_operation, change_operation = create_location, change_location
     list_display = ["code", "warehouse", "kind", "condition", "zone", "pick_sequence", "is_pickable", "is_active"]
     list_select_related = ["warehouse"]
     list_filter = [
@@ -43,11 +44,6 @@ class LocationAdmin(SiteRows):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Location | None = None) -> list[str]:
         return FIXED if obj else []
-
-    def save_model(self, request: HttpRequest, obj: Location, form: forms.ModelForm[Location], change: bool) -> None:
-        if change:
-            obj.version += 1
-        super().save_model(request, obj, form, change)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         """An autocomplete of a place offers only places that are in use."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Field
 from django.http import HttpRequest
 from import_export.admin import ImportExportMixin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 
-from inventory.admin.base import StockedProducts
+from inventory.admin.base import SavedByOperations, StockedProducts, values_of
 from inventory.admin.export import LimitedExport, SafeResource, SmallFileForm
 from inventory.models import Barcode, Product, ShelfLife, StorefrontProduct
-from warehouse.core.admin import RoleTabularInline
-
-# What is in stock is counted in them: they are fixed once there is a lot.
-FIXED_WITH_STOCK = ["base_unit", "quantity_step"]
+from inventory.services.products import COUNTED_IN, change_product, create_product
+from warehouse.core.actor import Actor
+from warehouse.core.admin import RoleTabularInline, actor_of
+from warehouse.core.errors import DomainError
 
 
 class ShelfLifeInline(RoleTabularInline):
@@ -51,6 +53,7 @@ class ProductResource(SafeResource):
         use_bulk = False
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        self.actor = Actor.of_user(kwargs["user"])
         self.known = {sku.upper(): sku for sku in Product.objects.values_list("sku", flat=True)}
 
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
@@ -62,9 +65,25 @@ class ProductResource(SafeResource):
             if name in row and (row[name] is None or str(row[name]).strip() == "") and field.has_default():
                 row[name] = field.get_default()
 
+    def after_init_instance(self, instance: Product, new: bool, row: dict[str, Any], **kwargs: Any) -> None:
+        self.before = values_of(instance, self._meta.fields)
+
+    def do_instance_save(self, instance: Product, is_create: bool) -> None:
+        """Through the operations, so that a file may do what a form or a program may; what they refuse is said of the row."""
+        values = values_of(instance, self._meta.fields)
+        try:
+            if is_create:
+                instance.pk = create_product.inside(values, actor=self.actor).pk
+            else:
+                changed = {name: value for name, value in values.items() if value != self.before[name]}
+                change_product.inside(instance.pk, changed, actor=self.actor)
+        except DomainError as error:
+            raise ValidationError(error.detail) from None
+
 
 @admin.register(Product)
-class ProductAdmin(LimitedExport, ImportExportMixin, StockedProducts):
+class ProductAdmin(LimitedExport, ImportExportMixin, SavedByOperations, StockedProducts):
+    create_operation, change_operation = create_product, change_product
     resource_classes = [ProductResource]
     import_form_class = SmallFileForm
     export_form_class = SelectableFieldsExportForm
@@ -85,5 +104,16 @@ class ProductAdmin(LimitedExport, ImportExportMixin, StockedProducts):
         return self.has_add_permission(request) and self.has_change_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> list[str]:
-        fixed = FIXED_WITH_STOCK if obj and obj.batches.exists() else []
+        fixed = sorted(COUNTED_IN) if obj and obj.batches.exists() else []
         return [*self.readonly_fields, *fixed]
+
+    def save_formset(self, request: HttpRequest, form: forms.ModelForm[Product], formset: Any, change: bool) -> None:
+        """The lives go through the operation, for the goods in stock are judged by them."""
+        if formset.model is not ShelfLife:
+            super().save_formset(request, form, formset, change)
+            return
+        formset.save(commit=False)  # says what the history tells
+        if formset.has_changed():
+            kept = [row.cleaned_data for row in formset.forms if row.cleaned_data and row not in formset.deleted_forms]
+            lives = [{name: data[name] for name in ("condition", "phase", "days")} for data in kept]
+            change_product.inside(form.instance.pk, {}, shelf_lives=lives, actor=actor_of(request))

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from inventory.admin.base import SavedByOperations
 from inventory.models import Supplier
-from warehouse.core.admin import RoleAdmin
+from inventory.services.suppliers import change_supplier, create_supplier
 
 
 @admin.register(Supplier)
-class SupplierAdmin(RoleAdmin):
+class SupplierAdmin(SavedByOperations):
+    create_operation, change_operation = create_supplier, change_supplier
     list_display = ["code", "name", "email", "phone", "is_active"]
     list_filter = ["is_active"]
     search_fields = ["code", "name"]

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SavedByOperations, SiteRows
 from inventory.models import Warehouse
+from inventory.services.warehouses import change_warehouse, create_warehouse
 
 
 @admin.register(Warehouse)
-class WarehouseAdmin(SiteRows):
+class WarehouseAdmin(SavedByOperations, SiteRows):
+    create_operation, change_operation = create_warehouse, change_warehouse
     site_path = ""
     list_display = ["code", "name", "kind", "city", "external_id", "priority", "is_active"]
     list_filter = ["kind", "is_active"]

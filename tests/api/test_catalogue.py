@@ -7,7 +7,7 @@ import threading
 import pytest
 from django.db import connections
 
-from inventory.models import Barcode, Location, Product, StorefrontProduct, Warehouse
+from inventory.models import Barcode, Location, Product, Stock, StorefrontProduct, Warehouse
 from tests.api.conftest import Caller, codes
 from tests.factories.inventory import (
     BarcodeFactory,
@@ -15,6 +15,8 @@ from tests.factories.inventory import (
     ProductFactory,
     SellerFactory,
     WarehouseFactory,
+    site,
+    stocked,
 )
 from warehouse.core.actor import Role
 
@@ -74,6 +76,19 @@ def test_a_product_that_makes_no_sense(manager, wrong, field):
     assert codes(response) == (400, "validation_failed")
     assert [error["field"] for error in response.json()["errors"]] == [field]
     assert not Product.objects.exists()
+
+
+def test_what_stock_is_counted_in_is_fixed_and_what_it_is_judged_by_counts_at_once(integration):
+    here = site()
+    product = ProductFactory(lives={"ambient": 30}, min_remaining_days=10)
+    stocked(product, here.shelf, 5, expires_in_days=4)
+    path = f"products/{product.pk}"
+    for wrong in ({"quantity_step": "7"}, {"base_unit": "kg"}, {"shelf_lives": []}):
+        assert codes(integration.patch(path, wrong, **{"If-Match": "*"})) == (409, "conflict")
+    product.refresh_from_db()
+    assert (product.quantity_step, product.base_unit, Stock.objects.get().available) == (1, "pcs", 0)
+    assert integration.patch(path, {"min_remaining_days": 0}, **{"If-Match": "*"}).status_code == 200
+    assert Stock.objects.get().available == 5
 
 
 def test_a_sku_is_taken_once_whatever_the_case(manager):

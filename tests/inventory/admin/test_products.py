@@ -13,6 +13,7 @@ from inventory.admin import export
 from inventory.models import Location, Product
 from tests.factories.inventory import ProductFactory, Site, stocked
 from tests.factories.office import listing, office, page
+from tests.inventory.books import totals
 from warehouse.core.actor import Role
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +103,55 @@ def test_what_stock_is_counted_in_is_fixed_once_there_is_a_lot(manager: Client, 
     manager.post(page(product), form_of(manager, product) | {"base_unit": "kg", "quantity_step": "0.5", "name": "Renamed"})
     product = Product.objects.get()
     assert (product.name, product.base_unit, product.quantity_step) == ("Renamed", "pcs", 1)
+
+
+def test_a_file_can_not_change_what_stock_is_counted_in(manager: Client, house: Site) -> None:
+    product = ProductFactory(sku="TEA", name="Tea", min_remaining_days=3)
+    stocked(product, house.shelf, 5, expires_in_days=2)
+    answer = preview(manager, HEAD + "TEA,Tea,pcs,7,3\nTEA,Tea,kg,1,3\nNEW,New,kg,7,0\n")
+    refused = {row.number: str(row.error) for row in answer.context["result"].invalid_rows}
+    assert sorted(refused) == [1, 2]
+    assert "There are lots of TEA: its quantity_step can" in refused[1]
+    confirm(manager, preview(manager, HEAD + "TEA,Tea,pcs,1,0\n"))
+    assert totals(product.pk, house.id) == (5, 0, 0, 5)
+    assert list(Product.objects.values_list("quantity_step", "base_unit")) == [(1, "pcs")]
+
+
+def test_a_form_that_changes_a_life_judges_the_goods_again(manager: Client, house: Site) -> None:
+    product = ProductFactory(lives={"ambient": 365, "chilled": 500}, min_remaining_days=5)
+    place = stocked(product, house.shelf, 8)
+    sent = form_of(manager, product)
+    days = {name: value for name, value in sent.items() if name.startswith("shelf_lives-") and name.endswith("-days") and "__" not in name}
+    ambient = next(name for name, value in days.items() if value == 365)
+    assert manager.post(page(product), sent | {ambient: "3"}).status_code == 302
+    place.refresh_from_db()
+    assert (place.blocked_reason, totals(product.pk, house.id)) == ("expired", (8, 0, 8, 0))
+    assert dict(product.shelf_lives.values_list("condition", "days")) == {"ambient": 3, "chilled": 500}
+    assert "shelf life" in LogEntry.objects.get().get_change_message()
+    # The life that they rely on stays; the other one may go.
+    sent = form_of(manager, product)
+    gone = {name.replace("-days", "-DELETE"): "on" for name, value in sent.items() if name.startswith("shelf_lives-") and value == 3}
+    answer = manager.post(page(product), sent | gone | {"name": "Not this"}, follow=True)
+    assert "leave the life of that" in answer.content.decode()
+    assert product.shelf_lives.count() == 2
+    assert not Product.objects.filter(name="Not this").exists()
+    gone = {name.replace("-days", "-DELETE"): "on" for name, value in sent.items() if name.startswith("shelf_lives-") and value == 500}
+    assert manager.post(page(product), sent | gone).status_code == 302
+    assert product.shelf_lives.get().condition == "ambient"
+    manager.post(page(product), form_of(manager, product) | {"min_remaining_days": 1})
+    assert totals(product.pk, house.id) == (8, 0, 0, 8)
+
+
+def test_a_new_product_in_a_form(manager: Client) -> None:
+    address = listing(Product) + "add/"
+    context = manager.get(address).context
+    forms = [context["adminform"].form, *(inline.formset.management_form for inline in context["inline_admin_formsets"])]
+    blank = {bound.html_name: "" if bound.value() is None else bound.value() for form in forms for bound in form if bound.value() is not False}
+    life = {"shelf_lives-TOTAL_FORMS": 1, "shelf_lives-0-condition": "chilled", "shelf_lives-0-phase": "sealed", "shelf_lives-0-days": "9"}
+    answer = manager.post(address, blank | life | {"sku": "TEA", "name": "Tea"})
+    assert answer.status_code == 302, answer.context["errors"]
+    product = Product.objects.get()
+    assert (product.sku, product.shelf_lives.get().days, product.tracks_expiry) == ("TEA", 9, True)
 
 
 def test_the_sku_of_another_product_is_refused(manager: Client) -> None:
