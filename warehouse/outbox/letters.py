@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 
@@ -51,10 +52,10 @@ class DeadLetters:
 
     def __iter__(self) -> Iterator[Letter]:
         """The letters that are there now, the oldest first."""
-        newest = self._client.xrevrange(self.key, count=1)
+        newest: Any = self._client.xrevrange(self.key, count=1)
         after = "-"
         while newest:
-            page = self._client.xrange(self.key, min=after, max=newest[0][0], count=PAGE)
+            page: Any = self._client.xrange(self.key, min=after, max=newest[0][0], count=PAGE)
             yield from (_letter(letter_id, raw) for letter_id, raw in page)
             if len(page) < PAGE:
                 break
@@ -62,7 +63,8 @@ class DeadLetters:
 
     def find(self, letter_id: str) -> Letter | None:
         """The letter with this id."""
-        return next((_letter(found, raw) for found, raw in self._client.xrange(self.key, min=letter_id, max=letter_id)), None)
+        found: Any = self._client.xrange(self.key, min=letter_id, max=letter_id)
+        return _letter(*found[0]) if found else None
 
     def requeue(self, letter_id: str) -> str | None:
         """Put the entry back at the end of its stream and take the letter away, both or neither. Its new id; None where there is no such letter."""
