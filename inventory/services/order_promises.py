@@ -69,7 +69,7 @@ def promise_order(
         if held != before:
             raise StartAgain
         if any(item.confirmed for item in held):
-            raise Conflict(f"What {' or '.join(sorted(refs))} is promised belongs to a confirmed order already.", order_ref=order_ref)
+            return _confirmed_before(order_ref, lines, held)
     ship_at = ship_at or timezone.now()
     held, unfit = _fit_and_unfit(held, gate, ship_at, _days(lines))
     wanted = _where(lines, list(warehouses), _sellable(candidates, gate, held, ship_at, _days(lines)), held)
@@ -82,6 +82,26 @@ def promise_order(
             start_again_if_promised(refs)
         raise InsufficientStock(_of_the_order(error.shortages, wanted, lines)) from None
     return as_reserved(held_items(order_refs=[order_ref]))
+
+
+def _confirmed_before(order_ref: str, lines: Sequence[OrderedLine], held: Sequence[HeldItem]) -> list[Reserved]:
+    """The same order again: what it was promised then. Raises Conflict for another order, or for other lines."""
+    have: Amounts = defaultdict(Decimal)
+    of_products: dict[int, Decimal] = defaultdict(Decimal)
+    for item in held:
+        have[item.key] += item.held
+        of_products[item.product_id] += item.held
+    named: Amounts = defaultdict(Decimal)
+    asked: dict[int, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        asked[line.product_id] += line.quantity
+        if line.warehouse_id is not None:
+            named[StockKey(line.warehouse_id, line.product_id)] += line.quantity
+    mine = {item.id for item in held_items(order_refs=[order_ref])}
+    equal = of_products == asked and all(have[key] >= quantity for key, quantity in named.items())
+    if not equal or mine != {item.id for item in held}:
+        raise Conflict("What is promised under this reference belongs to a confirmed order, and is not what is asked now.", order_ref=order_ref)
+    return as_reserved(held)
 
 
 def _of_the_order(shortages: Iterable[Shortage], wanted: Amounts, lines: Iterable[OrderedLine]) -> list[Shortage]:

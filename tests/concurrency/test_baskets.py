@@ -68,9 +68,9 @@ def opposite_baskets(house: Site, products: list[Product], baskets: int, threads
                 else:
                     reserved = reserve_for_order(ref, lines, warehouse_id=house.id, actor=ACTOR)
                 if basket % 3 == 0:
-                    release_reservation(reserved.reservation_id, reason="X", actor=ACTOR)
+                    release_reservation(reserved.reservation_id, reason="X", actor=ACTOR, for_order=True)
                 elif basket % 3 == 1:
-                    consume_reservation(reserved.reservation_id, actor=ACTOR)
+                    consume_reservation(reserved.reservation_id, actor=ACTOR, for_order=True)
 
         return shop
 
@@ -142,9 +142,9 @@ def morning(houses: list[Site], products: list[Product], seed: int, steps: int) 
         house = next(house for house in houses if house.id == item.reservation.warehouse_id)
         what = rng.randint(0, 3)
         if what == 0:
-            consume_reservation(item.reservation_id, actor=ACTOR)
+            consume_reservation(item.reservation_id, actor=ACTOR, for_order=True)
         elif what == 1:
-            release_reservation(item.reservation_id, reason="X", actor=ACTOR)
+            release_reservation(item.reservation_id, reason="X", actor=ACTOR, for_order=True)
         elif item.held:
             pick_reserved(
                 item.pk, rng.choice([item.held, Decimal(1)]), warehouse_id=house.id, product_id=item.product_id, to_location_id=house.bench.pk,

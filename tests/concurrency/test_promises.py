@@ -98,7 +98,7 @@ def test_kept_and_expired_at_once_it_is_one_of_them(milk: Product, house: Site) 
 
         kept, expired = race(
             [
-                lambda r=reserved: consume_reservation(r.reservation_id, actor=ACTOR),
+                lambda r=reserved: consume_reservation(r.reservation_id, actor=ACTOR, for_order=True),
                 lambda r=reserved: expire_reservation(r.reservation_id, actor=ACTOR),
             ]
         )
@@ -192,7 +192,7 @@ def test_one_busy_reservation_does_not_keep_the_others_from_expiring(milk: Produ
 def test_released_by_eight_at_once_it_is_released_once(milk: Product, house: Site) -> None:
     reserved = checkout(milk, house, 4)
 
-    outcomes = race([lambda: release_reservation(reserved.reservation_id, reason="X", actor=ACTOR)] * 8)
+    outcomes = race([lambda: release_reservation(reserved.reservation_id, reason="X", actor=ACTOR, for_order=True)] * 8)
 
     assert [outcome.error for outcome in outcomes] == [None] * 8
     assert Movement.objects.filter(type="release").count() == 1
@@ -202,7 +202,7 @@ def test_released_by_eight_at_once_it_is_released_once(milk: Product, house: Sit
 def test_kept_by_eight_at_once_it_is_sold_once(milk: Product, house: Site) -> None:
     reserved = checkout(milk, house, 4)
 
-    outcomes = race([lambda: consume_reservation(reserved.reservation_id, actor=ACTOR)] * 8)
+    outcomes = race([lambda: consume_reservation(reserved.reservation_id, actor=ACTOR, for_order=True)] * 8)
 
     assert [outcome.error for outcome in outcomes] == [None] * 8
     assert Movement.objects.filter(type="sale").count() == 1
@@ -217,8 +217,8 @@ def test_kept_and_taken_back_at_once_it_is_one_of_them(milk: Product, house: Sit
 
         kept, released = race(
             [
-                lambda r=reserved: consume_reservation(r.reservation_id, actor=ACTOR),
-                lambda r=reserved: release_reservation(r.reservation_id, reason="X", actor=ACTOR),
+                lambda r=reserved: consume_reservation(r.reservation_id, actor=ACTOR, for_order=True),
+                lambda r=reserved: release_reservation(r.reservation_id, reason="X", actor=ACTOR, for_order=True),
             ]
         )
 

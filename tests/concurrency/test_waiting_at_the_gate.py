@@ -153,7 +153,7 @@ def test_a_sale_that_weighed_more_behind_a_reservation(ham: Product, house: Site
 
     outcome = behind(
         lambda: promise_order.inside("shop:2", [OrderedLine(ham.pk, Decimal(2))], actor=ACTOR),
-        lambda: consume_reservation(first.reservation_id, actual={first.items[0].id: Decimal("3.5")}, actor=ACTOR),
+        lambda: consume_reservation(first.reservation_id, actual={first.items[0].id: Decimal("3.5")}, actor=ACTOR, for_order=True),
     )
 
     assert available(outcome) == 0
@@ -211,7 +211,7 @@ def test_a_release_behind_a_pick_takes_back_what_is_on_the_bench(ham: Product, h
             document_type="picking_task", document_id=1, actor=ACTOR,
         )  # fmt: skip
 
-    outcome = behind(pick, lambda: release_reservation(first.reservation_id, reason="X", actor=ACTOR))
+    outcome = behind(pick, lambda: release_reservation(first.reservation_id, reason="X", actor=ACTOR, for_order=True))
 
     assert outcome.won
     assert totals(ham.pk, house.id) == (8, 0, 5, 3)

@@ -72,6 +72,7 @@ class Promise:
     held: dict[tuple[int, str, int], Decimal]
     limit: datetime | None = None
     started: bool = False
+    confirmed: bool = False
 
 
 Key = tuple[int, str, int]
@@ -206,6 +207,7 @@ class Days(RuleBasedStateMachine):
             sums = {key[0]: sum((q for k, q in before.held.items() if k[0] == key[0]), Decimal(0)) for key in before.held}
             if sums == {goods: quantity}:
                 ask()
+                before.limit = before.limit and max(before.limit, self.now() + ttl)
             else:
                 with pytest.raises(Conflict):
                     ask()
@@ -224,13 +226,26 @@ class Days(RuleBasedStateMachine):
 
     @rule(ref=st.sampled_from(REFS), amounts=st.dictionaries(st.tuples(st.integers(0, 1), st.integers(0, 1)), st.integers(1, 6), min_size=1))
     def order(self, ref: str, amounts: dict[tuple[int, int], int]) -> None:
-        """Named warehouses; adopts whatever the order holds already."""
+        """Named warehouses; adopts whatever a checkout holds that is still fit. A confirmed order is promised once."""
         lines = [OrderedLine(self.products[p].pk, Decimal(quantity), self.houses[h].id) for (h, p), quantity in amounts.items()]
         before = {house.id: self.promises.get((ref, house.id)) for house in self.houses}
 
+        if any(promise and promise.confirmed for promise in before.values()):
+            held = {(house, key[0]): Decimal(0) for house, promise in before.items() if promise for key in promise.held}
+            for house, promise in before.items():
+                for key, quantity in promise.held.items() if promise else ():
+                    held[house, key[0]] += quantity
+            if held == {(line.warehouse_id, line.product_id): line.quantity for line in lines}:
+                promise_order(ref, lines, actor=ACTOR)
+            else:
+                with pytest.raises(Conflict):
+                    promise_order(ref, lines, actor=ACTOR)
+            return
+
         def have(line: OrderedLine) -> Decimal:
             promise = before[line.warehouse_id or 0]
-            return sum((q for key, q in promise.held.items() if key[0] == line.product_id), Decimal(0)) if promise else Decimal(0)
+            mine = promise.held.items() if promise else ()
+            return sum((q for key, q in mine if key[0] == line.product_id and self.fit(self.places[key])), Decimal(0))
 
         short = {
             (line.warehouse_id, line.product_id): have(line) + self.available(line.product_id, line.warehouse_id or 0)
@@ -253,7 +268,7 @@ class Days(RuleBasedStateMachine):
             assert {product: total for product, total in sums.items() if total} == wanted
             if held:
                 self.take(held)
-                self.promises[ref, house.id] = Promise(held, None, started)
+                self.promises[ref, house.id] = Promise(held, None, started, confirmed=True)
 
     @rule(ref=st.sampled_from([f"any:{n}" for n in range(3)]), product=st.integers(0, 1), quantity=st.integers(1, 12))
     def order_from_anywhere(self, ref: str, product: int, quantity: int) -> None:
@@ -274,7 +289,7 @@ class Days(RuleBasedStateMachine):
             assert self.by_lot(held) == self.by_lot(expected.get(house.id, {}))
             if held:
                 self.take(held)
-                self.promises[ref, house.id] = Promise(held)
+                self.promises[ref, house.id] = Promise(held, confirmed=True)
 
     def split(self, there_is: dict[int, Decimal], quantity: Decimal) -> dict[int, Decimal]:
         first, second = (house.id for house in self.houses)
@@ -287,14 +302,14 @@ class Days(RuleBasedStateMachine):
     @rule(data=st.data())
     def release(self, data: Any) -> None:
         ref, house = data.draw(st.sampled_from(sorted(self.promises)))
-        release_reservation(self.reservation(ref, house).pk, reason="X", actor=ACTOR)
+        release_reservation(self.reservation(ref, house).pk, reason="X", actor=ACTOR, for_order=True)
         self.give_back(ref, house)
 
     @precondition(lambda self: self.promises)
     @rule(data=st.data())
     def consume(self, data: Any) -> None:
         ref, house = data.draw(st.sampled_from(sorted(self.promises)))
-        consume_reservation(self.reservation(ref, house).pk, actor=ACTOR)
+        consume_reservation(self.reservation(ref, house).pk, actor=ACTOR, for_order=True)
         for key, quantity in self.promises.pop((ref, house)).held.items():
             self.places[key].quantity -= quantity
             self.places[key].reserved -= quantity

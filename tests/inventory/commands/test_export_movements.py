@@ -29,7 +29,7 @@ def milk(house: Site) -> Product:
     product = ProductFactory(sku="=1+1")
     stocked(product, house.shelf, 10, lot="+L1")
     reserved = promise_order("shop:1", [OrderedLine(product.pk, Decimal(3))], actor=ACTOR)[0]
-    release_reservation(reserved.reservation_id, reason="@SUM(A1)", actor=ACTOR)
+    release_reservation(reserved.reservation_id, reason="@SUM(A1)", actor=ACTOR, for_order=True)
     return product
 
 

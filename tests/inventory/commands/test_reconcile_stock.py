@@ -27,9 +27,9 @@ def milk() -> Product:
     stocked(product, house.cool, 10, lot="L2", expires_in_days=9)
     promise_order("shop:1", [OrderedLine(product.pk, Decimal(12))], actor=ACTOR)
     sold = promise_order("shop:2", [OrderedLine(product.pk, Decimal(2))], actor=ACTOR)[0]
-    consume_reservation(sold.reservation_id, actor=ACTOR)
+    consume_reservation(sold.reservation_id, actor=ACTOR, for_order=True)
     gone = promise_order("shop:3", [OrderedLine(product.pk, Decimal(1))], actor=ACTOR)[0]
-    release_reservation(gone.reservation_id, reason="CHANGED_MIND", actor=ACTOR)
+    release_reservation(gone.reservation_id, reason="CHANGED_MIND", actor=ACTOR, for_order=True)
     item = ReservationItem.objects.filter(reservation__order_ref="shop:1").order_by("pk").first()
     assert item is not None
     pick_reserved(

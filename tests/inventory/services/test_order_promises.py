@@ -13,7 +13,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inventory.models import Product, Reservation, ReservationItem
-from inventory.orchestrator import InsufficientStock, OrderedLine, Reserved, promise_order, release_reservation, reserve_for_order
+from inventory.orchestrator import (
+    InsufficientStock,
+    OrderedLine,
+    Reserved,
+    consume_reservation,
+    promise_order,
+    release_items,
+    release_order,
+    release_reservation,
+    reserve_for_order,
+)
 from tests.factories.inventory import ACTOR, ProductFactory, Site, WarehouseFactory, site, stocked
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
@@ -269,7 +279,7 @@ def test_two_checkouts_in_the_same_warehouse_are_a_conflict(milk: Product, house
 
 def test_a_checkout_that_is_gone_is_no_obstacle(milk: Product, house: Site) -> None:
     gone = checkout(house, line(milk, 2))
-    release_reservation(gone.reservation_id, reason="LEFT", actor=ACTOR)
+    release_reservation(gone.reservation_id, reason="LEFT", actor=ACTOR, for_order=True)
 
     assert where(promise(line(milk, 3), reservation_ref="cart:never")) == {"MAIN": {"MILK": 3}}
 
@@ -293,3 +303,48 @@ def test_promising_the_same_order_again_changes_nothing(milk: Product) -> None:
 
     assert [r.reservation_id for r in again] == [r.reservation_id for r in first]
     assert list(events) == []
+
+
+# --- whose promise it is -----------------------------------------------------------------------------------------------------------------
+
+
+def test_another_orders_promise_is_not_adopted(milk: Product, house: Site) -> None:
+    (first,) = promise(line(milk, 5))
+
+    with pytest.raises(Conflict, match="belongs to a confirmed order"):
+        promise(line(milk, 5), ref="shop:2", reservation_ref="shop:1")
+
+    assert Reservation.objects.get(pk=first.reservation_id).order_ref == "shop:1"
+    assert totals(milk.pk, house.id) == (6, 5, 0, 1)
+
+
+def test_a_confirmed_orders_promise_is_kept_and_released_for_the_order_only(milk: Product, house: Site) -> None:
+    (reserved,) = promise(line(milk, 5))
+    item = reserved.items[0]
+
+    for attempt in (
+        lambda: release_reservation(reserved.reservation_id, reason="X", actor=ACTOR),
+        lambda: release_items(reserved.reservation_id, {item.id: Decimal(1)}, reason="X", actor=ACTOR),
+        lambda: consume_reservation(reserved.reservation_id, actor=ACTOR),
+    ):
+        with pytest.raises(Conflict, match="belongs to a confirmed order"):
+            attempt()
+    assert totals(milk.pk, house.id) == (6, 5, 0, 1)
+
+    consume_reservation(reserved.reservation_id, actor=ACTOR, for_order=True)
+    assert totals(milk.pk, house.id) == (1, 0, 0, 1)
+
+
+def test_an_order_gives_back_everything_it_is_promised_anywhere(milk: Product, house: Site) -> None:
+    other = site()
+    stocked(milk, other.cool, 4)
+    promise(line(milk, 2, warehouse_id=house.id), line(milk, 3, warehouse_id=other.id))
+
+    release_order("shop:1", reason="X", actor=ACTOR)
+    with heard() as events:
+        release_order("shop:1", reason="X", actor=ACTOR)
+
+    assert list(events) == []
+    assert set(Reservation.objects.values_list("status", flat=True)) == {"released"}
+    assert (totals(milk.pk, house.id), totals(milk.pk, other.id)) == ((6, 0, 0, 6), (4, 0, 0, 4))
+    assert_books_balance()

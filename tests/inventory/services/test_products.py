@@ -110,7 +110,9 @@ def test_many_lots_in_a_constant_number_of_statements(house: Site) -> None:
     def statements() -> int:
         days = Decimal(20) if milk.shelf_lives.get().days == 30 else Decimal(30)
         with CaptureQueriesContext(connection) as queries:
-            change_product(milk.pk, {"min_remaining_days": 25 if days == 20 else 0}, shelf_lives=[{"condition": "chilled", "days": days}], actor=ACTOR)
+            change_product(
+                milk.pk, {"min_remaining_days": 25 if days == 20 else 0}, shelf_lives=[{"condition": "chilled", "days": days}], actor=ACTOR
+            )
         return len(queries)
 
     stocked(milk, house.cool, 8, expires_in_days=28)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.stock.sourcing import MOST_WAREHOUSES, choose
+from inventory.stock.sourcing import choose
 
 A, B, C, D = 1, 2, 3, 4
 MILK, BREAD, JAM = 11, 12, 13
@@ -112,4 +112,16 @@ def test_many_warehouses_are_no_trouble() -> None:
     sellable = {(w, MILK): Decimal(1) for w in warehouses}
 
     assert sum(choose(dec(milk=30), sellable, warehouses).values()) == 30
-    assert len(choose(dec(milk=MOST_WAREHOUSES), sellable, warehouses)) == MOST_WAREHOUSES
+    assert len(choose(dec(milk=4), sellable, warehouses)) == 4
+
+
+@pytest.mark.timeout(10)
+def test_very_many_warehouses_are_not_all_tried() -> None:
+    products = range(100, 106)
+    sellable = {(w, p): Decimal(1) for w in range(1, 81) for p in products if (w + p) % 3}
+    asked = {product: Decimal(9) for product in products}
+
+    chosen = choose(asked, sellable, list(range(1, 81)))
+
+    assert {product: sum(q for (_, p), q in chosen.items() if p == product) for product in products} == asked
+    assert len({warehouse for warehouse, _ in chosen}) <= 18
