@@ -195,3 +195,17 @@ def test_what_was_held_or_recalled_meanwhile_is_not_picked(apples: Product, hous
         )  # fmt: skip
 
     assert refusal.value.data == {"reason": {"on_hold": "on hold"}.get(status, status), "batch_location": place.pk}
+
+
+def test_a_child_lot_is_used_again(apples: Product, house: Site) -> None:
+    """Goods of one lot with two clocks meet, again and again, in a place that is never empty: two lots are there, however often."""
+    lots = []
+    for _ in range(3):
+        fresh = stocked(apples, house.shelf, 1, lot="L")
+        lots.append(fresh.batch.lot_number)
+        if len(lots) == 1:
+            age(fresh, 5)
+
+    assert lots == ["L", "L/1", "L/1"]
+    assert Batch.objects.count() == 2
+    assert_books_balance()
