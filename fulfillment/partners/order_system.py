@@ -57,7 +57,7 @@ class OrderSystemClient:
         self._http.close()
 
     def get_order(self, order_id: str) -> PartnerOrder:
-        """The order as it stands at the order system."""
+        """The order as it stands at the order system: a part of the agreed interface, for comparing what they know with what we know."""
         return self._http.call("GET", f"/api/v1/orders/{self._http.segment(order_id)}", lambda answer: _read_order(answer, order_id))
 
     def update_status(self, order_id: str, status: str, message: str = "") -> None:

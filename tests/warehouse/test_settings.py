@@ -1,0 +1,52 @@
+"""What the environment and the samples of deploy/ mean."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.urls import resolve
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SHOW = """
+import json
+from warehouse import settings
+print(json.dumps([settings.LISTINGS_REDIS_URL, [str(each) for each in settings.TRUSTED_PROXIES]]))
+"""
+
+
+def settings_of(**values: str) -> Any:
+    environment = {name: value for name, value in os.environ.items() if name not in ("LISTINGS_REDIS_URL", "TRUSTED_PROXIES")}
+    environment |= {"DATABASE_URL": "postgres://unused/unused", "REDIS_URL": "redis://ours/0", **values}
+    done = subprocess.run([sys.executable, "-c", SHOW], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_an_empty_value_is_no_address() -> None:
+    local = ["127.0.0.1/32", "::1/128"]
+    assert settings_of(LISTINGS_REDIS_URL="") == settings_of() == ["redis://ours/0", local]
+    assert settings_of(LISTINGS_REDIS_URL="redis://theirs/3", TRUSTED_PROXIES="10.0.0.2, 172.16.0.0/12") == [
+        "redis://theirs/3",
+        ["10.0.0.2/32", "172.16.0.0/12"],
+    ]
+    assert settings_of(TRUSTED_PROXIES="")[1] == []
+
+
+def test_the_proxy_serves_what_the_site_has() -> None:
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    for path in re.findall(r"location (?:= )?(/\S+) \{", text):
+        assert resolve(path)
+    assert "X-Forwarded-For $remote_addr" in text
+    assert "$proxy_add_x_forwarded_for" not in text
+
+
+def test_the_paper_names_every_variable_of_the_samples() -> None:
+    paper = (ROOT / "docs" / "deployment.md").read_text()
+    compose = (ROOT / "deploy" / "compose.yaml").read_text()
+    for name in re.findall(r"^    ([A-Z_]+):", compose, re.MULTILINE):
+        assert f"`{name}`" in paper
