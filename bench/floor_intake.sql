@@ -13,9 +13,9 @@ BEGIN
     SELECT * INTO the_warehouse FROM inventory_warehouse WHERE code = 'BENCH';
     INSERT INTO outbox_inboxentry (stream, entry_id, taken_at) VALUES ('floor', entry::text, now());
     PERFORM 1 FROM fulfillment_order WHERE source = 'floor' AND external_id = entry::text FOR NO KEY UPDATE;
-    INSERT INTO fulfillment_order (source, external_id, order_number, storefront_external_id, status, priority, retry_when_stocked, shortages,
+    INSERT INTO fulfillment_order (source, external_id, order_number, storefront_external_id, status, priority, retry_when_stocked, shortages, reservation_ref,
                                    cancellation_reason, version, created_at, updated_at)
-    VALUES ('floor', entry::text, '', '1', 'accepted', 'normal', true, '[]', '', 1, now(), now()) RETURNING id INTO the_order;
+    VALUES ('floor', entry::text, '', '1', 'accepted', 'normal', true, '[]', '', '', 1, now(), now()) RETURNING id INTO the_order;
     INSERT INTO fulfillment_orderline (order_id, product_id, listing_id, quantity, min_remaining_days, warehouse_id)
     SELECT the_order, sp.product_id, sp.external_listing_id, q.quantity, 0, the_warehouse.id
     FROM unnest(product_ids, quantities) AS q (product_id, quantity) JOIN inventory_storefrontproduct sp ON sp.product_id = q.product_id;

@@ -58,11 +58,14 @@ def process_order_confirmed(
         raise ValidationFailed(
             f"priority: {priority[:20]!r} is none of {', '.join(Priority.values)}.", errors=[{"field": "priority", "code": "invalid"}]
         )
-    known = find_and_lock_order(source, external_id)
-    if known is not None:
+    try:
+        ordered = orchestrator.resolve_lines(lines, storefront_id=storefront_external_id or None)
+    except ValidationFailed:
         # A repetition is no news, even if its lines could not be read any more.
+        known = find_and_lock_order(source, external_id)
+        if known is None:
+            raise
         return known
-    ordered = orchestrator.resolve_lines(lines, storefront_id=storefront_external_id or None)
     order = Order(
         source=source,
         external_id=external_id,
@@ -74,7 +77,8 @@ def process_order_confirmed(
         provider=_provider(provider_code),
         reservation_ref=reservation_ref,
     )
-    write_order(order, ordered)
+    if not write_order(order, ordered):
+        return Order.objects.get(source=source, external_id=external_id)
     short = _take_in(order, ordered, actor)
     if short is not None:
         take(order, "reject")
@@ -121,7 +125,8 @@ def process_order_cancelled(source: str, external_id: str, reason: str, *, actor
 
     Nothing stays promised under its order_ref. An order that is not known yet leaves a tombstone; repeating a cancellation changes nothing. A shipment
     that the carrier knows, or may know, becomes `void_requested`. Locks the order, its tasks and shipments, then what inventory locks (the stock of all
-    its sites in one go). Events order.cancelled, picking.cancelled, packing.cancelled, and inventory.released. Raises Conflict once goods have left, NotFound for a version of an order that is not known.
+    its sites in one go). Events order.cancelled, picking.cancelled, packing.cancelled, and inventory.released. Raises Conflict once goods have left,
+    NotFound for a version of an order that is not known.
     """
     _require_key(source, external_id)
     reason = _printable(reason, TEXT_LENGTH)

@@ -38,8 +38,8 @@ def create_picking_task(
     """Promise more of an order from one warehouse and make its picking task: what was short before, or what a manager sends for by hand.
 
     `items` as for an order (what the order's lines ask of remaining days holds for them too), `warehouse_id` is ours. Locks the order, then what
-    inventory locks. Events inventory.reserved, picking.created. Raises Conflict for an order that is closed or has open work in this warehouse, Surplus for more than was ordered and is not yet on a task,
-    InsufficientStock.
+    inventory locks. Events inventory.reserved, picking.created. Raises Conflict for an order that is closed or has open work in this warehouse, Surplus
+    for more than was ordered and is not yet on a task, InsufficientStock.
     """
     if priority and priority not in Priority.values:
         raise ValidationFailed(
@@ -65,8 +65,8 @@ def create_picking_task(
         order.order_ref, lines, warehouse_id=warehouse_id, actor=actor, ship_at=order.ships_at, confirmed=True
     )
     listings = {line.product_id: line.listing_id for line in lines if line.listing_id}
-    (task,) = make_picking_tasks(order, [promised], listings, actor=actor, priority=priority, accepted=False)
-    return task
+    (task_id,) = make_picking_tasks(order, [promised], listings, actor=actor, priority=priority, accepted=False)
+    return PickingTask.objects.get(pk=task_id)
 
 
 @operation(Role.PICKER)

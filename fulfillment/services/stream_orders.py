@@ -12,6 +12,7 @@ from fulfillment.models import Order
 from fulfillment.services.orders import process_order_cancelled, process_order_confirmed
 from warehouse.core.actor import Actor
 from warehouse.core.errors import ValidationFailed
+from warehouse.core.texts import storable
 from warehouse.core.transactions import run_once
 from warehouse.outbox.claims import InboxClaim
 
@@ -34,7 +35,7 @@ def handle_entry(stream: str, entry_id: str, fields: Mapping[str, str]) -> Any:
             order_id,
             _items(fields),
             actor=ACTOR,
-            storefront_external_id=fields.get("storefront_id", "").strip(),
+            storefront_external_id=storable(fields.get("storefront_id", "")).strip(),
             order_number=fields.get("order_number", "").strip(),
             render=_render,
         )
@@ -60,7 +61,7 @@ def _text(fields: Mapping[str, str], name: str) -> str:
 def _items(fields: Mapping[str, str]) -> list[Any]:
     try:
         items = json.loads(_text(fields, "items"), parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise ValidationFailed(f"items is not JSON: {error}", errors=[{"field": "items", "code": "invalid"}]) from None
     if not isinstance(items, list):
         raise ValidationFailed("items is not a list.", errors=[{"field": "items", "code": "invalid"}])
