@@ -12,7 +12,6 @@ from warehouse.core.errors import NotFound
 from warehouse.core.locking import lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
 
-
 M = TypeVar("M", bound=models.Model)
 
 

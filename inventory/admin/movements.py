@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from import_export import fields
+from import_export import fields, resources
 from import_export.admin import ExportMixin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.contrib.import_export.forms import SelectableFieldsExportForm
@@ -17,7 +17,9 @@ from inventory.admin.base import SiteRows
 from inventory.admin.export import LimitedExport, SafeResource
 from inventory.enums import MovementType
 from inventory.models import Batch, Movement, Product
+from inventory.queries.movement_export import COLUMNS
 from warehouse.core.admin import BigTableAdmin, plain, signed
+from warehouse.core.exports import cell
 
 COLOURS = {
     MovementType.RECEIVING: "success",
@@ -31,21 +33,19 @@ COLOURS = {
 }
 
 
-class MovementResource(SafeResource):
-    """The ledger as a file: names instead of ids."""
+class LedgerRows(SafeResource):
+    """The ledger as a file, cell by cell as every face writes it."""
 
-    product = fields.Field(attribute="product__sku", column_name="sku")
-    batch = fields.Field(attribute="batch__lot_number", column_name="lot")
-    location = fields.Field(attribute="location__code", column_name="location")
-    warehouse = fields.Field(attribute="warehouse__code", column_name="warehouse")
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> str:
+        return cell(field.get_value(instance))
 
-    class Meta:
-        model = Movement
-        fields = [
-            "id", "occurred_at", "type", "product", "batch", "location", "warehouse", "quantity_change", "reserved_change", "quantity_before",
-            "quantity_after", "reserved_after", "document_type", "document_id", "order_ref", "reason", "performed_by", "performed_by_type",
-        ]  # fmt: skip
-        export_order = fields
+
+MovementResource = resources.modelresource_factory(
+    Movement,
+    LedgerRows,
+    meta_options={"fields": list(COLUMNS), "export_order": list(COLUMNS)},
+    custom_fields={name: fields.Field(attribute=path, column_name=name) for name, path in COLUMNS.items()},
+)
 
 
 @admin.register(Movement)

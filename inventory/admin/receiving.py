@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -35,7 +36,15 @@ COLOURS = {
     ReceivingStatus.CONFIRMED: "success",
     ReceivingStatus.CANCELLED: "danger",
 }
+EURO = "EUR"
 OPEN = {ReceivingStatus.DRAFT, ReceivingStatus.IN_PROGRESS}
+
+
+def three_letters(currency: str) -> str:
+    """The currency's code in capitals. Raises ValidationError for what is none."""
+    if not re.fullmatch("[A-Za-z]{3}", currency):
+        raise ValidationError("Three letters, such as EUR.")
+    return currency.upper()
 
 
 class ReceivingForm(forms.ModelForm):
@@ -94,11 +103,12 @@ class ReceivingItemForm(forms.ModelForm):
     class Meta:
         model = ReceivingItem
         fields = [
-            "product", "lot_number", "label_expires_on", "label_condition", "expected_quantity", "actual_quantity", "damaged_quantity",
-            "purchase_price", "location", "accept_short_dated", "short_dated_reason",
+            "product", "lot_number", "produced_on", "label_expires_on", "label_condition", "expected_quantity", "actual_quantity",
+            "damaged_quantity", "purchase_price", "currency", "location", "accept_short_dated", "short_dated_reason",
         ]  # fmt: skip
         labels = {
             "lot_number": "lot",
+            "produced_on": "made",
             "label_expires_on": "expiry",
             "label_condition": "stored",
             "expected_quantity": "expected",
@@ -116,10 +126,16 @@ class ReceivingItemForm(forms.ModelForm):
                 self.fields[name].widget.attrs["style"] = "width: 5.5rem; min-width: 5.5rem"
                 if self.instance.pk is not None:
                     self.initial[name] = plain(self.initial[name])
+        if "currency" in self.fields:
+            self.fields["currency"].required = False
+            self.fields["currency"].widget.attrs["style"] = "width: 4rem; min-width: 4rem"
         for name in ("product", "location"):
             widget = self.fields[name].widget if name in self.fields else None
             if isinstance(widget, RelatedFieldWidgetWrapper):
                 widget.can_add_related = widget.can_change_related = widget.can_view_related = False
+
+    def clean_currency(self) -> str:
+        return three_letters(self.cleaned_data["currency"] or self.instance.currency)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -150,7 +166,7 @@ class ReceivingItemInline(RoleTabularInline):
     verbose_name_plural = "lines"
     fields = [
         "product", "lot_number", "label_expires_on", "expected_quantity", "actual_quantity", "damaged_quantity", "difference", "purchase_price",
-        "location", "label_condition", "accept_short_dated", "short_dated_reason",
+        "currency", "location", "produced_on", "label_condition", "accept_short_dated", "short_dated_reason",
     ]  # fmt: skip
     readonly_fields = ["difference"]
 
@@ -158,7 +174,7 @@ class ReceivingItemInline(RoleTabularInline):
         return super().get_queryset(request).select_related("product", "location").order_by("pk")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "label_expires_on":
+        if db_field.name in ("label_expires_on", "produced_on"):
             kwargs["widget"] = UnfoldAdminSingleDateWidget()
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
@@ -189,9 +205,14 @@ class AddItemForm(StepForm):
     scan = text_field("Product", autofocus=True, help_text="Its SKU or barcode.")
     lot_number = text_field("Lot", required=False, max_length=60, help_text="Made up when missing.")
     label_expires_on = forms.DateField(label="Expiry on the label", required=False, widget=UnfoldAdminSingleDateWidget())
+    produced_on = forms.DateField(label="Made on", required=False, widget=UnfoldAdminSingleDateWidget())
     quantity = quantity_field("How many arrived")
     damaged_quantity = quantity_field("How many of them are damaged", required=False)
     purchase_price = quantity_field("Purchase price", required=False, decimals=4)
+    currency = text_field("Currency", required=False, max_length=3, help_text="Three letters; EUR when empty.")
+
+    def clean_currency(self) -> str:
+        return three_letters(self.cleaned_data["currency"] or EURO)
 
 
 def scan_goods(row: Receiving, arguments: dict[str, Any], actor: Actor, version: int) -> ReceivingItem:
@@ -209,7 +230,9 @@ def add_goods(row: Receiving, arguments: dict[str, Any], actor: Actor, version: 
         damaged_quantity=arguments["damaged_quantity"] or ZERO,
         lot_number=arguments["lot_number"] or found.lot_number,
         label_expires_on=arguments["label_expires_on"] or found.expires_on,
+        produced_on=arguments["produced_on"] or found.produced_on,
         purchase_price=arguments["purchase_price"] or ZERO,
+        currency=arguments["currency"],
     )
     return add_item(row.pk, line, actor=actor, expected_version=version)
 

@@ -12,6 +12,7 @@ from inventory.api.catalogue import DeletableEndpoints, ModelInput
 from inventory.api.names import SkuField
 from inventory.enums import BarcodeKind
 from inventory.models import Barcode, Product
+from inventory.queries.stock import stocked_by
 from inventory.services.products import change_barcode, create_barcode, delete_barcode
 from warehouse.core.api.filters import NamedRowFilter, TextFilter
 from warehouse.core.api.inputs import QuantityField
@@ -53,3 +54,6 @@ class Barcodes(DeletableEndpoints):
     orderings = {"code": "code"}
     operations = {"create": create_barcode, "partial_update": change_barcode, "destroy": delete_barcode}
     inputs = {"create": BarcodeIn, "partial_update": BarcodeIn}
+
+    def visible(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return stocked_by(rows, self.actor, product="product")

@@ -16,19 +16,11 @@ from rest_framework.request import Request
 
 from inventory.enums import DocumentType, MovementType
 from inventory.models import Batch, Location, Movement, Product, Reservation, Warehouse
+from inventory.queries.movement_export import COLUMNS, movement_rows
 from inventory.queries.stock import visible_to
 from warehouse.core.api.csv import csv_response
 from warehouse.core.api.filters import NamedRowFilter, TextFilter
 from warehouse.outbox.http import ReadEndpoints
-
-CHUNK = 2000
-COLUMNS = {
-    "id": "id", "occurred_at": "occurred_at", "type": "type", "warehouse": "warehouse__code", "location": "location__code", "sku": "product__sku",
-    "lot_number": "batch__lot_number", "quantity_change": "quantity_change", "reserved_change": "reserved_change", "quantity_before": "quantity_before",
-    "quantity_after": "quantity_after", "reserved_after": "reserved_after", "document_type": "document_type", "document": "document_id",
-    "order_ref": "order_ref", "reservation": "reservation_id", "reason": "reason", "performed_by": "performed_by",
-    "performed_by_type": "performed_by_type",
-}  # fmt: skip
 
 
 class MovementOut(serializers.ModelSerializer):
@@ -89,5 +81,4 @@ class Movements(ReadEndpoints):
     @action(detail=False, pagination_class=None)
     def export(self, request: Request) -> StreamingHttpResponse:
         """The same, with the same filters, as CSV for a spreadsheet: all of it, streamed."""
-        rows = self.filter_queryset(self.get_queryset()).values_list(*COLUMNS.values())
-        return csv_response("movements.csv", list(COLUMNS), rows.iterator(chunk_size=CHUNK))
+        return csv_response("movements.csv", list(COLUMNS), movement_rows(self.filter_queryset(self.get_queryset())))

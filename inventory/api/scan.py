@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from inventory import orchestrator
 from inventory.models import Batch, Location, Product
+from inventory.queries.scan import seen_by
 from warehouse.core.api.inputs import QuantityField
 from warehouse.core.errors import ValidationFailed
 from warehouse.outbox.http import Endpoints
@@ -48,7 +49,7 @@ class Scan(Endpoints):
         if "\0" in code or len(code) > 200:
             raise ValidationFailed("This can't be a code.", errors=[{"field": "code", "code": "invalid"}])
         site = orchestrator.find_warehouse(code=request.query_params.get("warehouse", "").replace("\0", ""))
-        found = orchestrator.find_by_scan(code, warehouse_id=site.pk if site else None)
+        found = seen_by(orchestrator.find_by_scan(code, warehouse_id=site.pk if site else None), self.actor)
         product = Product.objects.filter(pk=found.product_id or 0).first()
         location = Location.objects.select_related("warehouse").filter(pk=found.location_id or 0).first()
         batch = Batch.objects.filter(pk=found.batch_id or 0).first()

@@ -174,7 +174,12 @@ CHECKS = (
     Check("status", "every total's status is that of what is available", "Stock", _STATUS),
     Check("promises", "what is reserved in a place is what active promises hold there", "BatchLocation", _PROMISES),
     Check("items", "every promise holds what its ledger says", "ReservationItem", _ITEMS),
-    Check("blocked", "what is held, recalled or not for picking is blocked as such, and what is fit is not blocked as expired", "BatchLocation", _BLOCKED),
+    Check(
+        "blocked",
+        "what is held, recalled or not for picking is blocked as such, and what is fit is not blocked as expired",
+        "BatchLocation",
+        _BLOCKED,
+    ),
     Check("copies", "a place names the product of its batch and the warehouse of its location", "BatchLocation", _COPIES),
     Check("guards", "the constraints and the append-only triggers stand", "database", _GUARDS),
 )

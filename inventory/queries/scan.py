@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -10,7 +10,9 @@ from biip import ParseError
 from biip import parse as parse_code
 from biip.gs1_messages import GS1Message
 
-from inventory.models import Barcode, Batch, Location, Product
+from inventory.models import Barcode, Batch, BatchLocation, Location, Product
+from inventory.queries.stock import stocked_by, visible_to
+from warehouse.core.actor import Actor, Role
 from warehouse.core.texts import storable
 
 GS1_GTIN, GS1_LOT, GS1_EXPIRY, GS1_BEST_BEFORE, GS1_PRODUCED = "01", "10", "17", "15", "11"
@@ -48,6 +50,20 @@ def find_by_scan(code: str, *, warehouse_id: int | None = None) -> Scanned:
     if barcode is not None:
         return Scanned(code, "product", product_id=barcode.product_id, pack_quantity=barcode.pack_quantity)
     return _gs1(code) or _sku(code) or _lot(code) or Scanned(code, "unknown")
+
+
+def seen_by(found: Scanned, actor: Actor) -> Scanned:
+    """What of it the actor may see: to a seller the places of other sites and the products that it never had are unknown codes, and a lot that lay
+    with others only is its product alone."""
+    if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:
+        return found
+    strange_place = found.location_id and not visible_to(Location.objects.filter(pk=found.location_id), actor).exists()
+    strange_product = found.product_id and not stocked_by(Product.objects.filter(pk=found.product_id), actor).exists()
+    if strange_place or strange_product:
+        return Scanned(found.code, "unknown")
+    if found.batch_id and not visible_to(BatchLocation.objects.filter(batch=found.batch_id), actor).exists():
+        return replace(found, kind="product", batch_id=None)
+    return found
 
 
 def _gs1(code: str) -> Scanned | None:

@@ -21,11 +21,11 @@ def visible_to(rows: QuerySet[Any], actor: Actor, *, warehouse: str = "warehouse
     return rows.filter(**{f"{warehouse}__in" if warehouse else "pk__in": sites})
 
 
-def stocked_by(rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
-    """Products that the actor may see: a seller what it has, or had, in its own sites, everybody else all."""
+def stocked_by(rows: QuerySet[Any], actor: Actor, *, product: str = "pk") -> QuerySet[Any]:
+    """Products that the actor may see: a seller what it has, or had, in its own sites, everybody else all. `product` is the path to the product."""
     if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:
         return rows
-    return rows.filter(pk__in=Stock.objects.filter(warehouse__seller__members=actor.user_id).values("product"))
+    return rows.filter(**{f"{product}__in": Stock.objects.filter(warehouse__seller__members=actor.user_id).values("product")})
 
 
 def get_location_stock(location_id: int) -> QuerySet[BatchLocation]:

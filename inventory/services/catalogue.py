@@ -22,7 +22,7 @@ Same = Callable[[Any], bool] | None
 def create_row(model: type[M], values: Values) -> M:
     """Add a row. Raises Conflict when somebody was faster with the same code, or what it names is gone."""
     row = model(**values)
-    _save(row, force_insert=True)
+    _save(row, new=True)
     return row
 
 
@@ -58,11 +58,11 @@ def delete_row(model: type[M], pk: int) -> None:
         raise Conflict(f"{row} is in use.", kind=model._meta.model_name, id=pk) from error
 
 
-def _save(row: models.Model, **how: bool) -> None:
+def _save(row: models.Model, *, new: bool = False) -> None:
     try:
         # A savepoint, so that a back office page that joins in can still say what was wrong.
         with transaction.atomic():
-            row.save(**how)
+            row.save(force_insert=new)
     except IntegrityError as error:
         name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
         said = {constraint.name: constraint.get_violation_error_message() for constraint in row._meta.constraints}

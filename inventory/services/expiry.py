@@ -65,9 +65,7 @@ def _must_be_left() -> ExpressionWrapper:
 
 def _due() -> QuerySet[BatchLocation]:
     """Goods for sale that are not fit any more."""
-    return BatchLocation.objects.filter(
-        has_stock=True, blocked_reason=BlockedReason.NONE, effective_expires_at__lte=timezone.now() + _must_be_left()
-    )
+    return BatchLocation.objects.filter(has_stock=True, blocked_reason=BlockedReason.NONE, effective_expires_at__lte=timezone.now() + _must_be_left())
 
 
 def _fit_again() -> QuerySet[BatchLocation]:

@@ -18,7 +18,8 @@ from warehouse.core.transactions import require_transaction
 def update_purchase_prices(warehouse_id: int, items: Iterable[ReceivingItem], gate: Gate) -> None:
     """Let the storefronts' purchase prices follow what was received, by the setting PURCHASE_PRICE_POLICY; before the goods are posted.
 
-    A price in another currency than the storefront's says nothing there. `last`: the price of the last line. `weighted_average`: (quantity before × price before + Σ quantity × price) / quantity after, of this warehouse.
+    A price in another currency than the storefront's says nothing there.
+    `last`: the price of the last line. `weighted_average`: (quantity before × price before + Σ quantity × price) / quantity after, of this warehouse.
     Lines without a price say nothing. One statement; locks the storefronts' products in it, in order of id.
     """
     require_transaction()

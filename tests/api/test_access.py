@@ -10,7 +10,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.api.conftest import Caller, codes
-from tests.factories.inventory import ProductFactory, SellerFactory, site, stocked
+from tests.factories.inventory import BarcodeFactory, ProductFactory, SellerFactory, site, stocked
 from warehouse.api import router
 from warehouse.core.actor import Role
 
@@ -140,3 +140,33 @@ def test_a_seller_sees_the_own_sites_only():
     assert seller.get("stock/availability", sku=product.sku, warehouse=other.warehouse.code).json() == []
     assert seller.get("stock/picking-locations", sku=product.sku, warehouse=other.warehouse.code).json() == []
     assert elsewhere.quantity == 7
+
+
+def test_a_seller_does_not_see_what_others_sell():
+    seller = Caller(Role.SELLER)
+    own = SellerFactory()
+    own.members.add(seller.user)
+    mine, other = site(seller=own), site()
+    ours, theirs = ProductFactory(sku="OURS"), ProductFactory(sku="THEIRS")
+    for product in (ours, theirs):
+        BarcodeFactory(product=product, code=f"CODE-{product.sku}")
+    stocked(ours, mine.shelf, 5, lot="L-OURS")
+    stocked(ours, other.shelf, 5, lot="L-ELSEWHERE")
+    stocked(theirs, other.shelf, 7, lot="L-THEIRS")
+
+    assert [row["sku"] for row in seller.get("products").json()["results"]] == ["OURS"]
+    assert [row["sku"] for row in seller.get("barcodes").json()["results"]] == ["OURS"]
+    assert seller.get(f"products/{theirs.pk}").status_code == 404
+    assert seller.get("products", barcode="CODE-THEIRS").json()["results"] == []
+
+    def scan(code: str, caller: Caller = seller) -> tuple[str, str, str, bool]:
+        found = caller.get(f"scan/{code}").json()
+        return found["kind"], found["sku"], found["location"], found["batch"] is not None
+
+    assert scan("OURS") == scan("CODE-OURS") == ("product", "OURS", "", False)
+    assert scan("L-OURS") == ("batch", "OURS", "", True)
+    assert scan("L-ELSEWHERE") == ("product", "OURS", "", False)
+    assert scan(mine.shelf.barcode) == ("location", "", "A-01", False)
+    for code in ("THEIRS", "CODE-THEIRS", "L-THEIRS", other.shelf.barcode):
+        assert scan(code) == ("unknown", "", "", False)
+        assert scan(code, Caller(Role.PICKER))[0] != "unknown"

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from inventory.models import Movement
+from inventory.queries.movement_export import COLUMNS
 from tests.factories.fulfillment import order_for
 from tests.factories.inventory import ProductFactory, site, stocked
 from warehouse.core.actor import Actor
@@ -55,5 +56,6 @@ def test_csv_that_no_spreadsheet_runs(manager, ledger):
         ("receiving", "'=MILK", "'+L1", "9.000", "'@evil"),
         ("reservation", "'=MILK", "'+L1", "0.000", "tests"),
     ]
+    assert list(rows[0]) == list(COLUMNS)
     assert len(rows) == Movement.objects.filter(product=ledger).count()
     assert manager.get("movements/export", colour="red").status_code == 400

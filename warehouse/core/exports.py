@@ -6,8 +6,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -16,6 +18,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def safe_cell(text: str) -> str:
     """The text so that no spreadsheet runs it: an apostrophe goes before what would begin a formula."""
     return "'" + text if text.startswith(_FORMULA) else text
+
+
+def cell(value: Any) -> str:
+    """The value as text that no spreadsheet runs; numbers stay numbers, also negative ones."""
+    if value is None:
+        return ""
+    if isinstance(value, (Decimal, int, float)):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return safe_cell(str(value))
 
 
 @contextmanager

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 
-from inventory.queries.movement_export import COLUMNS, movement_rows
+from inventory.queries.movement_export import COLUMNS, movement_rows, movements
 from inventory.queries.reconciliation import snapshot
-from warehouse.core.exports import whole_file
+from warehouse.core.exports import cell, whole_file
 
 
 def moment(text: str) -> datetime:
@@ -38,7 +38,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: str, **options: Any) -> None:
         try:
             with snapshot():
-                rows = movement_rows(since=options["since"], before=options["before"], sku=options["sku"], warehouse=options["warehouse"])
+                asked = movements(since=options["since"], before=options["before"], sku=options["sku"], warehouse=options["warehouse"])
+                rows = movement_rows(asked)
                 if file == "-":
                     count = self._write(rows, self.stdout)  # type: ignore[arg-type]
                     self.stdout.flush()
@@ -50,11 +51,11 @@ class Command(BaseCommand):
         self.stderr.write(f"{count} movements written to {file}.")
 
     @staticmethod
-    def _write(rows: Iterable[list[str]], target: TextIO) -> int:
+    def _write(rows: Iterable[Sequence[Any]], target: TextIO) -> int:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(COLUMNS)
         count = 0
         for row in rows:
-            writer.writerow(row)
+            writer.writerow([cell(value) for value in row])
             count += 1
         return count

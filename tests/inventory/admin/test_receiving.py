@@ -201,6 +201,19 @@ def test_adding_a_line(receiver: Client, draft: Receiving) -> None:
     assert Receiving.objects.get().version == 2
 
 
+def test_the_currency_and_the_day_of_production_of_a_line(receiver: Client, draft: Receiving) -> None:
+    assert change(receiver, draft, 1, purchase_price="117", currency="rsd", produced_on="2026-01-31").status_code == 302
+    item = ReceivingItem.objects.get()
+    assert (item.currency, str(item.produced_on)) == ("RSD", "2026-01-31")
+    assert problems(change(receiver, draft, 2, currency="E1")) == ["Three letters, such as EUR."]
+
+    more = {"scan": "YOG-1", "quantity": "4", "version": 2}
+    take(receiver, draft, "add_item", **more, purchase_price="2", currency="usd", produced_on="2026-02-01")
+    take(receiver, draft, "add_item", **more | {"version": 3})
+    added = ReceivingItem.objects.exclude(pk=item.pk).order_by("pk")
+    assert [(row.currency, str(row.produced_on)) for row in added] == [("USD", "2026-02-01"), ("EUR", "None")]
+
+
 def test_cancelling_asks_why(receiver: Client, draft: Receiving) -> None:
     assert "reason" in take(receiver, draft, "cancel", reason=" ").context["form"].errors
     take(receiver, draft, "cancel", reason="lorry turned back")

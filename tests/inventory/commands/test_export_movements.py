@@ -47,9 +47,9 @@ def test_every_line_with_names_and_no_formula(milk: Product) -> None:
         ("reservation", "0.000", "3.000"),
         ("release", "0.000", "-3.000"),
     ]
-    assert {(row["sku"], row["lot"], row["warehouse"], row["location"]) for row in rows} == {("'=1+1", "'+L1", "MAIN", "A-01")}
+    assert {(row["sku"], row["lot_number"], row["warehouse"], row["location"]) for row in rows} == {("'=1+1", "'+L1", "MAIN", "A-01")}
     assert rows[2]["reason"] == "'@SUM(A1)"
-    assert rows[0]["occurred_at"] == Movement.objects.order_by("pk").first().occurred_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert rows[0]["occurred_at"] == Movement.objects.order_by("pk").first().occurred_at.isoformat()
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\tx", "\rx", "\nx", "＝1"])

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.http import StreamingHttpResponse
 
-from warehouse.core.exports import safe_cell
+from warehouse.core.exports import cell
 
 LINES_PER_PART = 500
 
@@ -22,17 +20,6 @@ class _Line:
         return text
 
 
-def _cell(value: Any) -> str:
-    """The value as text that no spreadsheet runs; numbers stay numbers."""
-    if value is None:
-        return ""
-    if isinstance(value, (Decimal, int, float)):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return safe_cell(str(value))
-
-
 def csv_response(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
     """The rows as a download; UTF-8 with a mark, so that spreadsheets know."""
 
@@ -40,7 +27,7 @@ def csv_response(filename: str, header: Sequence[str], rows: Iterable[Sequence[A
         writer = csv.writer(_Line())
         part = ["\ufeff" + writer.writerow(header)]
         for row in rows:
-            part.append(writer.writerow([_cell(value) for value in row]))
+            part.append(writer.writerow([cell(value) for value in row]))
             if len(part) == LINES_PER_PART:
                 yield "".join(part)
                 part = []
