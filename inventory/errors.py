@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.quantities import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class InsufficientStock(Conflict):
     title = "Not enough stock"
 
     def __init__(self, shortages: Sequence[Shortage]) -> None:
-        text = "; ".join(f"{s.sku}: asked {s.asked.normalize():f}, available {s.available.normalize():f}" for s in shortages)
+        text = "; ".join(f"{s.sku}: asked {plain(s.asked)}, available {plain(s.available)}" for s in shortages)
         super().__init__(f"Not enough stock. {text}.", errors=[shortage.as_data() for shortage in shortages])
         self.shortages = tuple(shortages)
 

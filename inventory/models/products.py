@@ -10,7 +10,7 @@ from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 
 from inventory.enums import BarcodeKind, BaseUnit, Condition, Phase, Rotation
-from warehouse.core.quantities import QuantityField
+from warehouse.core.quantities import QuantityField, plain
 
 MAX_LIFE_DAYS = 36500
 
@@ -67,7 +67,7 @@ class ShelfLife(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_condition_display()}, {self.get_phase_display()}: {self.days.normalize():f} days"
+        return f"{self.get_condition_display()}, {self.get_phase_display()}: {plain(self.days)} days"
 
 
 class Barcode(models.Model):
