@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "warehouse.core.middleware.refuse_nul",
 ]
 
 ROOT_URLCONF = "warehouse.urls"
@@ -257,9 +258,11 @@ ORDERS_STREAM = "listings:events:orders"
 ORDERS_GROUP = "wms-consumers"
 # An entry that fails unexpectedly this often goes to the dead-letter stream.
 STREAM_MAX_DELIVERIES = int(os.environ.get("STREAM_MAX_DELIVERIES", "5"))
-ORDER_SYSTEM_URL = os.environ.get("ORDER_SYSTEM_URL", "http://127.0.0.1:8091")
+# Beside a site that `make run` serves on another PORT its partners listen elsewhere too.
+PORT = int(os.environ.get("PORT", "8000"))
+ORDER_SYSTEM_URL = os.environ.get("ORDER_SYSTEM_URL", f"http://127.0.0.1:{PORT + 91}")
 ORDER_SYSTEM_TOKEN = os.environ.get("ORDER_SYSTEM_TOKEN", "")
-DELIVERY_URL = os.environ.get("DELIVERY_URL", "http://127.0.0.1:8092")
+DELIVERY_URL = os.environ.get("DELIVERY_URL", f"http://127.0.0.1:{PORT + 92}")
 DELIVERY_TOKEN = os.environ.get("DELIVERY_TOKEN", "")
 PARTNER_TIMEOUT_SECONDS = (float(os.environ.get("PARTNER_CONNECT_TIMEOUT", "3")), float(os.environ.get("PARTNER_READ_TIMEOUT", "10")))
 ORDER_READY_STATUS = os.environ.get("ORDER_READY_STATUS", "ready_for_shipment")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -32,6 +33,10 @@ class MoneyField(models.DecimalField):
         super().__init__(*args, **kwargs)
 
 
+# As programs write numbers: Decimal alone would also read digits of other scripts and 1_000.
+_NUMBER = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|s?nan|inf(inity)?)", re.ASCII | re.IGNORECASE)
+
+
 def parse_quantity(value: Any, *, field: str = "quantity", zero_allowed: bool = False) -> Decimal:
     """The value as an exact quantity. Floats are read by their shortest decimal form, so that 2.85 is 2.85.
 
@@ -39,9 +44,12 @@ def parse_quantity(value: Any, *, field: str = "quantity", zero_allowed: bool = 
     """
     if isinstance(value, bool) or value is None:
         raise _refused(field, value, "is not a number")
+    text = str(value).strip()
+    if not _NUMBER.fullmatch(text):
+        raise _refused(field, value, "is not a number")
     try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent beyond all bounds
         raise _refused(field, value, "is not a number") from None
     if not number.is_finite():
         raise _refused(field, value, "is not a finite number")

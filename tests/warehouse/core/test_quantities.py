@@ -36,7 +36,7 @@ def test_a_tenth_and_two_tenths_of_a_kilogram_are_three() -> None:
         ("sNaN", "not a finite number"), (float("inf"), "not a finite number"), ("-Infinity", "greater than zero|not a finite number"),
         (1e30, "larger than the 1000000"), ("1e999999", "larger than the 1000000"), (1_000_001, "larger than"), ("1,5", "not a number"),
         ("", "not a number"), ("five", "not a number"), (None, "not a number"), (True, "not a number"), ([1], "not a number"), ({}, "not a number"),
-        ("1e-999999", "finer than a thousandth"), ("9" * 5000, "larger than"),
+        ("1e-999999", "finer than a thousandth"), ("9" * 5000, "larger than"), ("1_000", "not a number"), ("１", "not a number"),
     ],
 )  # fmt: skip
 def test_what_is_none(value: Any, why: str) -> None:
