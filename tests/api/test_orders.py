@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from fulfillment.models import Order, PickingTask
+from fulfillment.models import Order, PickingTask, StatusReport
 from inventory.models import Reservation, Stock
-from tests.api.conftest import codes
+from tests.api.conftest import Caller, codes
 from tests.factories.inventory import ProductFactory, StorefrontFactory, StorefrontProductFactory, site, stocked
+from warehouse.core.actor import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -92,3 +93,37 @@ def test_cancelled_by_our_number_or_by_theirs(integration, milk):
 def test_an_order_that_can_not_be_read(integration, milk, wrong, code):
     assert codes(integration.post("orders", {"order_id": "1", "items": [{"sku": "MILK", "quantity": 1}]} | wrong)) == code
     assert not Order.objects.exists()
+
+
+def test_a_cancellation_may_be_conditional(integration, milk):
+    made = integration.post("orders", {"order_id": "1", "items": [{"sku": "MILK", "quantity": "3"}]})
+    path = f"orders/{made.json()['id']}"
+    stale = integration.post(f"{path}/cancel", {"reason": "late"}, **{"If-Match": '"99"'})
+    assert codes(stale) == (412, "stale_version")
+    by_key = integration.post("orders/cancel", {"order_id": "1", "reason": "late"}, **{"If-Match": '"99"'})
+    assert codes(by_key) == (412, "stale_version")
+    assert Order.objects.get().status == "accepted"
+    done = integration.post(f"{path}/cancel", {"reason": "late"}, **{"If-Match": made["ETag"]})
+    assert (done.status_code, done.json()["status"]) == (200, "cancelled")
+
+
+def test_a_status_that_was_refused_is_told_again(integration, milk):
+    made = integration.post("orders", {"order_id": "1", "items": [{"sku": "MILK", "quantity": "3"}]}).json()
+    path = f"orders/{made['id']}/report-status"
+    assert codes(integration.post(path)) == (409, "conflict")
+    report = StatusReport.objects.create(order_id=made["id"], status="ready_for_shipment", attempts=3, last_error="400: no")
+    told = integration.post(path)
+    assert (told.status_code, told.json()["id"]) == (200, made["id"])
+    report.refresh_from_db()
+    assert report.next_attempt_at <= timezone.now()
+    assert codes(Caller(Role.PICKER).post(path)) == (403, "permission_denied")
+
+
+def test_orders_are_found_by_their_whole_number(integration, milk):
+    for number in ("1", "2"):
+        integration.post("orders", {"order_id": number, "order_number": f"SO-{number}", "items": [{"sku": "MILK", "quantity": "1"}]})
+
+    def found(**asked):
+        return [row["order_id"] for row in integration.get("orders", **asked).json()["results"]]
+
+    assert (found(order_number="so-2"), found(search="so-1"), found(search="2"), found(search="so")) == (["2"], ["1"], ["2"], [])

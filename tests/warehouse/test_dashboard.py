@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from fulfillment.models import Order, Pick, PickingTask, Shipment
 from fulfillment.queries import reports as work
+from fulfillment.services.picking_tasks import cancel_picking_task
 from inventory.models import Batch, BatchLocation
 from inventory.queries import reports as stock
 from tests.factories.fulfillment import begun, order_for, packed, person, pick, picked, reachable_site
@@ -177,6 +178,32 @@ def test_the_figures_are_kept_for_a_moment(house: Site) -> None:
     first, again = statements(), statements()
     assert first <= 24
     assert again <= 5
+
+
+def test_what_needs_a_person_counts_every_day_and_leads_to_what_it_counts(house: Site) -> None:
+    product = ProductFactory()
+    stocked(product, house.shelf, 9)
+    for quantity in (1, 100, 200):
+        order_for([(product, quantity)])
+    lost = order_for([(product, 2)])
+    cancel_picking_task(lost.picking_tasks.get().pk, "squashed", actor=ACTOR)
+    Order.objects.update(created_at=timezone.now() - timedelta(days=3))
+    client = office(Role.MANAGER)
+    (figure,) = [figure for figure in board_of(client).figures if figure.title == "Need a person"]
+    assert (figure.value, figure.note, figure.alarm) == ("3", "1 need attention, 2 rejected", True)
+    shown = client.get(figure.link).context["cl"].result_list
+    assert sorted(order.status for order in shown) == ["needs_attention", "rejected", "rejected"]
+
+
+def test_low_or_out_leads_to_both(house: Site) -> None:
+    low, out, plenty = ProductFactory(), ProductFactory(), ProductFactory()
+    for product, quantity in ((low, 4), (out, 1), (plenty, 90)):
+        stocked(product, house.shelf, quantity)
+    order_for([(out, 1)])
+    client = office(Role.MANAGER)
+    (figure,) = [figure for figure in board_of(client).figures if figure.title == "Low or out of stock"]
+    assert (figure.value, figure.note) == ("2", "1 low, 1 out")
+    assert {row.product_id for row in client.get(figure.link).context["cl"].result_list} == {low.pk, out.pk}
 
 
 def test_without_redis_the_page_stands(house: Site, redis: redis_client.Redis, settings: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from fulfillment.models import Order, PickingTask
+from fulfillment.models import Order, PickingTask, StatusReport
 from tests.factories.fulfillment import begun, order_for, person, pick, reachable_site
 from tests.factories.inventory import ProductFactory, Site, stocked
 from tests.factories.office import dialog, listing, office, page, steps_offered, take
@@ -99,3 +99,16 @@ def test_goods_that_were_picked_are_put_back(house: Site) -> None:
     assert wrong.context["error"].code == "wrong_scan"
     take(receiver, put_back, "complete", location_scan=house.shelf.barcode, quantity="4")
     assert order.put_backs.get().status == "done"
+
+
+def test_a_status_that_was_refused_is_told_again(manager: Client, house: Site) -> None:
+    product = ProductFactory()
+    stocked(product, house.shelf, 9)
+    order = order_for([(product, 4)])
+    report = StatusReport.objects.create(order=order, status="ready_for_shipment", attempts=3, last_error="400: no")
+    assert steps_offered(manager, order) == ["cancel", "report-status"]
+    take(manager, order, "report-status")
+    report.refresh_from_db()
+    assert report.next_attempt_at is not None
+    StatusReport.objects.update(sent_at=report.next_attempt_at)
+    assert steps_offered(manager, order) == ["cancel"]

@@ -15,6 +15,7 @@ from django.utils import timezone
 from fulfillment import flows
 from fulfillment.enums import SOURCE_LISTINGS, PackingStatus, ShipmentStatus
 from fulfillment.models import Package, PackageItem, PackingTask, PickingTask, Shipment
+from fulfillment.queries import floor
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packing_tasks import start_packing_task
 from inventory.models import Movement
@@ -295,3 +296,18 @@ def test_nothing_changes_by_get_without_a_token_or_without_the_role(handheld: Ma
         assert picker.get(f"/floor/pack{path}").status_code == 403
     assert packer.get("/floor/pack/99999").status_code == packer.get(f"/floor/pack/{task.pk}/measure/99999").status_code == 404
     assert PackingTask.objects.get().status == PackingStatus.PENDING
+
+
+def test_a_code_is_looked_up_in_indexes_one_after_another(place: Any, goods: Any) -> None:
+    milk, _tea = goods
+    task = on_the_bench([(milk, 1)], order_number="S-77", external_id="9077")
+
+    def looked_up(code: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            floor.packing_task_by_scan(place.id, code, None)
+        assert not any(" OR " in query["sql"] for query in queries)
+        return len(queries)
+
+    # Its number: the first look. An unknown code: three numbers, and the orders of that id or number.
+    assert (looked_up(task.number.lower()), looked_up("nothing")) == (1, 5)
+    assert floor.packing_task_by_scan(place.id, "s-77", None) == task

@@ -7,9 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from fulfillment.enums import SOURCE_LISTINGS, PutBackStatus
 from fulfillment.models import PickingTask, PutBack
+from fulfillment.screens import put_back
 from fulfillment.services.orders import process_order_cancelled
 from inventory.models import BatchLocation
 from tests.factories.fulfillment import ACTOR, order_for, person, picked, site, stocked
@@ -94,3 +97,26 @@ def test_who_may(handheld: Make, place: Any, left_over: Any) -> None:
         picker = handheld(place, Role.PICKER)
         assert picker.get(path).status_code == 405
         assert picker.post(path).status_code == 403
+
+
+def test_statements_of_a_scan_do_not_grow_with_the_list(handheld: Make, place: Any, left_over: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hand = handheld(place, Role.PICKER)
+
+    def statements(code: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            hand.send(SCAN, htmx=True, code=code)
+        return len(queries)
+
+    few = statements("nothing")
+    wine = [ProductFactory() for _ in range(6)]
+    for product in wine:
+        stocked(product, place.shelf, 9)
+    order = order_for([(product, 1) for product in wine])
+    picked(PickingTask.objects.get(order=order), person(Role.PICKER))
+    process_order_cancelled(SOURCE_LISTINGS, order.external_id, "", actor=ACTOR)
+    monkeypatch.setattr(put_back, "_SHOWN", 3)
+    assert statements("nothing") == few
+    page = hand.see("/floor/put-back")
+    assert (page.count('class="item"'), '<span class="counter">8</span>' in page) == (3, True)
+    # What is not shown any more is found by its scan all the same.
+    assert "Bring it to" in hand.send(SCAN, code=wine[-1].sku)

@@ -6,7 +6,8 @@ import threading
 from decimal import Decimal
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from fulfillment.errors import Surplus, WrongScan
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, Shipment
@@ -14,11 +15,11 @@ from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picks import pick_item
 from fulfillment.services.put_backs import complete_put_back
 from inventory.models import BatchLocation, Movement, Reservation, Stock
-from inventory.orchestrator import PlaceNotAllowed
+from inventory.orchestrator import OrderedLine, PlaceNotAllowed, reserve_for_order
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, picked, reachable_site, site, stocked
 from tests.factories.inventory import ProductFactory
 from warehouse.core.actor import Role
-from warehouse.core.errors import PermissionDenied, TransitionRefused
+from warehouse.core.errors import NotFound, PermissionDenied, StaleVersion, TransitionRefused
 from warehouse.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -186,3 +187,71 @@ def test_two_cancellations_and_the_confirmation_at_once():
         assert {result.pk for result in results} == {Order.objects.get(external_id=f"race-{number}").pk}
     assert set(Order.objects.values_list("status", flat=True)) == {"cancelled"}
     assert (Stock.objects.get().reserved, set(PickingTask.objects.values_list("status", flat=True)) <= {"cancelled"}) == (Decimal(0), True)
+
+
+def test_a_cancellation_releases_what_no_task_holds():
+    one, two = site(code="B1"), site(code="B2")
+    product = ProductFactory()
+    stocked(product, one.shelf, 10)
+    stocked(product, two.shelf, 10)
+    order = order_for([(product, 4, one)])
+    reserve_for_order(order.order_ref, [OrderedLine(product.pk, Decimal(3), two.id)], warehouse_id=two.id, actor=ACTOR)
+    cancel(order)
+    assert set(Reservation.objects.values_list("status", flat=True)) == {"released"}
+    assert set(Stock.objects.values_list("reserved", flat=True)) == {Decimal(0)}
+
+
+def test_a_tombstone_releases_what_was_promised_before_the_order_came():
+    place, product = site(), ProductFactory()
+    stocked(product, place.shelf, 10)
+    reserve_for_order("listings:88", [OrderedLine(product.pk, Decimal(3), place.id)], warehouse_id=place.id, actor=ACTOR)
+    process_order_cancelled("listings", "88", "never mind", actor=ACTOR)
+    assert (Reservation.objects.get().status, Stock.objects.get().reserved) == ("released", Decimal(0))
+
+
+def test_the_stock_of_all_sites_is_locked_in_one_statement():
+    one, two, product = site(code="B1"), site(code="B2"), ProductFactory()
+    stocked(product, one.shelf, 10)
+    stocked(product, two.shelf, 10)
+    order = order_for([(product, 4, one), (product, 4, two)])
+    with CaptureQueriesContext(connection) as queries:
+        cancel(order)
+    gates = [query["sql"] for query in queries if "inventory_stock" in query["sql"] and "FOR NO KEY UPDATE" in query["sql"]]
+    assert len(gates) == 1
+    assert set(Stock.objects.values_list("reserved", flat=True)) == {Decimal(0)}
+
+
+def test_the_version_of_a_cancellation_is_judged_under_the_lock():
+    place, product = site(), ProductFactory()
+    stocked(product, place.shelf, 10)
+    order = order_for([(product, 4)])
+    with pytest.raises(StaleVersion):
+        process_order_cancelled("listings", order.external_id, "", actor=ACTOR, expected_version=order.version + 1)
+    assert Order.objects.get().status == "accepted"
+    with pytest.raises(NotFound):
+        process_order_cancelled("listings", "nobody's", "", actor=ACTOR, expected_version=1)
+    assert process_order_cancelled("listings", order.external_id, "", actor=ACTOR, expected_version=order.version).status == "cancelled"
+
+
+def test_of_two_who_cancel_what_they_saw_at_once_one_is_told():
+    place, product = site(), ProductFactory()
+    stocked(product, place.shelf, 10)
+    order = order_for([(product, 4)])
+    barrier, told = threading.Barrier(2), []
+
+    def run() -> None:
+        try:
+            barrier.wait(10)
+            process_order_cancelled("listings", order.external_id, "", actor=ACTOR, expected_version=order.version)
+            told.append("done")
+        except StaleVersion:
+            told.append("stale")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(told) == ["done", "stale"]

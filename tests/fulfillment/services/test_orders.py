@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from fulfillment.enums import OrderStatus
 from fulfillment.models import Order, OrderLine, PickingTask, PickingTaskItem
+from fulfillment.queries.owed import orders_to_retry
 from fulfillment.services.orders import mark_orders_for_retry, process_order_cancelled, process_order_confirmed, retry_order
 from fulfillment.tasks import retry_due_orders
 from inventory.errors import UnknownProduct, UnknownWarehouse
 from inventory.models import BatchLocation, Reservation, Stock
+from inventory.orchestrator import OrderedLine, reserve_for_order
 from tests.factories.fulfillment import ACTOR, order_for, person, site, stocked
 from tests.factories.inventory import LocationFactory, ProductFactory, StorefrontProductFactory
 from warehouse.core.actor import Role
@@ -248,5 +250,76 @@ def test_statements_of_the_intake_do_not_grow_with_the_lines(lines):
     items = [{"listing_id": f"L{product.pk}", "quantity": 1, "warehouse_id": place.warehouse.external_id} for product in products]
     with CaptureQueriesContext(connection) as queries:
         run_once(InboxClaim("s", "1-1"), process_order_confirmed, "listings", "1", items, actor=ACTOR, render=lambda order: {"order": order.pk})
-    # BEGIN, inbox, known?, 2 to resolve, the order, its lines, SAVEPOINT, 4 to promise, RELEASE, places, number, tasks, items, events, COMMIT.
-    assert len(queries) == 19
+    # BEGIN, inbox, 2 to resolve, the order, SAVEPOINT, 4 to promise, RELEASE, places, number, tasks, events, COMMIT.
+    assert len(queries) == 16
+
+
+def test_stock_that_arrives_while_the_order_is_being_rejected_is_not_missed(monkeypatch):
+    place, product = site(), ProductFactory()
+    stocked(product, place.shelf, 1)
+    judged, arrived = threading.Event(), threading.Event()
+    reject = Order.reject
+
+    def slowly(order: Order) -> None:
+        # The gates are free again, the rejection is not committed: the stock that comes now finds no rejected order.
+        judged.set()
+        arrived.wait(20)
+        reject(order)
+
+    slowly._django_fsm = reject._django_fsm
+    monkeypatch.setattr(Order, "reject", slowly)
+    rejected = []
+
+    def take_in() -> None:
+        try:
+            rejected.append(order_for([(product, 3)]))
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=take_in)
+    thread.start()
+    assert judged.wait(20)
+    stocked(product, LocationFactory(warehouse=place.warehouse), 5)
+    assert mark_orders_for_retry([product.pk], actor=ACTOR) == 0
+    arrived.set()
+    thread.join(30)
+    assert Order.objects.get().status == OrderStatus.REJECTED
+    monkeypatch.undo()
+
+    retry_due_orders()
+
+    assert Order.objects.get().status == OrderStatus.ACCEPTED
+
+
+def test_a_rejected_order_is_tried_once_more_and_then_only_when_stock_arrives():
+    site()
+    product = ProductFactory()
+    tried, final = order_for([(product, 1)]), order_for([(product, 1)], retry_when_stocked=False)
+    assert Order.objects.get(pk=final.pk).retry_due_at is None
+    assert orders_to_retry(10) == [tried.pk]
+    retry_due_orders()
+    assert (Order.objects.get(pk=tried.pk).status, orders_to_retry(10)) == ("rejected", [])
+
+
+def test_a_retry_still_adopts_the_checkout_of_its_order():
+    place, product, other = site(), ProductFactory(), ProductFactory()
+    stocked(product, place.shelf, 2)
+    lines = [OrderedLine(product.pk, Decimal(2), place.id)]
+    checkout = reserve_for_order("cart:7", lines, warehouse_id=place.id, actor=ACTOR)
+    order = order_for([(product, 2), (other, 1)], reservation_ref="cart:7")
+    assert order.status == OrderStatus.REJECTED
+    assert Reservation.objects.get().order_ref == "cart:7"
+    stocked(other, LocationFactory(warehouse=place.warehouse), 1)
+
+    assert retry_order(order.pk, actor=ACTOR).status == OrderStatus.ACCEPTED
+
+    held = Reservation.objects.get()
+    assert (held.pk, held.order_ref) == (checkout.reservation_id, order.order_ref)
+
+
+def test_numbers_of_orders_are_found_through_an_index():
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        plan = Order.objects.filter(order_number__iexact="so-9").explain()
+        cursor.execute("RESET enable_seqscan")
+    assert "order_by_number" in plan

@@ -14,6 +14,8 @@ from django.utils import timezone
 from fulfillment.errors import Surplus, WorkLeft, WrongScan
 from fulfillment.models import Order, PackingTask, Pick, PickingTask, PickingTaskItem, PutBack
 from fulfillment.queries.picking_tasks import next_item
+from fulfillment.services.orders import process_order_confirmed
+from fulfillment.services.packing_tasks import cancel_packing_task
 from fulfillment.services.picking_tasks import (
     assign_picking_task,
     cancel_picking_task,
@@ -23,10 +25,11 @@ from fulfillment.services.picking_tasks import (
     start_picking_task,
 )
 from fulfillment.services.picks import pick_item, short_item, skip_item
+from inventory import orchestrator
 from inventory.models import Batch, BatchLocation, Movement, Reservation, Stock
 from inventory.orchestrator import InsufficientStock, UnfitNow
-from tests.factories.fulfillment import ACTOR, begun, order_for, person, pick, site, stocked
-from tests.factories.inventory import BarcodeFactory, ProductFactory
+from tests.factories.fulfillment import ACTOR, begun, order_for, person, pick, picked, site, stocked
+from tests.factories.inventory import BarcodeFactory, LocationFactory, ProductFactory
 from warehouse.core.actor import Role
 from warehouse.core.errors import Conflict, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
 from warehouse.outbox.models import OutboxEvent
@@ -353,6 +356,70 @@ def at_once(*calls):
     for thread in threads:
         thread.join(60)
     return results
+
+
+def test_one_picker_who_claims_at_four_scanners_at_once_gets_one_task():
+    place, product = site(), ProductFactory()
+    stocked(product, place.shelf, 100)
+    for _ in range(4):
+        order_for([(product, 1)])
+    picker = person(Role.PICKER)
+    claimed = at_once(*[lambda: claim_next_picking_task(place.id, actor=picker)] * 4)
+    assert len({task.pk for task in claimed}) == 1
+    assert PickingTask.objects.filter(worker=picker.user_id).count() == 1
+
+
+def test_what_is_sent_for_again_is_good_until_the_order_ships():
+    place, product = site(), ProductFactory(sku="APPLE")
+    stocked(product, place.shelf, 10, expires_in_days=5)
+    good = stocked(product, LocationFactory(warehouse=place.warehouse), 10, expires_in_days=60)
+    order = order_for([(product, 4)], ship_by=timezone.now() + timedelta(days=20))
+    assert order.picking_tasks.get().items.get().batch_location_id == good.pk
+    cancel_picking_task(order.picking_tasks.get().pk, "again", actor=ACTOR)
+    again = create_picking_task(order.pk, place.id, [{"sku": "APPLE", "quantity": 4}], actor=ACTOR)
+    assert again.items.get().batch_location_id == good.pk
+
+
+def test_what_is_sent_for_again_keeps_the_days_that_the_customer_wants():
+    place, product = site(), ProductFactory(sku="APPLE")
+    stocked(product, place.shelf, 10, expires_in_days=20)
+    good = stocked(product, LocationFactory(warehouse=place.warehouse), 10, expires_in_days=90)
+    lines = [{"sku": "APPLE", "quantity": 4, "min_remaining_days": 60}]
+    order = process_order_confirmed("listings", "60", lines, actor=ACTOR)
+    cancel_picking_task(order.picking_tasks.get().pk, "again", actor=ACTOR)
+    again = create_picking_task(order.pk, place.id, [{"sku": "APPLE", "quantity": 4}], actor=ACTOR)
+    assert again.items.get().batch_location_id == good.pk
+
+
+def test_the_promise_of_a_task_is_released_by_its_fulfilment_only():
+    task, _item, _picker, place, order = one_item(10)
+    cancel_picking_task(task.pk, "again", actor=ACTOR)
+    again = create_picking_task(order.pk, place.id, [{"sku": "APPLE", "quantity": 10}], actor=ACTOR)
+    with pytest.raises(Conflict):
+        orchestrator.release_reservation(again.reservation_id, reason="mine", actor=ACTOR)
+    assert cancel_picking_task(again.pk, "enough", actor=ACTOR).status == "cancelled"
+    assert Stock.objects.get().reserved == 0
+
+
+def test_an_order_on_the_bench_is_being_picked_again_while_somebody_walks_for_the_rest():
+    task, item, picker, place, order = one_item(10)
+    pick(item, picker, 4)
+    short_item(item.pk, actor=picker)
+    complete_picking_task(task.pk, actor=picker)
+    cancel_packing_task(PackingTask.objects.get().pk, "squashed", actor=ACTOR)
+    other = site(code="B2")
+    stocked(item.product, other.shelf, 10)
+    for where in (place, other):
+        create_picking_task(order.pk, where.id, [{"sku": "APPLE", "quantity": 3}], actor=ACTOR)
+    first, second = PickingTask.objects.filter(status="pending").order_by("pk")
+    picked(first, picker)
+    cancel_picking_task(second.pk, "not there", actor=ACTOR)
+    assert Order.objects.get().status == "packing"
+    third = create_picking_task(order.pk, other.id, [{"sku": "APPLE", "quantity": 3}], actor=ACTOR)
+    begun(third, picker)
+    assert Order.objects.get().status == "picking"
+    cancel_picking_task(third.pk, "not there either", actor=ACTOR)
+    assert Order.objects.get().status == "packing"
 
 
 def test_two_pickers_who_claim_at_once_get_two_tasks():
