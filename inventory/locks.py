@@ -1,4 +1,5 @@
-"""Every row lock of inventory but the gate (`inventory.stock.gate`). Taken in the order of the common rules: documents, batches, gate, reservations."""
+"""Every row lock of inventory but the gate (`inventory.stock.gate`). Taken in the order of the common rules: documents, products,
+batches, gate, reservations; a product whose freshness rules change comes after its gates, with a lock that no share waits for."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ def lock_catalogue_row(model: type[M], pk: int, expected_version: int | None = N
     return lock_row(model, pk, expected_version)
 
 
-def lock_product(product_id: int) -> Product:
-    """The product FOR UPDATE: no lot, stock or document of it is made until the transaction ends. After its gates."""
+def lock_product_alone(product_id: int) -> Product:
+    """The product FOR UPDATE, before its gates: whoever receives goods of it (`share_products`) waits, or has ended."""
     require_transaction()
     product = Product.objects.select_for_update(of=("self",)).filter(pk=product_id).first()
     if product is None:
@@ -32,6 +33,12 @@ def lock_product(product_id: int) -> Product:
 def lock_receiving(receiving_id: int, expected_version: int | None = None) -> Receiving:
     """The receiving, FOR NO KEY UPDATE."""
     return lock_row(Receiving, receiving_id, expected_version)
+
+
+def share_products(product_ids: Iterable[int]) -> dict[int, Product]:
+    """Products FOR KEY SHARE, in order of id: nobody changes their unit or step while goods of them are received."""
+    rows = Product.objects.raw("SELECT * FROM inventory_product WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE", [sorted(set(product_ids))])
+    return {product.pk: product for product in rows}
 
 
 def share_batches(batch_ids: Iterable[int]) -> dict[int, Batch]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inventory.enums import Phase
-from inventory.locks import lock_product
+from inventory.locks import lock_catalogue_row, lock_product_alone
 from inventory.models import Barcode, BatchLocation, Product, ShelfLife, Stock
 from inventory.services.catalogue import Same, Values, change_row, create_row, delete_row, require_same, set_values
 from inventory.services.freshness import judge_again
@@ -35,16 +35,18 @@ def create_product(values: Values, *, actor: Actor, shelf_lives: ShelfLives = ()
 def change_product(product_id: int, values: Values, *, actor: Actor, shelf_lives: ShelfLives | None = None, same: Same = None) -> Product:
     """Set the values; `shelf_lives`, where given, replaces the whole list. The goods in stock are judged again by what they are judged by.
 
-    Where it matters to the goods, takes the gates of all its stock and then the product's own lock, that keeps new stock out; emits stock.changed,
-    stock.low, stock.out. Raises NotFound, StaleVersion, and Conflict: for the unit and step of what is in stock, for the life of a condition that
-    goods lie in, for a SKU that is taken.
+    Locks the product; where it matters to the goods, the gates of all its stock before, and where the unit or step is another the product alone, so
+    that no lot comes meanwhile. Emits stock.changed, stock.low, stock.out. Raises NotFound, StaleVersion, and Conflict: for the unit and step of what
+    has lots, for the life of a condition that goods lie in, for a SKU that is taken.
     """
-    if shelf_lives is None and not set(values) & (COUNTED_IN | JUDGED_BY):
-        return change_row(Product, product_id, values, same)
-    _lock_gates(product_id)
-    product = lock_product(product_id)
-    # Stock that came between the two: nothing comes after the product's lock.
-    _lock_gates(product_id)
+    current = Product.objects.filter(pk=product_id).values(*COUNTED_IN).first() or {}
+    if any(name in values and values[name] != now for name, now in current.items()):
+        product = lock_product_alone(product_id)
+        _lock_gates(product_id)
+    else:
+        if shelf_lives is not None or set(values) & JUDGED_BY:
+            _lock_gates(product_id)
+        product = lock_catalogue_row(Product, product_id)
     require_same(product, same)
     changed = {name for name, value in values.items() if getattr(product, name) != value}
     counted = sorted(changed & COUNTED_IN)

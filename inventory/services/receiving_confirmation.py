@@ -14,7 +14,7 @@ from django.utils import timezone
 from inventory import events
 from inventory.enums import DocumentType, LocationKind, MovementType, Phase
 from inventory.errors import LotMismatch, ShortDated
-from inventory.locks import lock_receiving, share_batches
+from inventory.locks import lock_receiving, share_batches, share_products
 from inventory.models import Batch, Location, Receiving, ReceivingItem
 from inventory.queries.locations import default_location
 from inventory.services.pricing import update_purchase_prices
@@ -35,13 +35,16 @@ from warehouse.outbox.events import Event
 def confirm_receiving(receiving_id: int, *, actor: Actor, expected_version: int | None = None) -> Receiving:
     """Bring what arrived onto the books: batches, places, clocks, ledger, purchase prices, in statements that do not grow with the lines.
 
-    Locks the document, the known batches FOR SHARE, then the gates. Emits stock.received and stock.changed per product, inventory.placed per line,
+    Locks the document, the products FOR KEY SHARE, the known batches FOR SHARE, then the gates. Emits stock.received and stock.changed per product, inventory.placed per line,
     inventory.receiving.confirmed. Refuses, naming every line: what is short dated without acceptance, a known lot with another expiry, a place where
     the product may not live, quantities off the step.
     """
     receiving = lock_receiving(receiving_id, expected_version)
     take(receiving, "confirm")
-    items = list(receiving.items.select_related("product", "location").order_by("pk"))
+    items = list(receiving.items.select_related("location").order_by("pk"))
+    products = share_products({item.product_id for item in items})
+    for item in items:
+        item.product = products[item.product_id]
     arrived = [item for item in items if item.actual_quantity > 0]
     if not arrived:
         raise ValidationFailed(f"{receiving}: nothing has arrived. Enter the actual quantities, or cancel it.")

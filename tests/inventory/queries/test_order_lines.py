@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from inventory.errors import UnknownProduct, UnknownWarehouse
-from inventory.models import Product
+from inventory.models import Product, StorefrontProduct
 from inventory.orchestrator import OrderedLine, resolve_lines
 from inventory.queries.order_lines import MAX_LINES
 from tests.factories.inventory import ProductFactory, Site, StorefrontFactory, StorefrontProductFactory
@@ -150,3 +150,9 @@ def test_as_many_statements_for_a_hundred_lines_as_for_one(milk: Product, house:
         counts.append(len(queries))
 
     assert counts == [3, 3]
+
+
+def test_a_listing_without_its_storefront_is_found_by_an_index() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "listing_by_name" in StorefrontProduct.objects.filter(external_listing_id__in=["L-1", "L-2"], product__is_active=True).explain()
