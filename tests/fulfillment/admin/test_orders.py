@@ -107,7 +107,7 @@ def test_a_status_that_was_refused_is_told_again(manager: Client, house: Site) -
     order = order_for([(product, 4)])
     report = StatusReport.objects.create(order=order, status="ready_for_shipment", attempts=3, last_error="400: no")
     assert steps_offered(manager, order) == ["cancel", "report-status"]
-    take(manager, order, "report-status")
+    take(manager, order, "report_status")
     report.refresh_from_db()
     assert report.next_attempt_at is not None
     StatusReport.objects.update(sent_at=report.next_attempt_at)
