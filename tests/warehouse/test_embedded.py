@@ -24,6 +24,15 @@ ROOT = Path(embedded.__file__).resolve().parent.parent
 
 @pytest.fixture
 def local_dir() -> Iterator[Path]:
+    yield from a_directory()
+
+
+@pytest.fixture
+def second_dir() -> Iterator[Path]:
+    yield from a_directory()
+
+
+def a_directory() -> Iterator[Path]:
     # Not below pytest's own directory, which is private to its user.
     directory = Path(tempfile.mkdtemp(prefix="embedded-"))
     directory.chmod(0o755)
@@ -126,16 +135,18 @@ def test_what_was_committed_survives_the_servers_being_killed(local_dir: Path) -
     end(holder)
 
 
-def test_a_stale_pid_file_that_names_somebody_elses_process_does_not_keep_the_server_down(local_dir: Path) -> None:
-    embedded.stop(local_dir, force=True) if running(local_dir)[0] else output(spawn(local_dir, "run", "--", "true"))
+def test_a_stale_pid_file_that_names_somebody_elses_process_does_not_keep_the_server_down(local_dir: Path, second_dir: Path) -> None:
+    output(spawn(local_dir, "run", "--", "true"))
     postgres, _ = embedded.services(local_dir)
     # The process of another server which runs as the same user.
-    other = int((servers.Postgres(Path(os.environ.get("LOCAL_DIR", ROOT / ".local"))).data / "postmaster.pid").read_text().splitlines()[0])
+    holder = user(second_dir)
+    other = server_pids(second_dir)[0]
     stale = postgres.data / "postmaster.pid"
     stale.write_text(f"{other}\n{postgres.data}\n{int(time.time())}\n{servers.read_port(local_dir, 'postgres')}\n\n127.0.0.1\n\nready\n")
     os.chown(stale, postgres.data.stat().st_uid, postgres.data.stat().st_gid)
     assert output(spawn(local_dir, "run", "--", "echo", "started")) == "started\n"
     assert psutil.pid_exists(other)
+    end(holder)
 
 
 def test_a_taken_port_is_left_to_its_owner(local_dir: Path) -> None:

@@ -21,6 +21,10 @@ class DomainError(Exception):
         self.errors = errors or []
         self.data = data
 
+    def facts(self) -> dict[str, Any]:
+        """What was asked and what there was, for a program that reads it later."""
+        return self.data | ({"errors": self.errors} if self.errors else {})
+
     def as_problem(self) -> dict[str, Any]:
         """The body of an RFC 9457 problem (without `instance`, which the face knows)."""
         problem: dict[str, Any] = {

@@ -10,6 +10,7 @@ The handler commits the inbox row and the effects in one transaction; only then 
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -240,11 +241,11 @@ class StreamConsumer:
         except DomainError as error:
             logger.warning("Entry %s of %s: %s: %s", entry_id.decode(), self.stream, error.code, error.detail)
             if not isinstance(error, RETRYABLE):
-                self._bury(entry_id, fields, error.code, error.detail)
+                self._bury(entry_id, fields, error.code, error.detail, error.facts())
             elif isinstance(error, Unavailable):
                 self._try_later(entry_id, fields, tries, counted=False)
             else:
-                self._failed(entry_id, fields, tries, error.code, error.detail)
+                self._failed(entry_id, fields, tries, error.code, error.detail, error.facts())
         except Exception as error:
             logger.exception("Entry %s of %s, try %d", entry_id.decode(), self.stream, tries)
             self._failed(entry_id, fields, tries, "unexpected_error", f"{type(error).__name__}: {error}")
@@ -278,10 +279,10 @@ class StreamConsumer:
                 stop.wait(full_jitter(failures, base=0.1, cap=5.0))
         return _STOPPED
 
-    def _failed(self, entry_id: bytes, fields: dict[bytes, bytes], tries: int, code: str, detail: str) -> None:
+    def _failed(self, entry_id: bytes, fields: dict[bytes, bytes], tries: int, code: str, detail: str, facts: dict[str, Any] | None = None) -> None:
         self.counters.failed += 1
         if tries >= self.max_deliveries:
-            self._bury(entry_id, fields, code, detail)
+            self._bury(entry_id, fields, code, detail, facts)
         else:
             self._try_later(entry_id, fields, tries, counted=True)
 
@@ -297,8 +298,8 @@ class StreamConsumer:
         if acknowledge:
             self._deliveries.acknowledge(entry_id)
 
-    def _bury(self, entry_id: bytes, fields: dict[bytes, bytes], code: str, detail: str) -> None:
-        self._deliveries.bury(entry_id, fields, code, detail)
+    def _bury(self, entry_id: bytes, fields: dict[bytes, bytes], code: str, detail: str, facts: dict[str, Any] | None = None) -> None:
+        self._deliveries.bury(entry_id, fields, code, detail, json.dumps(facts or {}, default=str))
         self.counters.dead += 1
         logger.error("Entry %s of %s went to %s: %s: %s", entry_id.decode(), self.stream, self._deliveries.dead_letters, code, detail)
 

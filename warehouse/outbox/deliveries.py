@@ -66,12 +66,13 @@ class Deliveries:
         """Drop acknowledgements that could not be sent: the entries come again and are known by the inbox."""
         self._done.clear()
 
-    def bury(self, entry_id: bytes, fields: dict[bytes, bytes], code: str, detail: str) -> None:
+    def bury(self, entry_id: bytes, fields: dict[bytes, bytes], code: str, detail: str, data: str) -> None:
         """Move the entry to `<stream>:dlq` with all its fields and the reason, in one transaction of Redis."""
         letter: dict[bytes, bytes | str] = {
             **fields,
             b"error_code": code,
             b"error_detail": detail[:2000],
+            b"error_data": data[:20000],
             b"entry_id": entry_id,
             b"failed_at": timezone.now().isoformat(),
         }

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 # What a consumer writes beside the fields of the entry.
-ADDED = ("error_code", "error_detail", "entry_id", "failed_at")
+ADDED = ("error_code", "error_detail", "entry_id", "failed_at", "error_data")
 PAGE = 500
 
 # One script is one transaction, and an XADD that fails stops it: the letter stays until its entry is in the stream again.
@@ -39,6 +39,7 @@ class Letter:
     failed_at: str
     code: str
     detail: str
+    data: str
     fields: dict[str, str]
 
 
@@ -78,5 +79,5 @@ class DeadLetters:
 
 def _letter(letter_id: bytes, raw: dict[bytes, bytes]) -> Letter:
     fields = {name.decode(errors="backslashreplace"): value.decode(errors="backslashreplace") for name, value in raw.items()}
-    code, detail, entry_id, failed_at = (fields.pop(name, "") for name in ADDED)
-    return Letter(letter_id.decode(), entry_id, failed_at, code, detail, fields)
+    code, detail, entry_id, failed_at, data = (fields.pop(name, "") for name in ADDED)
+    return Letter(letter_id.decode(), entry_id, failed_at, code, detail, data, fields)

@@ -167,6 +167,7 @@ def test_a_permanent_error_goes_to_the_dead_letters_at_once(redis: redis_client.
     assert effects() == [1, 4]
     first, second = letters(redis)
     assert first.pop("failed_at").endswith("+00:00")
+    assert first.pop("error_data") == '{"listing": 999}'
     assert first == {"type": "noted", "n": "2", "error_code": "not_found", "error_detail": "There is no listing 999.", "entry_id": poison}
     assert (second["n"], second["error_code"]) == ("3", "validation_failed")
     assert pending(redis) == 0
