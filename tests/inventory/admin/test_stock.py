@@ -67,11 +67,11 @@ def test_the_ledger_is_read_only(manager: Client, stock: Stock) -> None:
 
 def test_the_ledger_is_exported_as_the_list_shows_it(manager: Client, stock: Stock, house: Site) -> None:
     stocked(ProductFactory(sku="TEA"), house.shelf, 2)
-    columns = {f"movementresource_{name}": "on" for name in ("product", "batch", "quantity_change")}
+    columns = {f"movementresource_{name}": "on" for name in ("sku", "lot_number", "quantity_change")}
     sent = {"format": "0", "resource": "", **columns}
     assert manager.post(listing(Movement) + "export/?q=TEA", sent).content.decode().split()[1].startswith("TEA,RCV-")
     everything = manager.post(listing(Movement) + "export/", sent).content.decode().split()
-    assert everything[0] == "sku,lot,quantity_change"
+    assert everything[0] == "sku,lot_number,quantity_change"
     assert everything[2] == "'=SUM(A1),'+1,8.000"
 
 
