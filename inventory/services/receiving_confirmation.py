@@ -36,8 +36,8 @@ def confirm_receiving(receiving_id: int, *, actor: Actor, expected_version: int 
     """Bring what arrived onto the books: batches, places, clocks, ledger, purchase prices, in statements that do not grow with the lines.
 
     Locks the document, the products FOR KEY SHARE, the known batches FOR SHARE, then the gates. Emits stock.received and stock.changed per product,
-    inventory.placed per line, inventory.receiving.confirmed. Refuses, naming every line: what is short dated without acceptance, a known lot with another expiry, a place where
-    the product may not live, quantities off the step.
+    inventory.placed per line, inventory.receiving.confirmed. Refuses, naming every line: what is short dated without acceptance, a known lot with
+    another expiry, a place where the product may not live, quantities off the step.
     """
     receiving = lock_receiving(receiving_id, expected_version)
     take(receiving, "confirm")
