@@ -69,7 +69,7 @@ def test_behind_a_reservation(ham: Product, house: Site) -> None:
 def test_behind_a_release(ham: Product, house: Site) -> None:
     first = promise_order("shop:1", [OrderedLine(ham.pk, Decimal(5))], actor=ACTOR)[0]
 
-    outcome = behind(lambda: release_reservation.inside(first.reservation_id, reason="X", actor=ACTOR), reserve(ham, house, 5))
+    outcome = behind(lambda: release_reservation.inside(first.reservation_id, reason="X", actor=ACTOR, for_order=True), reserve(ham, house, 5))
 
     assert outcome.won
     assert totals(ham.pk, house.id) == (8, 5, 3, 0)
@@ -134,7 +134,7 @@ def test_behind_a_sale_that_weighed_more(ham: Product, house: Site) -> None:
     first = promise_order("shop:1", [OrderedLine(ham.pk, Decimal(3))], actor=ACTOR)[0]
 
     def move() -> None:
-        consume_reservation.inside(first.reservation_id, actual={first.items[0].id: Decimal("3.5")}, actor=ACTOR)
+        consume_reservation.inside(first.reservation_id, actual={first.items[0].id: Decimal("3.5")}, actor=ACTOR, for_order=True)
 
     assert available(behind(move, reserve(ham, house, 2))) == Decimal("1.5")
     assert_books_balance()
@@ -196,7 +196,7 @@ def test_a_pick_behind_a_release(ham: Product, house: Site) -> None:
             document_type="picking_task", document_id=1, actor=ACTOR,
         )  # fmt: skip
 
-    outcome = behind(lambda: release_reservation.inside(first.reservation_id, reason="X", actor=ACTOR), pick)
+    outcome = behind(lambda: release_reservation.inside(first.reservation_id, reason="X", actor=ACTOR, for_order=True), pick)
 
     assert type(outcome.error).__name__ == "TransitionRefused"
     assert totals(ham.pk, house.id) == (8, 0, 3, 5)
