@@ -119,6 +119,26 @@ _ITEMS = """
     LEFT JOIN inventory_batchlocation b ON b.id = g.batch_location_id
 """
 
+_KEPT = """
+    SELECT coalesce(i.item::text, 'missing in reservation ' || reservation_id), product_id, r.warehouse_id, v.field, v.stored, v.computed
+    FROM (
+        SELECT reservation_id, product_id, min(id) AS item, sum(quantity) AS quantity, sum(released) AS released, sum(consumed) AS consumed,
+               sum(coalesce(actual, 0)) AS actual
+        FROM inventory_reservationitem GROUP BY reservation_id, product_id
+    ) i
+    FULL JOIN (
+        SELECT reservation_id, product_id,
+               sum(reserved_change) FILTER (WHERE type = 'reservation') AS quantity, -sum(reserved_change) FILTER (WHERE type = 'release') AS released,
+               -sum(reserved_change) FILTER (WHERE type = 'sale') AS consumed, -sum(quantity_change) FILTER (WHERE type = 'sale') AS actual
+        FROM inventory_movement WHERE reservation_id IS NOT NULL GROUP BY reservation_id, product_id
+    ) m USING (reservation_id, product_id)
+    JOIN inventory_reservation r ON r.id = reservation_id
+    CROSS JOIN LATERAL (VALUES
+        ('quantity', i.quantity, m.quantity), ('released', i.released, m.released), ('consumed', i.consumed, m.consumed), ('actual', i.actual, m.actual)
+    ) AS v (field, stored, computed)
+    WHERE coalesce(v.stored, 0) <> coalesce(v.computed, 0)
+"""
+
 # Goods may expire before the job sees them, so that only what is blocked although it is fit is reported of time.
 _BLOCKED = """
     SELECT b.id, b.product_id, b.warehouse_id, 'blocked_reason', b.blocked_reason, c.reason
@@ -174,6 +194,7 @@ CHECKS = (
     Check("status", "every total's status is that of what is available", "Stock", _STATUS),
     Check("promises", "what is reserved in a place is what active promises hold there", "BatchLocation", _PROMISES),
     Check("items", "every promise holds what its ledger says", "ReservationItem", _ITEMS),
+    Check("kept", "what a promise was made of, and what was kept and released of it, is as in its ledger", "ReservationItem", _KEPT),
     Check(
         "blocked",
         "what is held, recalled or not for picking is blocked as such, and what is fit is not blocked as expired",

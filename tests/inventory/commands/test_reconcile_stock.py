@@ -60,7 +60,7 @@ def test_after_a_morning_of_work_the_books_balance(milk: Product) -> None:
     code, out, err = reconcile()
 
     assert (code, out) == (0, "The books balance.\n")
-    assert err.count("agrees") == 11
+    assert err.count("agrees") == 12
 
 
 def test_json_of_balanced_books(milk: Product) -> None:
@@ -115,10 +115,36 @@ def test_a_reservation_item_changed(milk: Product) -> None:
     code, out, _ = reconcile()
 
     assert code == 1
+    first = ReservationItem.objects.filter(reservation=item.reservation).order_by("pk").first()
+    assert first is not None
     assert out.splitlines() == [
         f"promises: BatchLocation {item.batch_location_id}, MILK in MAIN: reserved is 2.000, should be 1.000",
         f"items: ReservationItem {item.pk}, MILK in MAIN: held is 1.000, should be 2.000",
+        f"kept: ReservationItem {first.pk}, MILK in MAIN: quantity is 11.000, should be 12.000",
     ]
+
+
+@pytest.mark.parametrize(
+    ("order_ref", "change", "fields"),
+    [
+        ("shop:2", "released = consumed, consumed = 0", {"released", "consumed"}),
+        ("shop:2", "quantity = quantity + 5, consumed = consumed + 5", {"quantity", "consumed"}),
+        ("shop:1", "quantity = quantity + 5, released = released + 5", {"quantity", "released"}),
+        ("shop:2", "actual = 77", {"actual"}),
+        ("shop:2", "product_id = 999999", {"quantity", "consumed", "actual"}),
+    ],
+)
+def test_a_reservation_item_changed_so_that_what_it_holds_still_agrees(milk: Product, order_ref: str, change: str, fields: set[str]) -> None:
+    item = ReservationItem.objects.filter(reservation__order_ref=order_ref).order_by("pk").first()
+    assert item is not None
+    sql(f"UPDATE inventory_reservationitem SET {change} WHERE id = %s", item.pk)
+
+    code, out, _ = reconcile("--json")
+
+    kept = [finding for finding in json.loads(out)["findings"] if finding["check"] == "kept"]
+    assert code == 1
+    assert {finding["field"] for finding in kept} == fields
+    assert str(item.pk) in {finding["id"] for finding in kept}
 
 
 def test_a_reservation_item_deleted(milk: Product) -> None:
