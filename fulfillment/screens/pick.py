@@ -118,13 +118,15 @@ def finish(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
 
 def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | None:
     item = next_item(task_id)
-    task = PickingTask.objects.only("status").filter(pk=task_id).first()
+    task = PickingTask.objects.only("status", "version").filter(pk=task_id).first()
     if item is None or task is None or task.status != PickingStatus.IN_PROGRESS:
         return None  # the screen itself says how the task stands
     step = _step(request, item)
+    if step.get("version") != str(task.version):
+        step.pop("product", None)
     code = scanned_code(request)
     if "product" in step and ("confirm" in request.POST or _same_goods(code, step["product"], item)):
-        return _pick(request, actor, item, step, request.POST.get("quantity", ""))
+        return _pick(request, actor, item, step, request.POST.get("quantity", ""), task.version)
     if not code:
         return nothing_scanned()
     if "location" not in step:
@@ -135,14 +137,15 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
     if not names_goods(code, product=item.product, batch=item.batch, warehouse_id=item.location.warehouse_id):
         return shown.goods_feedback(_expected_goods(item), code)
     if item.remaining == 1 and item.product.base_unit == "pcs":
-        return _pick(request, actor, item, step | {"product": code}, "1")
-    _keep(request, item, location=step["location"], product=code)
+        return _pick(request, actor, item, step | {"product": code}, "1", task.version)
+    # What is confirmed is what was shown: of two confirmations at once only the first counts.
+    _keep(request, item, location=step["location"], product=code, version=str(task.version))
     return Feedback(RIGHT, _("Right product"))
 
 
-def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[str, str], quantity: str) -> Feedback:
+def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[str, str], quantity: str, version: int) -> Feedback:
     amount = quantity.replace(",", ".") or item.remaining
-    done = pick_item(item.pk, amount, actor=actor, location_scan=step["location"], product_scan=step["product"])
+    done = pick_item(item.pk, amount, actor=actor, location_scan=step["location"], product_scan=step["product"], expected_version=version)
     request.session.pop(_STEP, None)
     # Whatever lies in the same place is at hand: its place needs no second scan.
     here = item if done.remaining else next_item(item.task_id)
@@ -163,7 +166,7 @@ def _next(actor: Actor, task_id: int) -> Feedback | None:
 def _step(request: HttpRequest, item: PickingTaskItem) -> dict[str, str]:
     """The scans of this item that were right so far."""
     kept: dict[str, Any] = request.session.get(_STEP, {})
-    return {key: kept[key] for key in ("location", "product") if key in kept} if kept.get("item") == item.pk else {}
+    return {key: kept[key] for key in ("location", "product", "version") if key in kept} if kept.get("item") == item.pk else {}
 
 
 def _keep(request: HttpRequest, item: PickingTaskItem, **scans: str) -> None:

@@ -286,3 +286,19 @@ def test_a_manager_may_do_all_of_it(handheld: Make, place: Any, milk: Any) -> No
     assert all(word in page for word in ("Pick", "Pack", "Put back"))
     task = begin(manager)
     assert "Right place" in scan(manager, task, place.shelf.code)
+
+
+def test_of_two_confirmations_at_once_one_counts(picker: Handheld, place: Any, milk: Any) -> None:
+    order_for([(milk, 3)])
+    task = begin(picker)
+    scan(picker, task, place.shelf.code)
+    scan(picker, task, "8600000000011")
+    as_it_was = dict(picker.session)
+
+    scan(picker, task, confirm="1", quantity="1")
+    session = picker.session  # the other request began before the first one had ended
+    session.update(as_it_was)
+    session.save()
+    scan(picker, task, confirm="1", quantity="1")
+
+    assert PickingTaskItem.objects.get(task=task).quantity_picked == 1
