@@ -151,3 +151,19 @@ def test_the_lists_and_their_filters(desk: Desk) -> None:
         desk.look(f"65-{name}")
     desk.open("/admin/inventory/movement/?q=HON-1")
     expect(desk.page.locator("#result_list tbody tr")).to_have_count(2)
+
+
+def test_the_ledger_shows_order_document_and_person_without_scrolling_sideways(desk: Desk) -> None:
+    house = reachable_site(code="BEOGRAD-1", external_id="1")
+    product = ProductFactory(sku="SALMON-FILLET-200", name="Salmon")
+    stocked(product, house.shelf, 1200, lot="LOT-2026-11-0042")
+    order_for([(product, 125)], order_number="ORDER-20261120-0001")
+    desk.sign_in(Role.AUDITOR)
+    desk.open("/admin/inventory/movement/")
+    heads = desk.page.locator("#result_list thead th").filter(visible=True)
+    assert {"order, document", "performed by"} <= {head.inner_text().strip().lower() for head in heads.all()}
+    for head in heads.all():
+        box = head.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 1280, head.inner_text()
+    desk.look("66-ledger")
