@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from warehouse.core.quantities import plain
 from warehouse.outbox.events import Event
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def short(task: PickingTask, item: PickingTaskItem, missing: Decimal, reason: st
         item_id=item.pk,
         listing_id=item.listing_id,
         product_id=item.product_id,
-        quantity=f"{missing.normalize():f}",
+        quantity=plain(missing),
         location=item.location.code,
         reason=reason,
     )

@@ -18,6 +18,7 @@ from fulfillment.screens import shown
 from fulfillment.screens.pack import choose_box, screen
 from fulfillment.services.packages import add_package, remove_package, set_package_details
 from warehouse.core.actor import Actor
+from warehouse.core.quantities import plain
 from warehouse.core.screens import RIGHT, Feedback, answer, attempt, floor_view, posted_id, show
 
 KINDS: dict[str, Promise] = {
@@ -94,5 +95,4 @@ def _value(request: HttpRequest, package: Package, name: str) -> str:
     typed = request.POST.get(name)
     if typed is not None:
         return typed[:12]
-    known = getattr(package, name)
-    return f"{known.normalize():f}" if known is not None else ""
+    return plain(getattr(package, name))

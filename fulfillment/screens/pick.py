@@ -23,6 +23,7 @@ from fulfillment.services.picking_tasks import claim_next_picking_task, complete
 from fulfillment.services.picks import pick_item, short_item, skip_item
 from fulfillment.services.scans import names_goods, names_place
 from warehouse.core.actor import Actor
+from warehouse.core.quantities import plain
 from warehouse.core.screens import (
     DONE,
     RIGHT,
@@ -218,7 +219,7 @@ def _stop(request: HttpRequest, item: PickingTaskItem) -> dict[str, Any]:
         "quantity": shown.quantity_text(item.remaining, item.product.base_unit),
         "number": shown.plain(item.remaining),
         "unit": shown.UNITS.get(item.product.base_unit, item.product.base_unit),
-        "remaining": f"{item.remaining.normalize():f}",
-        "step_size": f"{shown.step_of(item.product).normalize():f}",
+        "remaining": plain(item.remaining),
+        "step_size": plain(shown.step_of(item.product)),
         "picked": shown.quantity_text(item.quantity_picked, item.product.base_unit) if item.quantity_picked > Decimal(0) else "",
     }

@@ -18,6 +18,7 @@ from fulfillment.queries import floor
 from fulfillment.screens import shown
 from fulfillment.services.put_backs import complete_put_back
 from warehouse.core.actor import Actor
+from warehouse.core.quantities import plain
 from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, chosen_warehouse, floor_view, nothing_scanned, scanned_code, show
 
 _IN_HAND = "floor_put_back"
@@ -97,6 +98,6 @@ def _row(row: PutBack) -> dict[str, Any]:
         "quantity": shown.quantity_text(row.remaining, row.product.base_unit),
         "number": shown.plain(row.remaining),
         "unit_text": shown.UNITS.get(row.product.base_unit, row.product.base_unit),
-        "remaining": f"{row.remaining.normalize():f}",
-        "step_size": f"{shown.step_of(row.product).normalize():f}",
+        "remaining": plain(row.remaining),
+        "step_size": plain(shown.step_of(row.product)),
     }

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from warehouse.core import screens
+from warehouse.core import quantities, screens
 
 UNITS: dict[str, Promise] = {
     "pcs": pgettext_lazy("unit", "pcs"),
@@ -40,7 +40,7 @@ def quantity_text(value: Decimal, unit: str) -> str:
 
 def plain(value: Decimal) -> str:
     """The number without trailing zeros, with the language's decimal sign."""
-    return number_format(f"{value.normalize():f}")
+    return number_format(quantities.plain(value))
 
 
 def day_text(day: Any) -> str:

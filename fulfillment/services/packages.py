@@ -18,7 +18,7 @@ from fulfillment.services.workers import require_worker
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
-from warehouse.core.quantities import ZERO, parse_quantity
+from warehouse.core.quantities import ZERO, parse_quantity, plain
 from warehouse.core.transactions import operation
 
 MAX_WEIGHT_KG, MAX_SIDE_CM = Decimal(10_000), Decimal(10_000)
@@ -43,7 +43,7 @@ def pack_item(
     left = sum((item.remaining for item in fitting), ZERO)
     if amount > left:
         raise Surplus(
-            f"Only {left.normalize():f} of {fitting[0].product.sku} are still to be packed, not {amount.normalize():f}.",
+            f"Only {plain(left)} of {fitting[0].product.sku} are still to be packed, not {plain(amount)}.",
             missing=str(left),
             given=str(amount),
         )

@@ -22,6 +22,7 @@ from inventory.orchestrator import DocumentType
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import next_number, next_numbers, take
 from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
 
@@ -175,7 +176,7 @@ def _default_provider() -> DeliveryProvider:
 
 def _require_packed(task: PackingTask, packages: Sequence[Package]) -> None:
     errors: list[dict[str, Any]] = [
-        {"item": item.pk, "sku": item.product.sku, "code": "not_packed", "remaining": f"{item.remaining.normalize():f}"}
+        {"item": item.pk, "sku": item.product.sku, "code": "not_packed", "remaining": plain(item.remaining)}
         for item in task.items.filter(status=PackingItemStatus.PENDING).select_related("product")
     ]
     heaviest = task.provider.max_weight if task.provider else None

@@ -26,7 +26,7 @@ from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
-from warehouse.core.quantities import ZERO
+from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
 
@@ -130,9 +130,7 @@ def complete_picking_task(task_id: int, *, actor: Actor, expected_version: int |
     if open_items := list(left):
         raise WorkLeft(
             f"{task}: {len(open_items)} of {task.total_items} items are not done: pick, short or skip them.",
-            errors=[
-                {"item": i.pk, "sku": i.product.sku, "location": i.location.code, "remaining": f"{i.remaining.normalize():f}"} for i in open_items
-            ],
+            errors=[{"item": i.pk, "sku": i.product.sku, "location": i.location.code, "remaining": plain(i.remaining)} for i in open_items],
         )
     task.completed_at = timezone.now()
     task.save_changes("status", "completed_at")

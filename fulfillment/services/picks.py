@@ -20,7 +20,7 @@ from inventory.orchestrator import DocumentType, PickedItem
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import Conflict, TransitionRefused
-from warehouse.core.quantities import parse_quantity
+from warehouse.core.quantities import parse_quantity, plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
 
@@ -47,7 +47,7 @@ def pick_item(
         )
     if amount > item.remaining:
         raise Surplus(
-            f"Only {item.remaining.normalize():f} of {item.product.sku} are still to be picked here, not {amount.normalize():f}.",
+            f"Only {plain(item.remaining)} of {item.product.sku} are still to be picked here, not {plain(amount)}.",
             missing=str(item.remaining),
             given=str(amount),
         )
@@ -95,7 +95,7 @@ def _give_up(item_id: int, transition: str, reason: str, actor: Actor, notes: st
     item, _ = lock_picking_item(item_id, expected_version)
     _require_open(item, actor)
     if transition == "skip" and item.quantity_picked:
-        raise Conflict(f"{item.quantity_picked.normalize():f} of it were picked already: report it short instead.", picked=str(item.quantity_picked))
+        raise Conflict(f"{plain(item.quantity_picked)} of it were picked already: report it short instead.", picked=str(item.quantity_picked))
     assert item.reservation_item_id is not None
     missing: Decimal = item.remaining
     orchestrator.release_items.inside(item.task.reservation_id, {item.reservation_item_id: missing}, reason=reason, actor=actor, for_order=True)

@@ -15,7 +15,7 @@ from inventory import orchestrator
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import TransitionRefused
-from warehouse.core.quantities import parse_quantity
+from warehouse.core.quantities import parse_quantity, plain
 from warehouse.core.transactions import operation
 
 
@@ -55,7 +55,7 @@ def complete_put_back(put_back_id: int, quantity: Any, *, actor: Actor, location
         raise TransitionRefused(f"{row} is {row.get_status_display()} already.", status=row.status, asked="complete")
     if amount > row.remaining:
         raise Surplus(
-            f"Only {row.remaining.normalize():f} of {row.product.sku} are to be put back, not {amount.normalize():f}.",
+            f"Only {plain(row.remaining)} of {row.product.sku} are to be put back, not {plain(amount)}.",
             missing=str(row.remaining),
             given=str(amount),
         )

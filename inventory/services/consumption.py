@@ -16,7 +16,7 @@ from inventory.services.promises import lock_with_items, require_owner, set_stat
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import TransitionRefused, ValidationFailed
-from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 
 
@@ -86,7 +86,7 @@ def _actual_quantities(items: Sequence[HeldItem], actual: Mapping[int, Decimal])
             more = weight - item.held
             if more > product.weight_tolerance:
                 raise ValidationFailed(
-                    f"{product.sku}: {weight.normalize():f} is {more.normalize():f} more than promised; the tolerance is {product.weight_tolerance.normalize():f}.",
+                    f"{product.sku}: {plain(weight)} is {plain(more)} more than promised; the tolerance is {plain(product.weight_tolerance)}.",
                     item=item.id,
                 )
             if more > 0:

@@ -18,7 +18,7 @@ from inventory.stock.place import Arrival, clock_of, lives_of, place, require_al
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
-from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event
 
@@ -63,7 +63,7 @@ def pick_reserved(
         )
     require_step(quantity, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
     if item.held < quantity:
-        raise Conflict(f"Only {item.held.normalize():f} is promised here, not {quantity.normalize():f}.", held=str(item.held), asked=str(quantity))
+        raise Conflict(f"Only {plain(item.held)} is promised here, not {plain(quantity)}.", held=str(item.held), asked=str(quantity))
     _require_fit(source, gate[key])
     target = _bring(source, to_location_id, actor)
     picked = _split_item(item, quantity, target)
@@ -114,7 +114,7 @@ def put_back(
             "warehouse_id": stock.warehouse_external_id,
             "from_location": source.location.code,
             "to_location": Location.objects.values_list("code", flat=True).get(pk=to_location_id),
-            "quantity": f"{quantity.normalize():f}",
+            "quantity": plain(quantity),
         },
     )
     header = Header(actor=actor, document_type=DocumentType.PUT_BACK, document_id=document_id)

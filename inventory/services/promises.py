@@ -22,7 +22,7 @@ from inventory.stock.gate import Gate, LockedStock, StockKey, lock_stock
 from inventory.stock.post import Entry, Header, NewReservation, post, post_reservation
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict, NotFound
-from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import StartAgain, lost_race_on
 from warehouse.outbox.events import Event
 
@@ -103,7 +103,7 @@ def _named(stock: LockedStock, order_ref: str, quantity: Decimal, listing_id: st
     return {
         "listing_id": listing_id or stock.listing_id,
         "warehouse_id": stock.warehouse_external_id,
-        "quantity": f"{quantity.normalize():f}",
+        "quantity": plain(quantity),
         "order_id": order_ref.partition(":")[2],
         "order_ref": order_ref,
         "product_id": stock.product_id,

@@ -26,7 +26,7 @@ from inventory.stock.shelf_life import Lives
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import ValidationFailed
-from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event
 
@@ -181,7 +181,7 @@ def _events(receiving: Receiving, arrivals: Iterable[tuple[Arrival, Decimal, Rec
     seen: set[int] = set()
     for arrival, quantity, item in arrivals:
         stock = gate[StockKey(receiving.warehouse_id, item.product_id)]
-        facts = {"listing_id": stock.listing_id, "warehouse_id": stock.warehouse_external_id, "quantity": f"{quantity.normalize():f}"}
+        facts = {"listing_id": stock.listing_id, "warehouse_id": stock.warehouse_external_id, "quantity": plain(quantity)}
         batch = {"location": arrival.location.code, "product_id": item.product_id, "batch_id": arrival.batch.pk}
         result.append(Event(events.INVENTORY_PLACED, "receiving", receiving.pk, {**facts, **batch}))
         if item.difference and item.pk not in seen:

@@ -34,7 +34,7 @@ from inventory.stock.candidates import read_candidates
 from inventory.stock.gate import StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
-from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import StartAgain, operation
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, rea
             stock = gate[by_id[item_id].key]
             require_step(quantity, stock.quantity_step, sku=stock.sku)
         if held < quantity:
-            raise Conflict(f"Reservation item {item_id} holds {held.normalize():f}, not {quantity.normalize():f}.", item=item_id, held=str(held))
+            raise Conflict(f"Reservation item {item_id} holds {plain(held)}, not {plain(quantity)}.", item=item_id, held=str(held))
     release_held(gate, reservation, [item._replace(held=quantities[item.id]) for item in items if quantities.get(item.id)], reason, actor)
     if sum((item.held for item in items), ZERO) == sum(quantities.values(), ZERO):
         set_status(reservation, ReservationStatus.RELEASED, reason)
