@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Q
-from django.db.models.functions import Upper
+from django.db import connection
 
 from inventory.errors import UnknownProduct, UnknownWarehouse
-from inventory.models import Product, StorefrontProduct, Warehouse
 from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import parse_quantity, require_step
 from warehouse.core.texts import storable
@@ -29,6 +27,18 @@ class OrderedLine:
     warehouse_id: int | None = None
     min_remaining_days: int = 0
     listing_id: str = ""
+
+
+# Every order passes here: arrays, so that a statement is the same, and stays prepared, for any number of lines.
+_LISTINGS = """
+    SELECT sp.external_listing_id, p.id, p.sku, p.quantity_step
+    FROM inventory_storefrontproduct sp
+    JOIN inventory_product p ON p.id = sp.product_id AND p.is_active
+    JOIN inventory_storefront f ON f.id = sp.storefront_id
+    WHERE sp.external_listing_id = ANY(%s::text[]) AND %s::text IN ('', f.external_id)
+"""
+_SKUS = "SELECT upper(sku), id, sku, quantity_step FROM inventory_product WHERE upper(sku) = ANY(%s::text[]) AND is_active"
+_SITES = "SELECT id, external_id, code FROM inventory_warehouse WHERE (external_id = ANY(%s::text[]) OR code = ANY(%s::text[])) AND is_active"
 
 
 class _Known(NamedTuple):
@@ -87,20 +97,22 @@ def _require_steps(quantities: Sequence[Decimal], products: Sequence[_Known]) ->
         raise ValidationFailed(" ".join(details), errors=errors)
 
 
+def _read(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
 def _products(lines: Sequence[Mapping[str, Any]], storefront_id: str | None) -> list[_Known]:
     listings = {_text(line.get("listing_id")) for line in lines} - {""}
     skus = {_text(line.get("sku")).upper() for line in lines if not _text(line.get("listing_id"))} - {""}
     by_listing: dict[str, list[_Known]] = {}
     if listings:
-        rows = StorefrontProduct.objects.filter(external_listing_id__in=listings, product__is_active=True)
-        if storefront_id:
-            rows = rows.filter(storefront__external_id=storefront_id)
-        for listing, product_id, sku, step in rows.values_list("external_listing_id", "product_id", "product__sku", "product__quantity_step"):
-            by_listing.setdefault(listing, []).append(_Known(product_id, sku, step))
+        for listing, *known in _read(_LISTINGS, [list(listings), storefront_id or ""]):
+            by_listing.setdefault(listing, []).append(_Known(*known))
     by_sku: dict[str, _Known] = {}
     if skus:
-        named = Product.objects.annotate(key=Upper("sku")).filter(key__in=skus, is_active=True)
-        by_sku = {key: _Known(pk, sku, step) for key, pk, sku, step in named.values_list("key", "pk", "sku", "quantity_step")}
+        by_sku = {key: _Known(*known) for key, *known in _read(_SKUS, [list(skus)])}
     result = []
     errors: list[dict[str, Any]] = []
     for index, line in enumerate(lines):
@@ -122,9 +134,7 @@ def _warehouses(lines: Sequence[Mapping[str, Any]]) -> list[int | None]:
     by_id: dict[str, int] = {}
     by_code: dict[str, int] = {}
     if ids or codes:
-        for pk, external_id, code in Warehouse.objects.filter(Q(external_id__in=ids) | Q(code__in=codes), is_active=True).values_list(
-            "pk", "external_id", "code"
-        ):
+        for pk, external_id, code in _read(_SITES, [list(ids), list(codes)]):
             by_id[external_id], by_code[code] = pk, pk
     errors = []
     result: list[int | None] = []
