@@ -54,8 +54,9 @@ def test_a_step_of_a_task_may_be_conditional(stock):
 
 
 def test_a_step_that_is_not_conditional_says_so(integration, stock):
-    order_for([(stock.product, 2)], external_id="A1")
-    response = integration.post("orders/cancel", {"order_id": "A1", "reason": "x"}, **{"If-Match": '"1"'})
+    items = [{"sku": stock.product.sku, "quantity": "2"}]
+    reserved = integration.post("reservations", {"order_ref": "shop:1", "warehouse": stock.warehouse.code, "items": items}).json()
+    response = integration.post(f"reservations/{reserved['id']}/release", {"reason": "x"}, **{"If-Match": '"1"'})
     assert codes(response) == (400, "validation_failed")
 
 

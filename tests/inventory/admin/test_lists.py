@@ -81,7 +81,7 @@ def test_stock_is_found_by_a_part_of_the_name(house: Site) -> None:
 @pytest.fixture
 def shop(db: None) -> tuple[Client, Site, Site]:
     """A seller with a site of its own, and a site of somebody else; the same product in both."""
-    mine, theirs = site(seller=SellerFactory()), site(seller=SellerFactory())
+    mine, theirs = site(seller=SellerFactory(), code="OURS-SITE"), site(seller=SellerFactory(), code="STRANGERS-SITE")
     client, member = Client(), clerk(Role.SELLER)
     mine.warehouse.seller.members.add(member)
     client.force_login(member)
@@ -109,8 +109,14 @@ def test_a_seller_opens_no_page_of_a_stranger(shop: tuple[Client, Site, Site]) -
             own = row.warehouse_id == mine.id
             answer = client.get(page(row))
             assert (answer.status_code, answer.get("Location")) == ((200, None) if own else (302, "/admin/")), row
-    for url in ("stock/export/", "movement/export/"):
-        assert theirs.warehouse.code not in client.post(f"/admin/inventory/{url}", {"format": "0", "resource": ""}).content.decode()
+
+
+def test_a_seller_exports_its_own_rows_only(shop: tuple[Client, Site, Site]) -> None:
+    client, mine, _ = shop
+    for model in (Stock, Movement):
+        chosen = {f"{model._meta.model_name}resource_warehouse": "on"}
+        exported = client.post(listing(model) + "export/", {"format": "0", "resource": "", **chosen}).content.decode().split()
+        assert exported == ["warehouse", mine.warehouse.code]
 
 
 def test_a_seller_completes_only_its_own_places(shop: tuple[Client, Site, Site]) -> None:
