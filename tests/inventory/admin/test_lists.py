@@ -103,7 +103,7 @@ def test_a_seller_sees_the_rows_of_its_own_sites(shop: tuple[Client, Site, Site]
 
 
 def test_a_seller_opens_no_page_of_a_stranger(shop: tuple[Client, Site, Site]) -> None:
-    client, mine, theirs = shop
+    client, mine, _ = shop
     for model in (Stock, BatchLocation, Movement, Location):
         for row in model.objects.all():
             own = row.warehouse_id == mine.id
