@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 AT_ONCE = 500
 
@@ -147,7 +148,7 @@ _BLOCKED = """
     CROSS JOIN LATERAL (
         SELECT CASE WHEN t.status = 'recalled' THEN 'recalled' WHEN t.status = 'on_hold' THEN 'held'
                     WHEN NOT (l.is_pickable AND l.is_active) THEN 'place'
-                    WHEN b.blocked_reason = 'expired' AND b.effective_expires_at <= clock_timestamp() + p.min_remaining_days * interval '1 day' THEN 'expired'
+                    WHEN b.blocked_reason = 'expired' AND b.effective_expires_at <= %(now)s::timestamptz + p.min_remaining_days * interval '1 day' THEN 'expired'
                     ELSE '' END AS reason
     ) c
     WHERE b.has_stock AND b.blocked_reason <> c.reason
@@ -180,7 +181,7 @@ _GUARDS = """
         UNION ALL
         SELECT e.name, 'trigger', CASE WHEN t.oid IS NULL THEN 'missing' WHEN t.tgenabled IN ('O', 'A') THEN 'on' ELSE 'off' END
         FROM unnest(ARRAY['movement_keep_row', 'movement_keep_all', 'outbox_event_keep_row', 'outbox_event_keep_all']) AS e (name)
-        LEFT JOIN pg_trigger t ON t.tgname LIKE 'pgtrigger_' || e.name || '_%' AND NOT t.tgisinternal
+        LEFT JOIN pg_trigger t ON t.tgname LIKE 'pgtrigger_' || e.name || '_%%' AND NOT t.tgisinternal
     ) g
     WHERE g.found <> 'on'
 """
@@ -225,7 +226,7 @@ def disagreements(check: Check) -> Iterator[Disagreement]:
         ORDER BY d.id, d.field
     """
     with connection.chunked_cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(sql, {"now": timezone.now()})
         while rows := cursor.fetchmany(AT_ONCE):
             for row in rows:
                 yield Disagreement(check.name, check.table, *row)

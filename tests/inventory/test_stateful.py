@@ -120,7 +120,10 @@ class Days(RuleBasedStateMachine):
         return next(product.min_remaining_days for product in self.products if product.pk == product_id)
 
     def fit(self, place: Place) -> bool:
-        return place.pickable and place.expires_at > self.now() + timedelta(days=self.days(place.product))
+        return place.pickable and self.keeps(place)
+
+    def keeps(self, place: Place) -> bool:
+        return place.expires_at > self.now() + timedelta(days=self.days(place.product))
 
     def arrive(self, product: Product, lot: str, location: Location, quantity: Decimal) -> None:
         key = (product.pk, lot, location.pk)
@@ -245,7 +248,7 @@ class Days(RuleBasedStateMachine):
         def have(line: OrderedLine) -> Decimal:
             promise = before[line.warehouse_id or 0]
             mine = promise.held.items() if promise else ()
-            return sum((q for key, q in mine if key[0] == line.product_id and self.fit(self.places[key])), Decimal(0))
+            return sum((q for key, q in mine if key[0] == line.product_id and self.keeps(self.places[key])), Decimal(0))
 
         short = {
             (line.warehouse_id, line.product_id): have(line) + self.available(line.product_id, line.warehouse_id or 0)
