@@ -135,18 +135,24 @@ def test_the_same_entry_by_two_consumers_at_once(redis: redis_client.Redis) -> N
         inside.set()
         assert go_on.wait(10)
 
-    answers: list[object] = []
-    first = threading.Thread(target=lambda: (answers.append(handler(slow)(entry_id, {"n": "1"})), connection.close()))
+    # By name: the second may be told its answer before the first one, which has committed, comes to write its own down.
+    answers: dict[str, object] = {}
+
+    def take(name: str, hook: Hook | None) -> None:
+        answers[name] = handler(hook)(entry_id, {"n": "1"})
+        connection.close()
+
+    first = threading.Thread(target=take, args=("first", slow))
     first.start()
     assert inside.wait(10)
-    second = threading.Thread(target=lambda: (answers.append(handler()(entry_id, {"n": "1"})), connection.close()))
+    second = threading.Thread(target=take, args=("second", None))
     second.start()
     time.sleep(0.2)
-    assert answers == []  # the second waits for the first
+    assert answers == {}  # the second waits for the first
     go_on.set()
     first.join(10)
     second.join(10)
-    assert answers == [{"done": True}, {"repeated": True}]
+    assert answers == {"first": {"done": True}, "second": {"repeated": True}}
     assert effects() == [1]
     assert consumer().drain() == Counters(repeated=1)
 
