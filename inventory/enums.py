@@ -110,11 +110,128 @@ class ReceivingStatus(TextChoices):
     CANCELLED = "cancelled", "cancelled"
 
 
+class TransferStatus(TextChoices):
+    DRAFT = "draft", "draft"
+    SENT = "sent", "sent"
+    RECEIVED = "received", "received"
+    CANCELLED = "cancelled", "cancelled"
+
+
+class WriteOffStatus(TextChoices):
+    DRAFT = "draft", "draft"
+    AWAITING_APPROVAL = "awaiting_approval", "awaiting approval"
+    CONFIRMED = "confirmed", "confirmed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+class WriteOffReason(TextChoices):
+    EXPIRED = "expired", "expired"
+    DAMAGED = "damaged", "damaged"
+    QUALITY_ISSUE = "quality_issue", "quality issue"
+    LOST = "lost", "lost"
+    LOST_IN_TRANSIT = "lost_in_transit", "lost in transit"
+    THEFT = "theft", "theft"
+    SAMPLE = "sample", "sample"
+    OTHER = "other", "other (say what)"
+
+
+class WriteOffOrigin(TextChoices):
+    """Who made the paper: a person, the job for what has expired, or another document."""
+
+    MANUAL = "manual", "by hand"
+    EXPIRY = "expiry", "the expiry job"
+    RETURN = "return", "a return"
+    TRANSFER = "transfer", "a transfer"
+
+
+class ReturnStatus(TextChoices):
+    DRAFT = "draft", "draft"
+    INSPECTED = "inspected", "inspected"
+    COMPLETED = "completed", "completed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+class ReturnDecision(TextChoices):
+    RETURN_TO_SHELF = "return_to_shelf", "back to the shelf"
+    RETURN_WITH_DISCOUNT = "return_with_discount", "back at a discount"
+    WRITE_OFF = "write_off", "write off"
+
+
+class ReturnCondition(TextChoices):
+    """How returned goods looked to the one who inspected them."""
+
+    INTACT = "intact", "intact"
+    OPENED = "opened", "opened"
+    DAMAGED = "damaged", "damaged"
+    SPOILED = "spoiled", "spoiled"
+
+
+class AuditStatus(TextChoices):
+    DRAFT = "draft", "draft"
+    IN_PROGRESS = "in_progress", "in progress"
+    COMPLETED = "completed", "completed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+class AuditScope(TextChoices):
+    """What an audit counts; `cycle` is what moved most since it was last counted."""
+
+    WAREHOUSE = "warehouse", "the whole warehouse"
+    ZONE = "zone", "a zone"
+    LOCATIONS = "locations", "places"
+    PRODUCTS = "products", "products"
+    CYCLE = "cycle", "what moved most"
+
+
+class AuditLineStatus(TextChoices):
+    PENDING = "pending", "to be counted"
+    COUNTED = "counted", "counted"
+    RECOUNT = "recount", "to be counted again"
+
+
+class DiscountKind(TextChoices):
+    PERCENT = "percent", "percent"
+    FIXED = "fixed", "amount"
+
+
+class DiscountReason(TextChoices):
+    RETURNED_ITEM = "returned_item", "returned item"
+    EXPIRING_SOON = "expiring_soon", "expiring soon"
+    MANUAL = "manual", "manual"
+
+
+class PriceField(TextChoices):
+    """Which figure of a storefront's page a change of price is about."""
+
+    PURCHASE = "purchase_price", "purchase price"
+    PRICE = "price", "price"
+    EFFECTIVE = "effective_price", "price after discounts"
+
+
+class AlertKind(TextChoices):
+    EXPIRING = "expiring", "expiring soon"
+    EXPIRED = "expired", "expired"
+    LOW_STOCK = "low_stock", "low stock"
+    OUT_OF_STOCK = "out_of_stock", "out of stock"
+    RESERVATION_OVERDUE = "reservation_overdue", "reservation overdue"
+
+
+class Severity(TextChoices):
+    INFO = "info", "info"
+    WARNING = "warning", "warning"
+    CRITICAL = "critical", "critical"
+
+
 class DocumentType(TextChoices):
     """What a ledger line names as the paper behind it."""
 
     NONE = "", "none"
     RECEIVING = "receiving", "receiving"
+    TRANSFER = "transfer", "transfer"
+    WRITE_OFF = "write_off", "write-off"
+    RETURN = "return", "return"
+    AUDIT = "audit", "audit"
+    OFFLINE_SALE = "offline_sale", "offline sale"
     RESERVATION = "reservation", "reservation"
     PICKING_TASK = "picking_task", "picking task"
     PACKING_TASK = "packing_task", "packing task"

@@ -89,3 +89,10 @@ class PlaceNotAllowed(ValidationFailed):
     code = "place_not_allowed"
     title = "Not in this place"
     status = 422
+
+
+class GoodsPromised(Conflict):
+    """Goods that are promised to orders, and that nobody said may be taken from them. `errors` lists the reservations."""
+
+    code = "goods_promised"
+    title = "These goods are promised"

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from django.db import models
 
-from inventory.models import Batch, Product, Receiving, Reservation, ReservationItem, Stock
+from inventory.models import Audit, Batch, Product, Receiving, Reservation, ReservationItem, Return, Stock, StorefrontProduct, Transfer, WriteOff
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
@@ -33,6 +33,36 @@ def lock_product_alone(product_id: int) -> Product:
 def lock_receiving(receiving_id: int, expected_version: int | None = None) -> Receiving:
     """The receiving, FOR NO KEY UPDATE."""
     return lock_row(Receiving, receiving_id, expected_version)
+
+
+def lock_transfer(transfer_id: int, expected_version: int | None = None) -> Transfer:
+    """The transfer, FOR NO KEY UPDATE."""
+    return lock_row(Transfer, transfer_id, expected_version)
+
+
+def lock_write_off(write_off_id: int, expected_version: int | None = None) -> WriteOff:
+    """The write-off, FOR NO KEY UPDATE."""
+    return lock_row(WriteOff, write_off_id, expected_version)
+
+
+def lock_return(return_id: int, expected_version: int | None = None) -> Return:
+    """The return, FOR NO KEY UPDATE."""
+    return lock_row(Return, return_id, expected_version)
+
+
+def lock_audit(audit_id: int, expected_version: int | None = None) -> Audit:
+    """The audit, FOR NO KEY UPDATE."""
+    return lock_row(Audit, audit_id, expected_version)
+
+
+def lock_batches(batch_ids: Iterable[int]) -> dict[int, Batch]:
+    """Batches to be changed (hold, release, recall), FOR NO KEY UPDATE in order of id: who receives or moves goods of them (`share_batches`) waits."""
+    return lock_rows(Batch, batch_ids)
+
+
+def lock_listings(listing_ids: Iterable[int]) -> dict[int, StorefrontProduct]:
+    """Storefronts' pages, FOR NO KEY UPDATE in order of id. After stock and reservations."""
+    return lock_rows(StorefrontProduct, listing_ids)
 
 
 def share_products(product_ids: Iterable[int]) -> dict[int, Product]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from inventory.enums import Condition, LocationKind
+from inventory.models.products import Product
 from inventory.models.warehouses import Warehouse
 from warehouse.core.documents import Versioned
 
@@ -24,6 +25,14 @@ class Location(Versioned):
     pick_sequence = models.PositiveIntegerField(default=0)
     x = models.DecimalField("x, m", max_digits=8, decimal_places=2, null=True, blank=True)
     y = models.DecimalField("y, m", max_digits=8, decimal_places=2, null=True, blank=True)
+    fixed_product = models.ForeignKey(
+        Product,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="fixed_places",
+        help_text="Whose home this place is: put-away looks here first.",
+    )
     is_pickable = models.BooleanField(default=True)
     is_active = models.BooleanField(default=True)
 

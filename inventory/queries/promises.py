@@ -41,8 +41,43 @@ _READ = """
     WHERE {where}
     ORDER BY i.id
 """
+_HOLDERS = """
+    SELECT i.id, i.reservation_id, r.order_ref, r.warehouse_id, i.product_id, i.batch_location_id, i.quantity - i.consumed - i.released,
+           r.started_at IS NOT NULL,
+           coalesce((SELECT max((line ->> 'min_remaining_days')::int) FROM jsonb_array_elements(r.explanation) line
+                     WHERE (line ->> 'product')::bigint = i.product_id), 0)
+    FROM inventory_reservationitem i
+    JOIN inventory_reservation r ON r.id = i.reservation_id AND r.status = 'active'
+    WHERE i.batch_location_id = ANY(%s::bigint[]) AND i.quantity > i.consumed + i.released
+    ORDER BY r.id DESC, i.id DESC
+"""
 _OF_RESERVATION = _READ.format(where="r.id = %s")
 _OF_ORDERS = _READ.format(where="r.order_ref = ANY(%s::text[]) AND r.status = 'active'")
+
+
+class Holder(NamedTuple):
+    """A promise on goods of a place; `started` when its picking has begun."""
+
+    item_id: int
+    reservation_id: int
+    order_ref: str
+    warehouse_id: int
+    product_id: int
+    batch_location_id: int
+    held: Decimal
+    started: bool
+    min_remaining_days: int
+
+    @property
+    def key(self) -> StockKey:
+        return StockKey(self.warehouse_id, self.product_id)
+
+
+def holders_of(batch_location_ids: Iterable[int]) -> list[Holder]:
+    """Which promises hold goods of these places, the newest promise first. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLDERS, [sorted(set(batch_location_ids))])
+        return [Holder(*row) for row in cursor.fetchall()]
 
 
 def held_items(*, reservation_id: int | None = None, order_refs: Iterable[str] = ()) -> list[HeldItem]:

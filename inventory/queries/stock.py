@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from inventory.enums import StockStatus
-from inventory.models import Batch, BatchLocation, Location, Reservation, Stock, Warehouse
+from inventory.models import Batch, BatchLocation, Location, Reservation, Stock, StorefrontProduct, Warehouse
+from inventory.models.stock import StockKey
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import NotFound
+from warehouse.core.quantities import plain
 
 
 def visible_to(rows: QuerySet[Any], actor: Actor, *, warehouse: str = "warehouse") -> QuerySet[Any]:
@@ -45,6 +48,28 @@ def get_product_stock(product_id: int) -> QuerySet[BatchLocation]:
 def get_low_stock() -> QuerySet[Stock]:
     """Totals at or below their threshold, the emptiest first."""
     return Stock.objects.exclude(status=StockStatus.IN_STOCK).select_related("product", "warehouse").order_by("available", "pk")
+
+
+def stock_facts(keys: Iterable[StockKey]) -> dict[StockKey, dict[str, Any]]:
+    """What every `stock.*` event says of a total, for events that the engine does not write itself. One statement."""
+    wanted = set(keys)
+    listing = StorefrontProduct.objects.filter(product=OuterRef("product")).order_by("pk")
+    rows = Stock.objects.filter(warehouse__in={key.warehouse_id for key in wanted}, product__in={key.product_id for key in wanted}).annotate(
+        page=Subquery(listing.values("pk")[:1]), listing=Subquery(listing.values("external_listing_id")[:1])
+    )
+    return {
+        StockKey(row.warehouse_id, row.product_id): {
+            "stock_id": row.pk,
+            "shop_product_id": row.page,
+            "listing_id": row.listing,
+            "product_id": row.product_id,
+            "warehouse_id": row.warehouse.external_id,
+            "available": plain(row.available),
+            "status": row.status,
+        }
+        for row in rows.select_related("warehouse")
+        if StockKey(row.warehouse_id, row.product_id) in wanted
+    }
 
 
 def explain_reservation(reservation_id: int) -> dict[str, Any]:

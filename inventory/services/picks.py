@@ -14,7 +14,7 @@ from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, Location, ReservationItem
 from inventory.stock import fefo
 from inventory.stock.gate import LockedStock, StockKey, lock_stock
-from inventory.stock.place import Arrival, clock_of, lives_of, place, require_allowed
+from inventory.stock.place import bring
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
@@ -146,11 +146,7 @@ def _bring(source: BatchLocation, to_location_id: int, actor: Actor) -> int:
         raise PlaceNotAllowed(f"Location {target or to_location_id} is not an active place of this warehouse.", location=to_location_id)
     if target.pk == source.location_id:
         raise PlaceNotAllowed(f"The goods are in {target} already.", location=target.code)
-    lives = lives_of([source.batch])
-    require_allowed([(source.batch.product.sku, target, source.phase, lives[source.batch_id].allows(target.condition, source.phase))])
-    now = timezone.now()
-    clock = clock_of(source).moved(lives[source.batch_id], now, target.condition)
-    return place([Arrival(source.batch, target, source.phase, clock, source.received_at)], lives, actor=actor)[0]
+    return bring([(source, target)], actor=actor)[0]
 
 
 def _split_item(item: ReservationItem, quantity: Decimal, batch_location_id: int) -> ReservationItem:

@@ -193,7 +193,8 @@ def release_held(gate: Gate, reservation: Reservation, items: Sequence[HeldItem]
         for key, quantity in quantities.items()
     ]
     facts = {"reservation_id": reservation.pk, "order_ref": reservation.order_ref, "order_id": reservation.order_ref.partition(":")[2]}
-    closed = Event(events.RESERVATION_RELEASED, "reservation", reservation.pk, {**facts, "reason": reason})
+    parts = [{"reservation_item": item.id, "product_id": item.product_id, "quantity": plain(item.held)} for item in items]
+    closed = Event(events.RESERVATION_RELEASED, "reservation", reservation.pk, {**facts, "reason": reason, "items": parts})
     header = Header(
         actor=actor,
         fact=events.STOCK_RELEASED,

@@ -19,7 +19,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from inventory.enums import BatchStatus, BlockedReason
+from inventory.enums import BatchStatus, BlockedReason, Condition, Phase
 from inventory.errors import PlaceNotAllowed
 from inventory.models import Batch, BatchLocation, Location, Product, ShelfLife
 from inventory.stock import post
@@ -119,6 +119,34 @@ def require_allowed(places: Iterable[tuple[str, Location, str, bool]]) -> None:
             "; ".join(f"{sku} has no shelf life for {location.condition} ({location}, {phase})" for sku, location, phase in bad) + ".",
             errors=[{"sku": sku, "location": location.code, "condition": location.condition, "phase": str(phase)} for sku, location, phase in bad],
         )
+
+
+def bring(moves: Sequence[tuple[BatchLocation, Location]], *, actor: Actor) -> list[int]:
+    """Make the places for goods of these sources in other locations, each with the clock it brings; returns their ids in the same order.
+
+    The sources have their batch with its product and their location at hand. Requires the gates; quantities are posted after. The number of statements does
+    not grow with the moves. Raises PlaceNotAllowed where a product may not live, and for frozen goods that leave the cold without being thawed.
+    """
+    lives = lives_of({source.batch_id: source.batch for source, _ in moves}.values())
+    thawing = [
+        (source, target)
+        for source, target in moves
+        if source.frozen_at and target.condition not in ("", Condition.FROZEN) and source.phase == Phase.SEALED
+    ]
+    if thawing:
+        raise PlaceNotAllowed(
+            "; ".join(f"{source.batch.product.sku} was frozen: thaw it into {target}" for source, target in thawing) + ".",
+            errors=[{"sku": source.batch.product.sku, "location": target.code, "condition": target.condition} for source, target in thawing],
+        )
+    require_allowed(
+        (source.batch.product.sku, target, source.phase, lives[source.batch_id].allows(target.condition, source.phase)) for source, target in moves
+    )
+    now = timezone.now()
+    arrivals = [
+        Arrival(source.batch, target, source.phase, clock_of(source).moved(lives[source.batch_id], now, target.condition), source.received_at)
+        for source, target in moves
+    ]
+    return place(arrivals, lives, actor=actor)
 
 
 def place(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], *, actor: Actor) -> list[int]:

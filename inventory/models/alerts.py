@@ -1,0 +1,46 @@
+"""What somebody should look at."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from inventory.enums import Severity
+from inventory.models.products import Product
+from inventory.models.warehouses import Warehouse
+
+
+class Alert(models.Model):
+    """One cause, one row, as long as it lasts: seen again it is counted, gone it is resolved by itself, back again it is a new one.
+
+    `kind` names the cause (inventory's are `enums.AlertKind`; other apps have their own), `subject` what it is about (`stock:7`). Written by
+    `inventory.services.alerts`.
+    """
+
+    kind = models.CharField(max_length=40)
+    subject = models.CharField(max_length=120)
+    severity = models.CharField(max_length=8, choices=Severity.choices, default=Severity.WARNING)
+    message = models.CharField(max_length=300)
+    data = models.JSONField(default=dict)
+    warehouse = models.ForeignKey(Warehouse, null=True, blank=True, on_delete=models.CASCADE, related_name="alerts")
+    product = models.ForeignKey(Product, null=True, blank=True, on_delete=models.CASCADE, related_name="alerts")
+    first_seen_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+    count = models.PositiveIntegerField("times seen", default=1)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    notified_at = models.DateTimeField(null=True, blank=True)
+    notify_attempts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "subject"], condition=Q(resolved_at=None), name="one_open_alert_per_subject")]
+        indexes = [
+            models.Index(fields=["-id"], condition=Q(resolved_at=None), name="alert_open"),
+            models.Index(fields=["id"], condition=Q(notified_at=None), name="alert_to_be_told"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"

@@ -1,0 +1,248 @@
+"""Promises that must move to other goods: those they lie on are taken, held back, or not there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from inventory import events
+from inventory.enums import DocumentType, MovementType, ReservationStatus
+from inventory.errors import GoodsPromised, InsufficientStock, Shortage, UnfitNow
+from inventory.locks import lock_reservation_item, lock_reservations
+from inventory.models import BatchLocation, Reservation, ReservationItem
+from inventory.queries.promises import HeldItem, Holder, held_items, holders_of
+from inventory.queries.stock import stock_facts
+from inventory.services.promises import release_held, set_status, update_items
+from inventory.stock import fefo
+from inventory.stock.candidates import read_candidates
+from inventory.stock.gate import Gate, StockKey, lock_stock
+from inventory.stock.post import Entry, Header, post
+from warehouse.core.actor import Actor, Role
+from warehouse.core.errors import Conflict, NotFound, TransitionRefused
+from warehouse.core.quantities import ZERO, plain, require_step
+from warehouse.core.transactions import operation
+from warehouse.outbox.events import Event, publish
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A part of a promise that lies on other goods now."""
+
+    item_id: int
+    batch_location_id: int
+    quantity: Decimal
+
+
+@dataclass(slots=True)
+class Seizure:
+    """What was taken from a promise, where it went, and what could not be promised anew."""
+
+    holder: Holder
+    quantity: Decimal
+    moved: list[Moved] = field(default_factory=list)
+
+    @property
+    def missing(self) -> Decimal:
+        return self.quantity - sum((part.quantity for part in self.moved), ZERO)
+
+
+def free_up(
+    gate: Gate,
+    needs: Mapping[int, Decimal],
+    *,
+    reason: str,
+    actor: Actor,
+    release: bool = True,
+    avoid_batches: Collection[int] = (),
+) -> list[Seizure]:
+    """Make so much of these BatchLocations free, by id, behind their gates: the newest promises give way first and are promised other goods, by FEFO,
+    where there are some. `avoid_batches` are not promised anew.
+
+    A promise whose picking has started is never taken, nor any without `release`: raises GoodsPromised with the reservations in the way. Locks the
+    reservations. Writes the ledger (`release`, `reservation`) and stock.reallocated per promise moved; for what is missing the events of a release.
+    """
+    needed = {place: quantity for place, quantity in needs.items() if quantity > 0}
+    if not needed:
+        return []
+    seizures = _choose(needed, release)
+    reservations = lock_reservations({seizure.holder.reservation_id for seizure in seizures})
+    free = {c.batch_location_id: c for c in read_candidates(gate) if c.batch_location_id not in needed and c.batch_id not in avoid_batches}
+    for reservation in reservations.values():
+        mine = [seizure for seizure in seizures if seizure.holder.reservation_id == reservation.pk]
+        _plan(mine, free, gate)
+        _write(mine, reservation, gate, reason, actor)
+    return seizures
+
+
+@operation(Role.PICKER)
+def reallocate_item(item_id: int, to_batch_location_id: int, *, reason: str, actor: Actor, quantity: Decimal | None = None) -> ReservationItem:
+    """Promise goods of another batch or place instead, against the order of leaving, and keep why. Returns the new item of the reservation.
+
+    Takes the gate, then the reservation. Ledger `release` and `reservation`, event stock.reallocated. Raises UnfitNow when the other goods are not fit,
+    InsufficientStock when less of them is free, Conflict when the item does not hold so much.
+    """
+    there = BatchLocation.objects.filter(pk=to_batch_location_id).values_list("warehouse_id", "product_id").first()
+    if there is None:
+        raise NotFound(f"There is no place {to_batch_location_id}.", batch_location=to_batch_location_id)
+    key = StockKey(*there)
+    gate = lock_stock([key])
+    item = lock_reservation_item(item_id)
+    if StockKey(item.batch_location.warehouse_id, item.product_id) != key:
+        raise Conflict("The other goods are not of this product in this warehouse.", item=item_id, batch_location=to_batch_location_id)
+    if item.reservation.status != ReservationStatus.ACTIVE:
+        raise TransitionRefused(f"{item.reservation} is {item.reservation.status}: it can't be moved.", status=item.reservation.status)
+    amount = item.held if quantity is None else quantity
+    require_step(amount, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
+    if item.held < amount:
+        raise Conflict(f"Reservation item {item_id} holds {plain(item.held)}, not {plain(amount)}.", item=item_id, held=str(item.held))
+    holder = next(holder for holder in holders_of([item.batch_location_id]) if holder.item_id == item_id)
+    found = next((c for c in read_candidates([key]) if c.batch_location_id == to_batch_location_id), None)
+    if found is None or found.free < amount:
+        raise InsufficientStock([Shortage(key.product_id, gate[key].sku, key.warehouse_id, amount, found.free if found else ZERO)])
+    unfit = fefo.unfit(found, timezone.now(), max(holder.min_remaining_days, gate[key].min_remaining_days))
+    if unfit is not None:
+        raise UnfitNow(f"{gate[key].sku}: {unfit}. Choose other goods.", reason=unfit, batch_location=to_batch_location_id)
+    seizure = Seizure(holder, amount, [Moved(0, to_batch_location_id, amount)])
+    item.reservation.explanation.append(
+        {
+            "product": key.product_id,
+            "warehouse": key.warehouse_id,
+            "override": reason,
+            "by": actor.name,
+            "instead_of": item.batch_location_id,
+            "taken": [{"batch_location": found.batch_location_id, "batch": found.batch_id, "quantity": str(amount)}],
+            "skipped": [],
+        }
+    )
+    item.reservation.version += 1
+    item.reservation.save(update_fields=["explanation", "version"])
+    _write([seizure], item.reservation, gate, reason, actor)
+    return ReservationItem.objects.get(pk=seizure.moved[0].item_id)
+
+
+def _choose(needed: Mapping[int, Decimal], release: bool) -> list[Seizure]:
+    """Whose promises give way: the newest first, none that is being picked."""
+    missing = dict(needed)
+    chosen: list[Seizure] = []
+    in_the_way: list[dict[str, Any]] = []
+    for holder in holders_of(needed):
+        quantity = min(holder.held, missing[holder.batch_location_id])
+        if quantity <= 0:
+            continue
+        if holder.started or not release:
+            in_the_way.append(
+                {
+                    "reservation": holder.reservation_id,
+                    "order_ref": holder.order_ref,
+                    "quantity": plain(holder.held),
+                    "picking_started": holder.started,
+                }
+            )
+        else:
+            missing[holder.batch_location_id] -= quantity
+            chosen.append(Seizure(holder, quantity))
+    if any(quantity > 0 for quantity in missing.values()):
+        orders = ", ".join(sorted({entry["order_ref"] for entry in in_the_way})) or "nobody we know"
+        hint = "Their picking has begun: cancel or short those tasks first." if release else "Release them, or say that reservations may be released."
+        raise GoodsPromised(f"These goods are promised to {orders}. {hint}", errors=in_the_way)
+    return chosen
+
+
+def _plan(seizures: Sequence[Seizure], free: dict[int, fefo.Candidate], gate: Gate) -> None:
+    """Find other goods for these promises of one reservation, by FEFO; what is taken leaves `free`."""
+    for seizure in seizures:
+        key = seizure.holder.key
+        wanted = fefo.Wanted(key.warehouse_id, key.product_id, seizure.quantity, seizure.holder.min_remaining_days)
+        candidates = [candidate for candidate in free.values() if (candidate.warehouse_id, candidate.product_id) == key]
+        for candidate, quantity in fefo.plan(candidates, [wanted], {key.product_id: gate[key].rules}, timezone.now()).allocations:
+            seizure.moved.append(Moved(0, candidate.batch_location_id, quantity))
+            if candidate.free == quantity:
+                del free[candidate.batch_location_id]
+            else:
+                free[candidate.batch_location_id] = candidate._replace(free=candidate.free - quantity)
+
+
+def _write(seizures: Sequence[Seizure], reservation: Reservation, gate: Gate, reason: str, actor: Actor) -> None:
+    _write_moved([seizure for seizure in seizures if seizure.moved], reservation, reason, actor)
+    missing = {seizure.holder.item_id: seizure.missing for seizure in seizures if seizure.missing}
+    if missing:
+        items: list[HeldItem] = [item for item in held_items(reservation_id=reservation.pk) if item.id in missing]
+        release_held(gate, reservation, [item._replace(held=missing[item.id]) for item in items], reason, actor)
+        if not held_items(reservation_id=reservation.pk):
+            set_status(reservation, ReservationStatus.RELEASED, reason)
+
+
+def _write_moved(seizures: Sequence[Seizure], reservation: Reservation, reason: str, actor: Actor) -> None:
+    if not seizures:
+        return
+    entries = []
+    fresh: list[ReservationItem] = []
+    for seizure in seizures:
+        entries.append(Entry(seizure.holder.batch_location_id, MovementType.RELEASE, ZERO, seizure.missing - seizure.quantity))
+        for part in seizure.moved:
+            entries.append(Entry(part.batch_location_id, MovementType.RESERVATION, ZERO, part.quantity))
+            fresh.append(
+                ReservationItem(
+                    reservation=reservation, batch_location_id=part.batch_location_id, product_id=seizure.holder.product_id, quantity=part.quantity
+                )
+            )
+    header = Header(
+        actor=actor,
+        document_type=DocumentType.RESERVATION,
+        document_id=reservation.pk,
+        order_ref=reservation.order_ref,
+        reservation_id=reservation.pk,
+        reason=reason[:200],
+    )
+    post(entries, header)
+    released: dict[int, Decimal] = defaultdict(Decimal)
+    for seizure in seizures:
+        released[seizure.holder.item_id] += seizure.quantity - seizure.missing
+    update_items({item: (ZERO, quantity, None) for item, quantity in released.items()})
+    ReservationItem.objects.bulk_create(fresh)
+    new = iter(fresh)
+    for seizure in seizures:
+        seizure.moved = [Moved(next(new).pk, part.batch_location_id, part.quantity) for part in seizure.moved]
+    publish(_moved_events(seizures, reason), actor=actor)
+
+
+def _moved_events(seizures: Sequence[Seizure], reason: str) -> list[Event]:
+    facts = stock_facts({seizure.holder.key for seizure in seizures})
+    ids = {seizure.holder.batch_location_id for seizure in seizures} | {part.batch_location_id for s in seizures for part in s.moved}
+    places = {row.pk: row for row in BatchLocation.objects.filter(pk__in=ids).select_related("batch", "location")}
+
+    def told(item_id: int, place_id: int) -> dict[str, Any]:
+        row = places[place_id]
+        return {
+            "reservation_item": item_id,
+            "batch_location": place_id,
+            "batch": row.batch_id,
+            "lot": row.batch.lot_number,
+            "location": row.location_id,
+            "location_code": row.location.code,
+        }
+
+    return [
+        Event(
+            events.STOCK_REALLOCATED,
+            "stock",
+            facts[seizure.holder.key]["stock_id"],
+            {
+                **facts[seizure.holder.key],
+                "reservation_id": seizure.holder.reservation_id,
+                "reservation_item": seizure.holder.item_id,
+                "order_ref": seizure.holder.order_ref,
+                "quantity": plain(part.quantity),
+                "from": told(seizure.holder.item_id, seizure.holder.batch_location_id),
+                "to": told(part.item_id, part.batch_location_id),
+                "reason": reason,
+            },
+        )
+        for seizure in seizures
+        for part in seizure.moved
+    ]
