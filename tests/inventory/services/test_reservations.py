@@ -34,6 +34,7 @@ from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
 from warehouse.core.actor import Actor, ActorType, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied, TransitionRefused, ValidationFailed
+from warehouse.core.quantities import plain
 
 pytestmark = pytest.mark.django_db
 
