@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
+from typing import TypeVar
 
 from inventory.enums import LocationKind
 from inventory.locks import lock_receiving
 from inventory.models import Location, Product, Receiving, ReceivingItem, Supplier, Warehouse
 from inventory.queries.locations import default_location
 from inventory.queries.scan import find_by_scan
-from inventory.services.receiving_confirmation import confirm_receiving
+from inventory.services.receiving_confirmation import confirm_receiving, require_dates
+from inventory.services.sites import require_own_site
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, require_step
 from warehouse.core.transactions import operation
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,7 @@ def create_receiving(
     warehouse = Warehouse.objects.filter(pk=warehouse_id, is_active=True).first()
     if warehouse is None:
         raise NotFound(f"There is no active warehouse {warehouse_id}.", warehouse=warehouse_id)
-    if supplier_id is not None and not Supplier.objects.filter(pk=supplier_id).exists():
-        raise NotFound(f"There is no supplier {supplier_id}.", supplier=supplier_id)
+    _require_supplier(supplier_id)
     if location_id is not None:
         _require_places([location_id])
     receiving = Receiving.objects.create(
@@ -80,18 +85,59 @@ def add_item(receiving_id: int, line: ReceivingLine, *, actor: Actor, expected_v
 
 
 @operation(Role.RECEIVER)
+def change_receiving(receiving_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> Receiving:
+    """Rewrite the head of a delivery that is not confirmed: `location_id`, `supplier_id`, `supplier_reference`, `notes`. Locks it."""
+    receiving = _lock_open(receiving_id, expected_version)
+    _require_supplier(values.get("supplier_id"))
+    if "location_id" in values:
+        _require_places([values["location_id"]])
+    for name, value in values.items():
+        setattr(receiving, name, value)
+    receiving.save_changes(*(name.removesuffix("_id") for name in values))
+    return receiving
+
+
+@operation(Role.RECEIVER)
+def change_item(receiving_id: int, item_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> ReceivingItem:
+    """Rewrite these values of a line, as `ReceivingLine` names them; `expected_version` is the delivery's. Locks the delivery; judged like a new line."""
+    receiving = _lock_open(receiving_id, expected_version)
+    item = _line_of(receiving, item_id)
+    present = ReceivingLine(**{name: getattr(item, name) for name in ReceivingLine.__slots__})
+    changed = _judged(receiving, [replace(present, **values)])[0]
+    changed.pk = item.pk
+    changed.save(force_update=True)
+    receiving.save_changes()
+    return changed
+
+
+@operation(Role.RECEIVER)
+def remove_item(receiving_id: int, item_id: int, *, actor: Actor, expected_version: int | None = None) -> Receiving:
+    """Strike a line off a delivery that is not confirmed; `expected_version` is the delivery's. Locks the delivery."""
+    receiving = _lock_open(receiving_id, expected_version)
+    _line_of(receiving, item_id).delete()
+    receiving.save_changes()
+    return receiving
+
+
+@operation(Role.RECEIVER)
 def receive_item(
     receiving_id: int,
     *,
     actor: Actor,
     scan: str,
     quantity: Decimal | None = None,
+    damaged_quantity: Decimal = ZERO,
+    lot_number: str = "",
+    label_expires_on: date | None = None,
     location_id: int | None = None,
+    short_dated_reason: str = "",
     expected_version: int | None = None,
 ) -> ReceivingItem:
     """Count goods by scan: a GS1 code gives product, lot and expiry at once, a plain barcode the product and how many are in its pack.
 
-    Adds to the line of that product and lot, or to the product's line that has no lot yet, or makes a new one. The delivery is in progress from then on.
+    Lot and expiry that the code does not carry may be given beside it; what contradicts the code is refused. `damaged_quantity` is a part of the quantity.
+    With `short_dated_reason` goods that expire too soon are accepted. Adds to the line of that product and lot, or to the product's line that has no lot
+    yet, or makes a new one. The delivery is in progress from then on.
     """
     receiving = _lock_open(receiving_id, expected_version)
     found = find_by_scan(scan, warehouse_id=receiving.warehouse_id)
@@ -100,9 +146,16 @@ def receive_item(
             f"{scan[:40]!r} is no product's barcode. Scan the code on the goods, or add the barcode to the product first.", scan=scan[:80]
         )
     counted = quantity if quantity is not None else found.pack_quantity
-    item = _line_for(receiving, found.product_id, found.lot_number, found.expires_on)
+    lot = _agreed(found.lot_number, lot_number, "lot_number", scan)
+    item = _line_for(receiving, found.product_id, lot, _agreed(found.expires_on, label_expires_on, "label_expires_on", scan))
     require_step(counted, item.product.quantity_step, sku=item.product.sku, zero_allowed=False)
+    require_step(damaged_quantity, item.product.quantity_step, sku=item.product.sku, field="damaged_quantity")
+    if damaged_quantity > counted:
+        raise ValidationFailed(f"{item.product.sku}: more is damaged than has arrived.", errors=[{"field": "damaged_quantity", "code": "too_large"}])
     item.actual_quantity += counted
+    item.damaged_quantity += damaged_quantity
+    if short_dated_reason:
+        item.accept_short_dated, item.short_dated_reason = True, short_dated_reason
     if location_id is not None:
         _require_places([location_id])
         item.location_id = location_id
@@ -114,10 +167,49 @@ def receive_item(
 
 
 @operation(Role.RECEIVER)
-def start_receiving(receiving_id: int, *, actor: Actor, expected_version: int | None = None) -> Receiving:
-    """Begin to count: draft → in_progress."""
+def correct_item(
+    item_id: int,
+    *,
+    actor: Actor,
+    actual_quantity: Decimal,
+    damaged_quantity: Decimal = ZERO,
+    short_dated_reason: str = "",
+    expected_version: int | None = None,
+) -> ReceivingItem | None:
+    """Set what a line of an open delivery says has arrived, instead of what was counted. A line that nobody expected goes when nothing is left of it: None.
+
+    With `short_dated_reason` goods that expire too soon are accepted. `expected_version` is the delivery's.
+    """
+    receiving_id = ReceivingItem.objects.filter(pk=item_id).values_list("receiving_id", flat=True).first()
+    if receiving_id is None:
+        raise NotFound(f"There is no line {item_id}.", item=item_id)
+    receiving = _lock_open(receiving_id, expected_version)
+    item = receiving.items.select_related("product").filter(pk=item_id).first()
+    if item is None:
+        raise NotFound(f"There is no line {item_id}.", item=item_id)
+    for name, quantity in (("actual_quantity", actual_quantity), ("damaged_quantity", damaged_quantity)):
+        require_step(quantity, item.product.quantity_step, sku=item.product.sku, field=name)
+    if damaged_quantity > actual_quantity:
+        raise ValidationFailed(f"{item.product.sku}: more is damaged than has arrived.", errors=[{"field": "damaged_quantity", "code": "too_large"}])
+    item.actual_quantity, item.damaged_quantity = actual_quantity, damaged_quantity
+    if short_dated_reason:
+        item.accept_short_dated, item.short_dated_reason = True, short_dated_reason
+    kept = actual_quantity > 0 or item.expected_quantity > 0
+    if kept:
+        item.save()
+    else:
+        item.delete()
+    receiving.save_changes()
+    return item if kept else None
+
+
+@operation(Role.RECEIVER)
+def start_receiving(receiving_id: int, *, actor: Actor, from_zero: bool = False, expected_version: int | None = None) -> Receiving:
+    """Begin to count: draft → in_progress. `from_zero` forgets what the lines say has arrived, for those who count what the paper only announces."""
     receiving = lock_receiving(receiving_id, expected_version)
     take(receiving, "start")
+    if from_zero:
+        receiving.items.update(actual_quantity=ZERO, damaged_quantity=ZERO)
     receiving.save_changes("status")
     return receiving
 
@@ -132,7 +224,7 @@ def cancel_receiving(receiving_id: int, *, reason: str, actor: Actor, expected_v
     return receiving
 
 
-@operation(Role.RECEIVER)
+@operation(Role.RECEIVER, Role.SELLER)
 def receive_at_once(
     *,
     warehouse_id: int,
@@ -143,7 +235,11 @@ def receive_at_once(
     reference: str = "",
     notes: str = "",
 ) -> Receiving:
-    """A delivery made and confirmed in one transaction, for programs: one that dies leaves no draft behind. Locks and events as `confirm_receiving`."""
+    """A delivery made and confirmed in one transaction, for programs: one that dies leaves no draft behind. Locks and events as `confirm_receiving`.
+
+    A seller may, in its own sites.
+    """
+    require_own_site(actor, warehouse_id)
     receiving = create_receiving.inside(
         warehouse_id=warehouse_id,
         location_id=location_id,
@@ -156,7 +252,7 @@ def receive_at_once(
     return confirm_receiving.inside(receiving.pk, actor=actor)
 
 
-@operation(Role.RECEIVER)
+@operation(Role.RECEIVER, Role.SELLER)
 def place_stock(*, warehouse_id: int, line: ReceivingLine, actor: Actor, reason: str = "") -> Receiving:
     """`receive_at_once` of one line."""
     return receive_at_once.inside(warehouse_id=warehouse_id, location_id=line.location_id, lines=[line], notes=reason, actor=actor)
@@ -169,6 +265,18 @@ def _lock_open(receiving_id: int, expected_version: int | None) -> Receiving:
     return receiving
 
 
+def _line_of(receiving: Receiving, item_id: int) -> ReceivingItem:
+    item = receiving.items.filter(pk=item_id).first()
+    if item is None:
+        raise NotFound(f"{receiving} has no line {item_id}.", item=item_id)
+    return item
+
+
+def _require_supplier(supplier_id: int | None) -> None:
+    if supplier_id is not None and not Supplier.objects.filter(pk=supplier_id).exists():
+        raise NotFound(f"There is no supplier {supplier_id}.", supplier=supplier_id)
+
+
 def _require_places(location_ids: Iterable[int]) -> None:
     wanted = set(location_ids)
     missing = wanted - set(Location.objects.filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
@@ -177,6 +285,11 @@ def _require_places(location_ids: Iterable[int]) -> None:
 
 
 def _write_lines(receiving: Receiving, lines: Sequence[ReceivingLine]) -> list[ReceivingItem]:
+    return ReceivingItem.objects.bulk_create(_judged(receiving, lines))
+
+
+def _judged(receiving: Receiving, lines: Sequence[ReceivingLine]) -> list[ReceivingItem]:
+    """The lines as rows that are not written yet. Raises NotFound, ValidationFailed naming line and field."""
     _require_places(line.location_id for line in lines if line.location_id is not None)
     products = Product.objects.in_bulk({line.product_id for line in lines})
     rows = []
@@ -199,9 +312,19 @@ def _write_lines(receiving: Receiving, lines: Sequence[ReceivingLine]) -> list[R
             raise ValidationFailed(
                 f"Line {number}: say why short dated goods are accepted.", errors=[{"field": f"lines[{number - 1}].short_dated_reason"}]
             )
+        require_dates(line.produced_on, line.label_expires_on, sku=product.sku, field=f"lines[{number - 1}].produced_on")
         values = {name: getattr(line, name) for name in ReceivingLine.__slots__ if name != "actual_quantity"}
         rows.append(ReceivingItem(receiving=receiving, actual_quantity=actual, **values))
-    return ReceivingItem.objects.bulk_create(rows)
+    return rows
+
+
+def _agreed(scanned: _T, given: _T, field: str, scan: str) -> _T:
+    """What the code says, else what was given beside it. Raises ValidationFailed when they contradict each other."""
+    if scanned and given and scanned != given:
+        raise ValidationFailed(
+            f"{scan[:80]!r} says {scanned}, but {given} was given.", errors=[{"field": field, "code": "contradiction", "scanned": str(scanned)}]
+        )
+    return scanned or given
 
 
 def _line_for(receiving: Receiving, product_id: int, lot_number: str, expires_on: date | None) -> ReceivingItem:
@@ -216,8 +339,10 @@ def _line_for(receiving: Receiving, product_id: int, lot_number: str, expires_on
                 line.lot_number, line.label_expires_on = lot_number, expires_on or line.label_expires_on
                 return line
     else:
-        open_lines = [line for line in lines if not line.lot_number] or (lines if len(lines) == 1 else [])
+        fitting = [line for line in lines if expires_on is None or line.label_expires_on in (None, expires_on)]
+        open_lines = [line for line in fitting if not line.lot_number] or (fitting if len(fitting) == 1 else [])
         if open_lines:
+            open_lines[0].label_expires_on = open_lines[0].label_expires_on or expires_on
             return open_lines[0]
     product = Product.objects.get(pk=product_id)
     return ReceivingItem(receiving=receiving, product=product, lot_number=lot_number, label_expires_on=expires_on)

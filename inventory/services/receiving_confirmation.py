@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -82,6 +82,16 @@ def _judge(items: Iterable[ReceivingItem]) -> None:
     for item in items:
         require_step(item.actual_quantity, item.product.quantity_step, sku=item.product.sku, field="actual_quantity")
         require_step(item.damaged_quantity, item.product.quantity_step, sku=item.product.sku, field="damaged_quantity")
+        require_dates(item.produced_on, item.label_expires_on, sku=item.product.sku)
+
+
+def require_dates(produced_on: date | None, expires_on: date | None, *, sku: str, field: str = "produced_on") -> None:
+    """Raise ValidationFailed for goods that were made after they expire: the dates are swapped, or one of them is mistyped."""
+    if produced_on is not None and expires_on is not None and produced_on > expires_on:
+        raise ValidationFailed(
+            f"{sku}: made on {produced_on}, after it expires on {expires_on}. Correct the dates.",
+            errors=[{"field": field, "code": "after_expiry", "sku": sku, "produced_on": str(produced_on), "label_expires_on": str(expires_on)}],
+        )
 
 
 def _batches(receiving: Receiving, items: Sequence[ReceivingItem], places: Mapping[int, Location], now: datetime) -> dict[int, Batch]:
