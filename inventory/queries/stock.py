@@ -24,6 +24,17 @@ def visible_to(rows: QuerySet[Any], actor: Actor, *, warehouse: str = "warehouse
     return rows.filter(**{f"{warehouse}__in" if warehouse else "pk__in": sites})
 
 
+def require_own_site(warehouse_id: int, actor: Actor) -> None:
+    """Raise NotFound when the actor is a seller and the site is not one of its own; nobody else is limited to sites, or costs a statement.
+
+    Every operation that admits sellers asks this for itself, whoever calls it.
+    """
+    if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:
+        return
+    if not visible_to(Warehouse.objects.filter(pk=warehouse_id), actor, warehouse="").exists():
+        raise NotFound(f"There is no warehouse {warehouse_id} among your sites.", warehouse=warehouse_id)
+
+
 def stocked_by(rows: QuerySet[Any], actor: Actor, *, product: str = "pk") -> QuerySet[Any]:
     """Products that the actor may see: a seller what it has, or had, in its own sites, everybody else all. `product` is the path to the product."""
     if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:

@@ -6,22 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from inventory.enums import LocationKind
 from inventory.locks import lock_receiving
 from inventory.models import Location, Product, Receiving, ReceivingItem, Supplier, Warehouse
 from inventory.queries.locations import default_location
 from inventory.queries.scan import find_by_scan
+from inventory.queries.stock import require_own_site
 from inventory.services.receiving_confirmation import confirm_receiving, require_dates
-from inventory.services.sites import require_own_site
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, require_step
 from warehouse.core.transactions import operation
-
 
 _T = TypeVar("_T")
 
@@ -239,7 +237,7 @@ def receive_at_once(
 
     A seller may, in its own sites.
     """
-    require_own_site(actor, warehouse_id)
+    require_own_site(warehouse_id, actor)
     receiving = create_receiving.inside(
         warehouse_id=warehouse_id,
         location_id=location_id,
