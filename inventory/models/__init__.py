@@ -1,4 +1,4 @@
-from inventory.models.alerts import Alert
+from inventory.models.alerts import Alert, AlertMessage
 from inventory.models.audits import Audit, AuditLine
 from inventory.models.batches import Batch, BatchLocation
 from inventory.models.locations import Location
@@ -20,6 +20,7 @@ from inventory.models.write_offs import WriteOff, WriteOffItem
 
 __all__ = [
     "Alert",
+    "AlertMessage",
     "Audit",
     "AuditLine",
     "Barcode",

@@ -32,15 +32,32 @@ class Alert(models.Model):
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     resolved_at = models.DateTimeField(null=True, blank=True)
-    notified_at = models.DateTimeField(null=True, blank=True)
-    notify_attempts = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "subject"], condition=Q(resolved_at=None), name="one_open_alert_per_subject")]
-        indexes = [
-            models.Index(fields=["-id"], condition=Q(resolved_at=None), name="alert_open"),
-            models.Index(fields=["id"], condition=Q(notified_at=None), name="alert_to_be_told"),
-        ]
+        indexes = [models.Index(fields=["-id"], condition=Q(resolved_at=None), name="alert_open")]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}"
+
+
+class AlertMessage(models.Model):
+    """That one channel of ALERT_URLS is told of an alert: once, however often it has to be tried, and not any more when the cause is gone.
+
+    `channel` is the kind of the address and a digest of it; the address itself is a secret of the environment. Written by
+    `inventory.services.alert_messages`.
+    """
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="messages")
+    channel = models.CharField(max_length=60)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["alert", "channel"], name="alert_told_once_per_channel")]
+        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="alert_message_to_send")]
+
+    def __str__(self) -> str:
+        return f"{self.channel} about alert {self.alert_id}"

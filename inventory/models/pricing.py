@@ -16,7 +16,11 @@ from warehouse.core.quantities import MoneyField
 
 
 class Discount(models.Model):
-    """A reduction of a page's price while it is valid: it starts and ends by itself. Of several, the one that makes the price lowest counts."""
+    """A reduction of a page's price from `valid_from` until before `valid_to`: it starts and ends by itself.
+
+    Of several, the one that makes the price lowest counts; one that would leave nothing of the price does not. `automatic` ones are the markdown's,
+    one at a time on a page. Written by `inventory.services.discounts` and `inventory.services.markdowns`.
+    """
 
     storefront_product = models.ForeignKey(StorefrontProduct, on_delete=models.CASCADE, related_name="discounts")
     kind = models.CharField(max_length=8, choices=DiscountKind.choices, default=DiscountKind.PERCENT)
@@ -25,6 +29,7 @@ class Discount(models.Model):
     valid_from = models.DateTimeField(default=timezone.now)
     valid_to = models.DateTimeField(null=True, blank=True)
     note = models.CharField(max_length=200, blank=True)
+    automatic = models.BooleanField(default=False, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -32,9 +37,14 @@ class Discount(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(value__gt=0), name="discount_positive"),
             models.CheckConstraint(condition=~Q(kind=DiscountKind.PERCENT) | Q(value__lt=100), name="discount_percent_below_100"),
-            models.CheckConstraint(condition=Q(valid_to=None) | Q(valid_to__gt=F("valid_from")), name="discount_ends_after_it_starts"),
+            # An empty period is that of a discount which was called off before it began.
+            models.CheckConstraint(condition=Q(valid_to=None) | Q(valid_to__gte=F("valid_from")), name="discount_does_not_end_before_it_starts"),
+            models.UniqueConstraint(fields=["storefront_product"], condition=Q(automatic=True, valid_to=None), name="one_running_markdown_per_listing"),
         ]
-        indexes = [models.Index(fields=["storefront_product", "valid_from"], name="discount_of_listing")]
+        indexes = [
+            models.Index(fields=["storefront_product", "valid_from"], name="discount_of_listing"),
+            models.Index(fields=["valid_to"], name="discount_by_end"),
+        ]
 
     def __str__(self) -> str:
         return f"discount {self.pk}"

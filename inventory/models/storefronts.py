@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from inventory.models.products import Product
 from inventory.models.sellers import Seller
@@ -28,7 +31,9 @@ class Storefront(models.Model):
 class StorefrontProduct(models.Model):
     """A storefront's page of a product: the `shop product` and `listing` of the partners.
 
-    `stock_quantity` is a copy for the storefront that follows the stock events; nothing is decided on it.
+    `stock_quantity` is a copy for the storefront that follows the stock events; nothing is decided on it. Prices are written by
+    `inventory.services.pricing` only: `price` follows the markup where there is one, `discounted_price` is what the best discount leaves of it as of
+    the last operation or job (none: no discount counts), `effective_price` is what a buyer pays.
     """
 
     storefront = models.ForeignKey(Storefront, on_delete=models.CASCADE, related_name="products")
@@ -37,7 +42,18 @@ class StorefrontProduct(models.Model):
     purchase_price = MoneyField(default=Decimal(0))
     price = MoneyField(default=Decimal(0))
     currency = models.CharField(max_length=3, default="EUR")
-    markup_percent = models.DecimalField(max_digits=7, decimal_places=2, null=True, blank=True)
+    markup_percent = models.DecimalField(
+        max_digits=7,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("-99.99")), MaxValueValidator(Decimal(10000))],
+        help_text="The price is the purchase price and so much, to the cent; empty: the price is set by hand.",
+    )
+    discounted_price = MoneyField(null=True, editable=False)
+    effective_price = models.GeneratedField(
+        expression=Coalesce("discounted_price", "price"), output_field=models.DecimalField(max_digits=14, decimal_places=4), db_persist=True
+    )
     stock_quantity = QuantityField(default=Decimal(0), editable=False)
 
     class Meta:
@@ -45,6 +61,7 @@ class StorefrontProduct(models.Model):
         indexes = [
             models.Index(fields=["product", "id"], name="listing_of_product"),
             models.Index(fields=["external_listing_id"], name="listing_by_name"),
+            models.Index(fields=["id"], condition=Q(discounted_price__isnull=False), name="listing_discounted"),
         ]
 
     def __str__(self) -> str:
