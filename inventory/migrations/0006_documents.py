@@ -145,6 +145,7 @@ class Migration(migrations.Migration):
                 ('number', models.CharField(editable=False, max_length=20, unique=True)),
                 ('notes', models.TextField(blank=True)),
                 ('order_ref', models.CharField(db_index=True, max_length=120)),
+                ('reference', models.CharField(blank=True, help_text="The partner's number of it: a credit note, a parcel. Once per order.", max_length=80)),
                 ('customer_reason', models.CharField(blank=True, max_length=200)),
                 ('status', django_fsm.FSMField(choices=[('draft', 'draft'), ('inspected', 'inspected'), ('completed', 'completed'), ('cancelled', 'cancelled')], default='draft', max_length=50, protected=True)),
                 ('inspected_at', models.DateTimeField(blank=True, editable=False, null=True)),
@@ -596,6 +597,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='return',
             index=models.Index(fields=['status', '-id'], name='return_by_status'),
+        ),
+        migrations.AddConstraint(
+            model_name='return',
+            constraint=models.UniqueConstraint(condition=models.Q(('reference', ''), _negated=True), fields=('order_ref', 'reference'), name='return_reference_once_per_order'),
         ),
         migrations.AddConstraint(
             model_name='transferitem',
