@@ -30,6 +30,7 @@ class Return(Document):
     warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="returns")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+", help_text="Where the goods go unless a line says otherwise.")
     order_ref = models.CharField(max_length=120, db_index=True)
+    reference = models.CharField(max_length=80, blank=True, help_text="The partner's number of it: a credit note, a parcel. Once per order.")
     customer_reason = models.CharField(max_length=200, blank=True)
     status = FSMField(default=ReturnStatus.DRAFT, choices=ReturnStatus.choices, protected=True)
     inspected_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -37,6 +38,9 @@ class Return(Document):
     cancellation_reason = models.CharField(max_length=200, blank=True, editable=False)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["order_ref", "reference"], condition=~Q(reference=""), name="return_reference_once_per_order"),
+        ]
         indexes = [models.Index(fields=["status", "-id"], name="return_by_status")]
 
     @transition(field=status, source=[ReturnStatus.DRAFT, ReturnStatus.INSPECTED], target=ReturnStatus.INSPECTED)
