@@ -189,6 +189,13 @@ class AuditLineStatus(TextChoices):
     RECOUNT = "recount", "to be counted again"
 
 
+class Uncounted(TextChoices):
+    """What a completed audit makes of the lines that nobody counted."""
+
+    UNTOUCHED = "untouched", "left as they are"
+    ZERO = "zero", "nothing is there"
+
+
 class DiscountKind(TextChoices):
     PERCENT = "percent", "percent"
     FIXED = "fixed", "amount"
@@ -232,6 +239,7 @@ class DocumentType(TextChoices):
     RETURN = "return", "return"
     AUDIT = "audit", "audit"
     OFFLINE_SALE = "offline_sale", "offline sale"
+    MIXED_BATCH = "mixed_batch", "mixed batch"
     RESERVATION = "reservation", "reservation"
     PICKING_TASK = "picking_task", "picking task"
     PACKING_TASK = "packing_task", "packing task"

@@ -2,7 +2,7 @@ from inventory.models.alerts import Alert, AlertMessage
 from inventory.models.audits import Audit, AuditLine
 from inventory.models.batches import Batch, BatchLocation
 from inventory.models.locations import Location
-from inventory.models.mixed_batches import BatchComponent
+from inventory.models.mixed_batches import BatchComponent, MixedBatch
 from inventory.models.movements import Movement
 from inventory.models.offline_sales import OfflineSale
 from inventory.models.pricing import Discount, MarkdownStep, PriceChange
@@ -30,6 +30,7 @@ __all__ = [
     "Discount",
     "Location",
     "MarkdownStep",
+    "MixedBatch",
     "Movement",
     "OfflineSale",
     "PriceChange",

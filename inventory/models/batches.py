@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db import models
 from django.utils import timezone
+from django_fsm import FSMField, transition
 
 from inventory.enums import BatchStatus, BlockedReason, Condition, Phase
 from inventory.models.locations import Location
@@ -16,7 +17,10 @@ from warehouse.core.quantities import MoneyField, QuantityField
 
 
 class Batch(models.Model):
-    """One lot of one product. Changes through receiving, hold, release and recall."""
+    """One lot of one product. Changes through receiving, hold, release and recall.
+
+    A hold or recall reaches everything made of a lot (child lots, mixes): these follow, only the lot that was named is `held_itself`.
+    """
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="batches")
     lot_number = models.CharField(max_length=60)
@@ -29,7 +33,9 @@ class Batch(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     purchase_price = MoneyField(default=Decimal(0))
     currency = models.CharField(max_length=3, default="EUR")
-    status = models.CharField(max_length=10, choices=BatchStatus.choices, default=BatchStatus.AVAILABLE)
+    status = FSMField(max_length=10, choices=BatchStatus.choices, default=BatchStatus.AVAILABLE, protected=True)
+    status_reason = models.CharField(max_length=200, blank=True, default="", help_text="Why it is on hold or recalled.")
+    held_itself = models.BooleanField(default=False, help_text="On hold or recalled itself, not only because of a lot that it was made of.")
 
     class Meta:
         verbose_name_plural = "batches"
@@ -38,6 +44,18 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"lot {self.lot_number}"
+
+    @transition(field=status, source=BatchStatus.AVAILABLE, target=BatchStatus.ON_HOLD)
+    def hold(self) -> None:
+        """Nothing of it leaves until somebody has looked at it."""
+
+    @transition(field=status, source=BatchStatus.ON_HOLD, target=BatchStatus.AVAILABLE)
+    def release(self) -> None:
+        """It is good: for sale again."""
+
+    @transition(field=status, source=[BatchStatus.AVAILABLE, BatchStatus.ON_HOLD], target=BatchStatus.RECALLED)
+    def recall(self) -> None:
+        """Nothing of it is sold any more, ever."""
 
 
 class BatchLocation(models.Model):

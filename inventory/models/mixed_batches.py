@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from inventory.models.batches import Batch
 from warehouse.core.quantities import QuantityField
+
+
+class MixedBatches(models.Manager[Batch]):
+    """Batches that were made of others."""
+
+    def get_queryset(self) -> models.QuerySet[Batch]:
+        return super().get_queryset().filter(Exists(BatchComponent.objects.filter(mixed=OuterRef("pk"))))
+
+
+class MixedBatch(Batch):
+    """A batch with components, as lists and pages show it. Made by `inventory.services.mixing`."""
+
+    objects = MixedBatches()
+
+    class Meta:
+        proxy = True
+        verbose_name_plural = "mixed batches"
 
 
 class BatchComponent(models.Model):

@@ -41,6 +41,7 @@ _INHERITED = [
     "purchase_price",
     "currency",
     "status",
+    "status_reason",
 ]
 _CLOCK_COLUMNS = "consumed_fraction, clock_started_at, clock_condition, not_after, frozen_at, effective_expires_at, received_at, blocked_reason"
 _CLOCK_ARRAYS = "%s::numeric[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[]"
