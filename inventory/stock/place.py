@@ -6,7 +6,7 @@ Writes BatchLocations without quantities (those are `post`'s) and their clocks, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -122,13 +122,8 @@ def require_allowed(places: Iterable[tuple[str, Location, str, bool]]) -> None:
         )
 
 
-def bring(moves: Sequence[tuple[BatchLocation, Location]], *, actor: Actor) -> list[int]:
-    """Make the places for goods of these sources in other locations, each with the clock it brings; returns their ids in the same order.
-
-    The sources have their batch with its product and their location at hand. Requires the gates; quantities are posted after. The number of statements does
-    not grow with the moves. Raises PlaceNotAllowed where a product may not live, and for frozen goods that leave the cold without being thawed.
-    """
-    lives = lives_of({source.batch_id: source.batch for source, _ in moves}.values())
+def require_welcome(moves: Sequence[tuple[BatchLocation, Location]], lives: Mapping[int, Lives]) -> None:
+    """Raise PlaceNotAllowed where a product may not live, and for frozen goods that would leave the cold without being thawed."""
     thawing = [
         (source, target)
         for source, target in moves
@@ -142,6 +137,16 @@ def bring(moves: Sequence[tuple[BatchLocation, Location]], *, actor: Actor) -> l
     require_allowed(
         (source.batch.product.sku, target, source.phase, lives[source.batch_id].allows(target.condition, source.phase)) for source, target in moves
     )
+
+
+def bring(moves: Sequence[tuple[BatchLocation, Location]], *, actor: Actor) -> list[int]:
+    """Make the places for goods of these sources in other locations, each with the clock it brings; returns their ids in the same order.
+
+    The sources have their batch with its product and their location at hand. Requires the gates; quantities are posted after. The number of statements does
+    not grow with the moves. Raises PlaceNotAllowed where a product may not live, and for frozen goods that leave the cold without being thawed.
+    """
+    lives = lives_of({source.batch_id: source.batch for source, _ in moves}.values())
+    require_welcome(moves, lives)
     now = timezone.now()
     arrivals = [
         Arrival(source.batch, target, source.phase, clock_of(source).moved(lives[source.batch_id], now, target.condition), source.received_at)
@@ -210,7 +215,7 @@ def _place_apart(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], actor:
     """Place these as child lots of their batches, each with its own clock: one that suits and is known there, else a new one."""
     now = timezone.now()
     known = _child_lots_at(arrivals)
-    taken = _lots_beside({arrival.batch.pk: arrival.batch for arrival in arrivals}.values())
+    taken = lots_beside({arrival.batch.pk: arrival.batch for arrival in arrivals}.values())
     children: list[Batch] = []
     fresh: list[Batch] = []
     for arrival in arrivals:
@@ -220,9 +225,8 @@ def _place_apart(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], actor:
         )
         child = next(suiting, None)
         if child is None:
-            number = next(f"{_stem(parent)}{n}" for n in count(1) if (parent.product_id, f"{_stem(parent)}{n}") not in taken)
-            taken.add((parent.product_id, number))
-            child = Batch(**{name: getattr(parent, name) for name in _INHERITED}, parent=parent, lot_number=number)
+            child = child_lot(parent, next_lot_number(parent, taken))
+            taken.add((parent.product_id, child.lot_number))
             fresh.append(child)
         children.append(child)
     Batch.objects.bulk_create(fresh)
@@ -239,12 +243,22 @@ def _child_lots_at(arrivals: Sequence[Arrival]) -> dict[tuple[int, int, str], li
     return result
 
 
+def child_lot(parent: Batch, lot_number: str) -> Batch:
+    """A lot made of goods of another, not saved yet: the same goods under a number of their own."""
+    return Batch(**{name: getattr(parent, name) for name in _INHERITED}, parent=parent, lot_number=lot_number)
+
+
+def next_lot_number(parent: Batch, taken: Collection[tuple[int, str]]) -> str:
+    """The first number for a child lot that is not among the taken (`lots_beside`)."""
+    return next(f"{_stem(parent)}{n}" for n in count(1) if (parent.product_id, f"{_stem(parent)}{n}") not in taken)
+
+
 def _stem(parent: Batch) -> str:
     """What the numbers of its child lots begin with; a column's width is kept for the rest."""
     return f"{parent.lot_number[:54]}/"
 
 
-def _lots_beside(parents: Iterable[Batch]) -> set[tuple[int, str]]:
+def lots_beside(parents: Iterable[Batch]) -> set[tuple[int, str]]:
     """The lots, by (product, number), that are numbered like child lots of these: children, and what a supplier happened to call so."""
     named = reduce(or_, (Q(product=parent.product_id, lot_number__startswith=_stem(parent)) for parent in parents))
     return set(Batch.objects.filter(named).values_list("product_id", "lot_number"))

@@ -74,6 +74,12 @@ class Clock:
             return self
         return replace(self.charged(lives, at), condition=condition)
 
+    def freshness(self, lives: Lives, at: datetime) -> Fraction | None:
+        """The share of life that is left, from 1 (fresh) to 0 (expired); None for goods whose life is not known."""
+        if not lives.tracked or lives.sealed(self.condition) is None:
+            return None
+        return Fraction(0) if self.expired(lives, at) else max(Fraction(0), 1 - self.charged(lives, at).fraction)
+
     def expired(self, lives: Lives, at: datetime) -> bool:
         """F ≥ 1 or past `not_after`: expired for good."""
         effective = self.effective(lives)
