@@ -96,3 +96,17 @@ class GoodsPromised(Conflict):
 
     code = "goods_promised"
     title = "These goods are promised"
+
+
+class CountAgain(Conflict):
+    """Counts that can't be booked: they are to be made again. `errors` lists every such line."""
+
+    code = "count_again"
+    title = "To be counted again"
+
+
+class MoreThanShipped(Conflict):
+    """More is to come back under an order than the ledger shipped under it, less what came back. `errors` lists every such line."""
+
+    code = "more_than_shipped"
+    title = "More than was shipped"

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django_fsm import FSMField, transition
 
-from inventory.enums import AuditLineStatus, AuditScope, AuditStatus, Phase
+from inventory.enums import AuditLineStatus, AuditScope, AuditStatus, Phase, Uncounted
 from inventory.models.batches import Batch, BatchLocation
 from inventory.models.locations import Location
 from inventory.models.products import Product
@@ -40,6 +40,9 @@ class Audit(Document):
         help_text="A larger difference, in percent of the books, is counted again by somebody else.",
     )
     status = FSMField(default=AuditStatus.DRAFT, choices=AuditStatus.choices, protected=True)
+    uncounted = models.CharField(
+        max_length=9, choices=Uncounted.choices, default=Uncounted.UNTOUCHED, editable=False, help_text="What the completion made of lines without a count."
+    )
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
     cancellation_reason = models.CharField(max_length=200, blank=True, editable=False)
@@ -61,21 +64,28 @@ class Audit(Document):
 
 
 class AuditLine(models.Model):
-    """One thing to count: a batch in a place, in one phase. Found goods have no `batch_location` before completion.
+    """One thing to count: a lot in a place, in one phase. Found goods may have no `batch_location` before completion, and none of a lot that is new have a
+    `batch`: what their label says stands here until then.
 
-    `books_quantity` and `books_version` are what the books said when the place was scanned for this count.
+    `books_quantity` and `books_version` are what the books said when the place was scanned for this count (no version: the books had no such row). A line
+    that is to be counted again has none of them: the place is scanned anew. `first_counted_quantity` is a count that was too far off, kept beside the
+    second one, which is made by somebody else.
     """
 
     audit = models.ForeignKey(Audit, on_delete=models.CASCADE, related_name="lines")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
-    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="audit_lines")
+    batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="audit_lines")
+    lot_number = models.CharField(max_length=60)
+    label_expires_on = models.DateField("expiry on the label", null=True, blank=True)
+    produced_on = models.DateField(null=True, blank=True)
     phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.SEALED)
     batch_location = models.ForeignKey(BatchLocation, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     found = models.BooleanField(default=False, help_text="Not on the list: added by the one who counted.")
     status = models.CharField(max_length=8, choices=AuditLineStatus.choices, default=AuditLineStatus.PENDING)
     recount_reason = models.CharField(max_length=200, blank=True)
     scanned_at = models.DateTimeField(null=True, blank=True)
+    scanned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     books_quantity = QuantityField(null=True, blank=True)
     books_version = models.PositiveIntegerField(null=True, blank=True)
     counted_quantity = QuantityField(null=True, blank=True)
@@ -89,7 +99,7 @@ class AuditLine(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["audit", "location", "batch", "phase"], name="audit_counts_a_thing_once"),
+            models.UniqueConstraint(fields=["audit", "location", "product", "lot_number", "phase"], name="audit_counts_a_thing_once"),
             models.CheckConstraint(condition=Q(counted_quantity=None) | Q(counted_quantity__gte=0), name="audit_count_not_negative"),
         ]
         indexes = [models.Index(fields=["audit", "location"], name="audit_line_place")]
