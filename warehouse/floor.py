@@ -36,7 +36,7 @@ def home(request: HttpRequest, actor: Actor) -> HttpResponse:
         choose_warehouse(request, chosen.pk)
     if chosen is None or "choose" in request.GET:
         return show(request, "floor/warehouses.html", {"sites": sites, "chosen": chosen})
-    work = [{"name": kind.name, "url": kind.url, "waiting": kind.waiting(chosen.pk, actor)} for kind in WORK if kind.for_whom(actor)]
+    work = [{"name": kind.name, "url": kind.url, "waiting": kind.waiting(chosen.pk, actor)} for kind in WORK if kind.permission.allowed(actor)]
     return show(request, "floor/home.html", {"site": chosen, "several": len(sites) > 1, "work": work})
 
 
@@ -56,4 +56,5 @@ urlpatterns = [
     path("logout", sign_out, name="logout"),
     path("language", set_language, name="language"),
     path("", include("fulfillment.screens.urls")),
+    path("", include("inventory.screens.urls")),
 ]

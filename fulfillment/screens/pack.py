@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 from fulfillment.enums import PackingItemStatus, PackingStatus, ShipmentStatus
 from fulfillment.models import Package, PackingTask, PackingTaskItem
 from fulfillment.queries import floor
-from fulfillment.screens import shown
 from fulfillment.services.packages import pack_item
 from fulfillment.services.packing_tasks import complete_packing_task, ship_packing_task, start_packing_task
 from fulfillment.services.scans import scanned_goods
 from inventory import orchestrator
+from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.errors import TransitionRefused
 from warehouse.core.quantities import ZERO

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy
 
 from fulfillment.enums import PackagingType
 from fulfillment.models import Package
-from fulfillment.screens import shown
 from fulfillment.screens.pack import choose_box, screen
 from fulfillment.services.packages import add_package, remove_package, set_package_details
+from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
 from warehouse.core.screens import RIGHT, Feedback, answer, attempt, floor_view, posted_id, show

@@ -18,10 +18,10 @@ from fulfillment.enums import PickingStatus
 from fulfillment.models import PickingTask, PickingTaskItem
 from fulfillment.queries import floor
 from fulfillment.queries.picking_tasks import next_item
-from fulfillment.screens import shown
 from fulfillment.services.picking_tasks import claim_next_picking_task, complete_picking_task, start_picking_task
 from fulfillment.services.picks import pick_item, short_item, skip_item
 from fulfillment.services.scans import names_goods, names_place
+from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
 from warehouse.core.screens import (

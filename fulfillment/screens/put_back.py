@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from fulfillment.models import PutBack
 from fulfillment.queries import floor
-from fulfillment.screens import shown
 from fulfillment.services.put_backs import complete_put_back
+from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
 from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, chosen_warehouse, floor_view, nothing_scanned, scanned_code, show

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from fulfillment.screens import pack, pack_boxes, pick, put_back
+from fulfillment.screens import pack, pack_boxes, pick, put_back, words
+from warehouse.core.screens import WORDS
+
+WORDS.update(words.WORDS)
 
 urlpatterns = [
     path("pick", pick.start_screen, name="pick"),

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.queries import floor
@@ -13,16 +9,7 @@ from fulfillment.services.packages import pack_item
 from fulfillment.services.picks import pick_item
 from fulfillment.services.put_backs import complete_put_back
 from warehouse.core.actor import Actor
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A tile of the home screen: its name, where it leads, whom it is for, how much of it waits in a warehouse."""
-
-    name: Promise
-    url: str
-    for_whom: Callable[[Actor], bool]
-    waiting: Callable[[int, Actor], int]
+from warehouse.core.screens import Work
 
 
 def _picks(warehouse_id: int, actor: Actor) -> int:
@@ -40,7 +27,7 @@ def _put_backs(warehouse_id: int, actor: Actor) -> int:
 
 
 WORK = [
-    Work(_("Pick"), "floor:pick", pick_item.allowed, _picks),
-    Work(_("Pack"), "floor:pack", pack_item.allowed, _packs),
-    Work(_("Put back"), "floor:put_back", complete_put_back.allowed, _put_backs),
+    Work(_("Pick"), "floor:pick", pick_item, _picks),
+    Work(_("Pack"), "floor:pack", pack_item, _packs),
+    Work(_("Put back"), "floor:put_back", complete_put_back, _put_backs),
 ]

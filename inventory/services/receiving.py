@@ -165,43 +165,6 @@ def receive_item(
 
 
 @operation(Role.RECEIVER)
-def correct_item(
-    item_id: int,
-    *,
-    actor: Actor,
-    actual_quantity: Decimal,
-    damaged_quantity: Decimal = ZERO,
-    short_dated_reason: str = "",
-    expected_version: int | None = None,
-) -> ReceivingItem | None:
-    """Set what a line of an open delivery says has arrived, instead of what was counted. A line that nobody expected goes when nothing is left of it: None.
-
-    With `short_dated_reason` goods that expire too soon are accepted. `expected_version` is the delivery's.
-    """
-    receiving_id = ReceivingItem.objects.filter(pk=item_id).values_list("receiving_id", flat=True).first()
-    if receiving_id is None:
-        raise NotFound(f"There is no line {item_id}.", item=item_id)
-    receiving = _lock_open(receiving_id, expected_version)
-    item = receiving.items.select_related("product").filter(pk=item_id).first()
-    if item is None:
-        raise NotFound(f"There is no line {item_id}.", item=item_id)
-    for name, quantity in (("actual_quantity", actual_quantity), ("damaged_quantity", damaged_quantity)):
-        require_step(quantity, item.product.quantity_step, sku=item.product.sku, field=name)
-    if damaged_quantity > actual_quantity:
-        raise ValidationFailed(f"{item.product.sku}: more is damaged than has arrived.", errors=[{"field": "damaged_quantity", "code": "too_large"}])
-    item.actual_quantity, item.damaged_quantity = actual_quantity, damaged_quantity
-    if short_dated_reason:
-        item.accept_short_dated, item.short_dated_reason = True, short_dated_reason
-    kept = actual_quantity > 0 or item.expected_quantity > 0
-    if kept:
-        item.save()
-    else:
-        item.delete()
-    receiving.save_changes()
-    return item if kept else None
-
-
-@operation(Role.RECEIVER)
 def start_receiving(receiving_id: int, *, actor: Actor, from_zero: bool = False, expected_version: int | None = None) -> Receiving:
     """Begin to count: draft → in_progress. `from_zero` forgets what the lines say has arrived, for those who count what the paper only announces."""
     receiving = lock_receiving(receiving_id, expected_version)

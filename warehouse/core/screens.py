@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -22,9 +22,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_htmx.http import HttpResponseClientRedirect
 
-from warehouse.core.actor import Actor
+from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import DomainError
-from warehouse.core.transactions import Operation
 
 P = ParamSpec("P")
 
@@ -42,6 +41,33 @@ WORDS: dict[str, tuple[Promise, Promise]] = {
     "unavailable": (gettext_lazy("No answer"), gettext_lazy("Wait a moment and try again.")),
     "validation_failed": (gettext_lazy("This can't be used"), gettext_lazy("Correct it and try again.")),
 }
+
+
+class Permission(Protocol):
+    """What says whether somebody may come in: an operation, or a reading of certain roles."""
+
+    def allowed(self, actor: Actor) -> bool:
+        """Whether this is for the actor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A screen that changes nothing, for people of these roles."""
+
+    roles: frozenset[Role]
+
+    def allowed(self, actor: Actor) -> bool:
+        return actor.may(self.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A tile of the home screen: its name, where it leads, whom it is for, how much of it waits in a warehouse (None: nothing ever waits)."""
+
+    name: Promise
+    url: str
+    permission: Permission
+    waiting: Callable[[int, Actor], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +111,9 @@ def is_htmx(request: HttpRequest) -> bool:
 
 
 def floor_view(
-    *operations: Operation[..., Any], method: str = "GET"
+    *permissions: Permission, method: str = "GET"
 ) -> Callable[[Callable[Concatenate[HttpRequest, Actor, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
-    """A screen, or an action of one, for people who are signed in and may call one of the operations; it gets the actor.
+    """A screen, or an action of one, for people who are signed in and have one of the permissions; it gets the actor.
 
     Others are sent to the sign-in, or told that this is not for them (403).
     """
@@ -100,7 +126,7 @@ def floor_view(
             actor = Actor.of_user(request.user)
             if actor.user_id is None:
                 return _sign_in(request)
-            if operations and not any(operation.allowed(actor) for operation in operations):
+            if permissions and not any(permission.allowed(actor) for permission in permissions):
                 response = render(request, "floor/refused.html", {"base": "floor/base.html"}, status=403)
             else:
                 response = view(request, actor, *args, **kwargs)

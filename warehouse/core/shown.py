@@ -1,4 +1,4 @@
-"""Goods as people read them at arm's length: quantities with units, dates without doubt, and fulfilment's errors in their language."""
+"""Goods as people read them at arm's length: quantities with units, dates without doubt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
-from django.utils.translation import gettext_lazy as _
 
 from warehouse.core import quantities, screens
 
@@ -20,17 +19,6 @@ UNITS: dict[str, Promise] = {
     "ml": pgettext_lazy("unit", "ml"),
     "m": pgettext_lazy("unit", "m"),
 }
-
-screens.WORDS.update(
-    {
-        "wrong_scan": (_("Wrong scan"), _("Nothing was changed. Scan again.")),
-        "surplus": (_("Too much"), _("There is more than the task needs. Keep the rest apart.")),
-        "work_left": (_("Not finished yet"), _("Do what is still open first.")),
-        "unfit_now": (_("These goods may not leave"), _("They are expired, on hold or recalled. Press “Not enough” and go on.")),
-        "place_not_allowed": (_("Not in this place"), _("This product may not be kept there. Bring it to another place.")),
-        "insufficient_stock": (_("Not enough goods"), _("Somebody has moved them. Ask your shift leader.")),
-    }
-)
 
 
 def quantity_text(value: Decimal, unit: str) -> str:

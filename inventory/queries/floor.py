@@ -1,0 +1,37 @@
+"""What the floor screens ask: the papers that are open, what lies where, what is to be done."""
+
+from __future__ import annotations
+
+from django.db.models import Count, F, QuerySet
+
+from inventory.enums import LocationKind, ReceivingStatus
+from inventory.models import BatchLocation, Receiving
+
+OPEN_RECEIVINGS = [ReceivingStatus.DRAFT, ReceivingStatus.IN_PROGRESS]
+
+
+def open_receivings(warehouse_id: int) -> QuerySet[Receiving]:
+    """Deliveries that are not confirmed yet: those being counted first, then the newest."""
+    rows = Receiving.objects.filter(warehouse=warehouse_id, status__in=OPEN_RECEIVINGS).select_related("supplier", "location")
+    return rows.order_by("-status", "-pk")
+
+
+def with_line_counts(rows: QuerySet[Receiving]) -> QuerySet[Receiving]:
+    """With `line_count`."""
+    return rows.annotate(line_count=Count("items"))
+
+
+def receiving_by_scan(warehouse_id: int, code: str) -> Receiving | None:
+    """The open delivery with this number, or with the supplier's number when only one has it."""
+    rows = open_receivings(warehouse_id)
+    found = rows.filter(number=code.upper()).first()
+    if found is None:
+        same = list(rows.filter(supplier_reference__iexact=code)[:2])
+        found = same[0] if len(same) == 1 else None
+    return found
+
+
+def on_docks(warehouse_id: int) -> QuerySet[BatchLocation]:
+    """Goods that lie on the receiving docks, the shortest dated first."""
+    rows = BatchLocation.objects.filter(warehouse=warehouse_id, has_stock=True, location__kind=LocationKind.RECEIVING)
+    return rows.select_related("batch", "product", "location").order_by(F("effective_expires_at").asc(nulls_last=True), "received_at", "pk")

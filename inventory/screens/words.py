@@ -1,0 +1,14 @@
+"""Inventory's errors in the language of those who receive, move and count."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+WORDS = {
+    "place_not_allowed": (_("Not in this place"), _("This product may not be kept there. Bring it to another place.")),
+    "insufficient_stock": (_("Not enough goods"), _("Somebody has moved them. Ask your shift leader.")),
+    "goods_promised": (_("Promised to an order"), _("Take less, or ask your shift leader.")),
+    "lot_mismatch": (_("This lot has another date"), _("Look at the label again. Take the line back and count it with the right date.")),
+    "short_dated": (_("Too short dated"), _("Open the line and accept it with a reason, or take it back and return the goods.")),
+    "unprocessable": (_("Somebody was faster"), _("Look at the screen and go on from there.")),
+}
