@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from fulfillment.api.tasks import TaskSummary
 from fulfillment.enums import PackagingType, PackingStatus, Priority
 from fulfillment.models import Package, PackageItem, PackingTask, PackingTaskItem
 from fulfillment.services import packages, packing_tasks
@@ -54,13 +55,8 @@ class PackageOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class PackingSummary(serializers.ModelSerializer):
-    order_id = serializers.CharField(source="order.external_id")
-    warehouse = serializers.CharField(source="warehouse.code")
-    warehouse_id = serializers.CharField(source="warehouse.external_id")
-    worker = serializers.CharField(source="worker.username", default=None, allow_null=True)
+class PackingSummary(TaskSummary):
     provider = serializers.CharField(source="provider.code", default=None, allow_null=True)
-    reservation = serializers.IntegerField(source="reservation_id")
 
     class Meta:
         model = PackingTask

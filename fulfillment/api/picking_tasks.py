@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from fulfillment.api.names import named_warehouse, named_worker
+from fulfillment.api.tasks import TaskSummary
 from fulfillment.enums import SOURCE_LISTINGS, PickingStatus, Priority
 from fulfillment.models import Order, PickingTask, PickingTaskItem
 from fulfillment.queries.picking_tasks import next_item
@@ -38,13 +39,8 @@ class PickingItemOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class PickingSummary(serializers.ModelSerializer):
-    order_id = serializers.CharField(source="order.external_id")
-    warehouse = serializers.CharField(source="warehouse.code")
-    warehouse_id = serializers.CharField(source="warehouse.external_id")
-    worker = serializers.CharField(source="worker.username", default=None, allow_null=True)
+class PickingSummary(TaskSummary):
     packing_location = serializers.CharField(source="packing_location.code", default=None, allow_null=True)
-    reservation = serializers.IntegerField(source="reservation_id")
 
     class Meta:
         model = PickingTask

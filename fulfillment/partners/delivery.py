@@ -7,12 +7,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Self, TypeVar
-
-from django.conf import settings
+from typing import Any, TypeVar
 
 from fulfillment.partners.errors import ContractBroken, PermanentFailure
-from fulfillment.partners.http import PartnerHttp
+from fulfillment.partners.http import PartnerClient
 from fulfillment.partners.reading import read_date, read_link, read_text, require_same_order
 
 logger = logging.getLogger(__name__)
@@ -85,26 +83,10 @@ class CreatedShipment:
     estimated_delivery: date | None
 
 
-class DeliveryClient:
-    """Calls to the delivery service. Each makes one request and raises RetryableFailure or PermanentFailure. Close it, or use `with`."""
+class DeliveryClient(PartnerClient):
+    """Calls to the delivery service."""
 
-    def __init__(self, http: PartnerHttp) -> None:
-        self._http = http
-
-    @classmethod
-    def from_settings(cls) -> Self:
-        """The client for DELIVERY_URL and DELIVERY_TOKEN."""
-        return cls(PartnerHttp(NAME, settings.DELIVERY_URL, settings.DELIVERY_TOKEN, timeout=settings.PARTNER_TIMEOUT_SECONDS))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._http.close()
+    partner, setting = NAME, "DELIVERY"
 
     def address_for_order(self, order_id: str) -> Address:
         """The delivery address of an order. A 404 (PermanentFailure) means that the order has none."""

@@ -10,10 +10,11 @@ from datetime import datetime
 from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
+from django.conf import settings
 from django.utils import timezone
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
@@ -183,6 +184,35 @@ class PartnerHttp:
         if self._token:
             text = text.replace(self._token, "***")
         return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+class PartnerClient:
+    """Calls to one partner. Each makes one request and raises RetryableFailure or PermanentFailure. Close it, or use `with`.
+
+    `partner` is its name for people; `setting` begins the names of the two settings: DELIVERY for DELIVERY_URL and DELIVERY_TOKEN.
+    """
+
+    partner: ClassVar[str]
+    setting: ClassVar[str]
+
+    def __init__(self, http: PartnerHttp) -> None:
+        self._http = http
+
+    @classmethod
+    def from_settings(cls) -> Self:
+        """The client as the settings say."""
+        url, token = getattr(settings, f"{cls.setting}_URL"), getattr(settings, f"{cls.setting}_TOKEN")
+        return cls(PartnerHttp(cls.partner, url, token, timeout=settings.PARTNER_TIMEOUT_SECONDS))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.close()
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

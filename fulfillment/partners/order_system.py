@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Self
-
-from django.conf import settings
+from typing import Any
 
 from fulfillment.partners.errors import ContractBroken
-from fulfillment.partners.http import PartnerHttp
+from fulfillment.partners.http import PartnerClient
 from fulfillment.partners.reading import read_decimal, read_text, read_whole, require_same_order
-
-NAME = "order system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +31,10 @@ class PartnerOrder:
     items: tuple[PartnerOrderItem, ...]
 
 
-class OrderSystemClient:
-    """Calls to the order system. Each makes one request and raises RetryableFailure or PermanentFailure. Close it, or use `with`."""
+class OrderSystemClient(PartnerClient):
+    """Calls to the order system."""
 
-    def __init__(self, http: PartnerHttp) -> None:
-        self._http = http
-
-    @classmethod
-    def from_settings(cls) -> Self:
-        """The client for ORDER_SYSTEM_URL and ORDER_SYSTEM_TOKEN."""
-        return cls(PartnerHttp(NAME, settings.ORDER_SYSTEM_URL, settings.ORDER_SYSTEM_TOKEN, timeout=settings.PARTNER_TIMEOUT_SECONDS))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._http.close()
+    partner, setting = "order system", "ORDER_SYSTEM"
 
     def get_order(self, order_id: str) -> PartnerOrder:
         """The order as it stands at the order system: a part of the agreed interface, for comparing what they know with what we know."""
