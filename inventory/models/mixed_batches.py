@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 
 from inventory.models.batches import Batch
 from warehouse.core.quantities import QuantityField
 
 
-class MixedBatches(models.Manager[Batch]):
-    """Batches that were made of others."""
-
-    def get_queryset(self) -> models.QuerySet[Batch]:
-        return super().get_queryset().filter(Exists(BatchComponent.objects.filter(mixed=OuterRef("pk"))))
-
-
 class MixedBatch(Batch):
-    """A batch with components, as lists and pages show it. Made by `inventory.services.mixing`."""
-
-    objects = MixedBatches()
+    """A batch with components, as lists and pages show it (`inventory.queries.mixed_batches`). Made by `inventory.services.mixing`."""
 
     class Meta:
         proxy = True

@@ -13,7 +13,7 @@ from inventory.models.stock import StockKey
 
 
 class HeldItem(NamedTuple):
-    """What a reservation item still holds, and where."""
+    """What a reservation item still holds, and where; what was asked of its freshness when it was promised, and for which ship time."""
 
     id: int
     reservation_id: int
@@ -26,32 +26,42 @@ class HeldItem(NamedTuple):
     expires_at: datetime | None
     blocked_reason: str
     confirmed: bool
+    min_remaining_days: int
+    ship_at: datetime | None
 
     @property
     def key(self) -> StockKey:
         return StockKey(self.warehouse_id, self.product_id)
 
 
-_READ = """
+# What was asked for this product is kept where the choice is explained; the strictest counts.
+_ASKED = """
+    LEFT JOIN LATERAL (
+        SELECT coalesce(max((line ->> 'min_remaining_days')::int), 0) AS days, max((line ->> 'ship_at')::timestamptz) AS ship_at
+        FROM jsonb_array_elements(r.explanation) line WHERE (line ->> 'product')::bigint = i.product_id
+    ) asked ON true
+"""
+_READ = f"""
     SELECT i.id, i.reservation_id, r.warehouse_id, i.product_id, bl.batch_id, i.batch_location_id, bl.location_id, i.quantity - i.consumed - i.released,
-           bl.effective_expires_at, bl.blocked_reason, r.confirmed_at IS NOT NULL
+           bl.effective_expires_at, bl.blocked_reason, r.confirmed_at IS NOT NULL, asked.days, asked.ship_at
     FROM inventory_reservation r
     JOIN inventory_reservationitem i ON i.reservation_id = r.id AND i.quantity > i.consumed + i.released
     JOIN inventory_batchlocation bl ON bl.id = i.batch_location_id
-    WHERE {where}
+    {_ASKED}
+    WHERE {{where}}
     ORDER BY i.id
 """
-_HOLDERS = """
+_HOLDERS = f"""
     SELECT i.id, i.reservation_id, r.order_ref, r.warehouse_id, i.product_id, i.batch_location_id, i.quantity - i.consumed - i.released,
-           r.started_at IS NOT NULL,
-           coalesce((SELECT max((line ->> 'min_remaining_days')::int) FROM jsonb_array_elements(r.explanation) line
-                     WHERE (line ->> 'product')::bigint = i.product_id), 0)
+           r.started_at IS NOT NULL, asked.days, asked.ship_at
     FROM inventory_reservationitem i
     JOIN inventory_reservation r ON r.id = i.reservation_id AND r.status = 'active'
+    {_ASKED}
     WHERE i.batch_location_id = ANY(%s::bigint[]) AND i.quantity > i.consumed + i.released
     ORDER BY r.id DESC, i.id DESC
 """
 _OF_RESERVATION = _READ.format(where="r.id = %s")
+_OF_RESERVATIONS = _READ.format(where="r.id = ANY(%s::bigint[])")
 _OF_ORDERS = _READ.format(where="r.order_ref = ANY(%s::text[]) AND r.status = 'active'")
 
 
@@ -67,6 +77,7 @@ class Holder(NamedTuple):
     held: Decimal
     started: bool
     min_remaining_days: int
+    ship_at: datetime | None
 
     @property
     def key(self) -> StockKey:
@@ -87,4 +98,11 @@ def held_items(*, reservation_id: int | None = None, order_refs: Iterable[str] =
             cursor.execute(_OF_RESERVATION, [reservation_id])
         else:
             cursor.execute(_OF_ORDERS, [list(order_refs)])
+        return [HeldItem(*row) for row in cursor.fetchall()]
+
+
+def items_of_reservations(reservation_ids: Iterable[int]) -> list[HeldItem]:
+    """What is still held by these reservations. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_RESERVATIONS, [sorted(set(reservation_ids))])
         return [HeldItem(*row) for row in cursor.fetchall()]
