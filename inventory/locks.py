@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from django.db import models
+from django.db import connection, models
 
 from inventory.models import Audit, Batch, Product, Receiving, Reservation, ReservationItem, Return, Stock, StorefrontProduct, Transfer, WriteOff
 from warehouse.core.errors import NotFound
@@ -50,6 +50,18 @@ def lock_return(return_id: int, expected_version: int | None = None) -> Return:
     return lock_row(Return, return_id, expected_version)
 
 
+def lock_returns_of(order_ref: str) -> None:
+    """The right to say what comes back under an order: a lock on its name, until the transaction ends. After the return's own lock, before products,
+    batches and gates.
+
+    No row would do: inventory has none of an order; two returns of one order may come to two warehouses, and so through two gates; and a draft takes none.
+    What is known of the order's returns must be read in a later statement. Another order's returns do not wait.
+    """
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"returns of {order_ref}"])
+
+
 def lock_audit(audit_id: int, expected_version: int | None = None) -> Audit:
     """The audit, FOR NO KEY UPDATE."""
     return lock_row(Audit, audit_id, expected_version)
@@ -63,6 +75,13 @@ def lock_batches(batch_ids: Iterable[int]) -> dict[int, Batch]:
 def lock_listings(listing_ids: Iterable[int]) -> dict[int, StorefrontProduct]:
     """Storefronts' pages, FOR NO KEY UPDATE in order of id. After stock and reservations."""
     return lock_rows(StorefrontProduct, listing_ids)
+
+
+def lock_listings_of(product_ids: Iterable[int]) -> list[StorefrontProduct]:
+    """All storefronts' pages of the products, FOR NO KEY UPDATE in order of id; none need be there. After stock and reservations."""
+    require_transaction()
+    rows = StorefrontProduct.objects.select_for_update(of=("self",), no_key=True)
+    return list(rows.filter(product__in=set(product_ids)).order_by("pk"))
 
 
 def share_products(product_ids: Iterable[int]) -> dict[int, Product]:

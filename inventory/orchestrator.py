@@ -9,6 +9,7 @@ from inventory.queries.order_lines import OrderedLine, resolve_lines
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.queries.stock import explain_reservation, get_location_stock, get_low_stock, get_product_stock
 from inventory.services.consumption import consume_reservation
+from inventory.services.discounts import apply_discount, end_discount, follow_discounts
 from inventory.services.expiry import expire_stock
 from inventory.services.order_promises import promise_order
 from inventory.services.picks import PickedItem, pick_reserved, put_back
@@ -34,6 +35,16 @@ from inventory.services.reservations import (
     reserve_for_order,
 )
 from inventory.services.stock_settings import set_low_stock_threshold
+from inventory.services.write_off_confirmation import approve_write_off, confirm_write_off
+from inventory.services.write_offs import (
+    WriteOffLine,
+    add_write_off_item,
+    cancel_write_off,
+    change_write_off,
+    create_write_off,
+    remove_stock,
+    remove_write_off_item,
+)
 
 __all__ = [
     "STOCK_CHANGED",
@@ -55,12 +66,21 @@ __all__ = [
     "UnfitNow",
     "UnknownProduct",
     "UnknownWarehouse",
+    "WriteOffLine",
     "add_item",
+    "add_write_off_item",
+    "approve_write_off",
+    "apply_discount",
     "cancel_receiving",
+    "cancel_write_off",
+    "change_write_off",
     "confirm_receiving",
+    "confirm_write_off",
     "consume_reservation",
     "create_receiving",
+    "create_write_off",
     "default_location",
+    "end_discount",
     "expire_reservation",
     "expire_reservations",
     "expire_stock",
@@ -68,6 +88,7 @@ __all__ = [
     "extend_reservation",
     "find_by_scan",
     "find_warehouse",
+    "follow_discounts",
     "get_availability",
     "get_location_stock",
     "get_low_stock",
@@ -82,6 +103,8 @@ __all__ = [
     "release_items",
     "release_order",
     "release_reservation",
+    "remove_stock",
+    "remove_write_off_item",
     "reserve_for_order",
     "resolve_lines",
     "set_low_stock_threshold",

@@ -57,7 +57,7 @@ def confirm_receiving(receiving_id: int, *, actor: Actor, expected_version: int 
     _require_allowed(arrived, places, batches, lives)
     arrivals, quantities = _arrivals(receiving, arrived, places, batches, lives, now)
     _refuse_short_dated(arrivals, quantities, lives, now)
-    update_purchase_prices(receiving.warehouse_id, arrived, gate)
+    update_purchase_prices(receiving.warehouse_id, arrived, gate, reason=f"receiving {receiving.number}", actor=actor)
     spots = place([arrival for arrival, _, _ in arrivals], lives, actor=actor)
     entries = [Entry(spot, MovementType.RECEIVING, quantity, ZERO) for spot, (_, quantity, _) in zip(spots, arrivals, strict=True)]
     header = Header(actor=actor, fact=events.STOCK_RECEIVED, document_type=DocumentType.RECEIVING, document_id=receiving.pk)
