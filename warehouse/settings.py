@@ -3,12 +3,14 @@
 import logging
 import os
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 from csp.constants import NONCE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from warehouse import embedded
 from warehouse.logs import logging_config
@@ -19,6 +21,17 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 def flag(name: str, default: bool) -> bool:
     """A yes/no value from the environment."""
     return os.environ.get(name, str(default)).lower() in {"1", "true", "yes", "on"}
+
+
+def amount(name: str, default: str) -> Decimal:
+    """An amount of money from the environment."""
+    try:
+        value = Decimal(os.environ.get(name) or default)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise ImproperlyConfigured(f"{name}={os.environ.get(name)!r} is no amount of money, such as {default}.")
+    return value
 
 
 DEBUG = flag("DEBUG", False)
@@ -242,6 +255,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 REPETITION_DAYS = int(os.environ.get("REPETITION_DAYS", "30"))
 RESERVATION_TTL_MINUTES = int(os.environ.get("RESERVATION_TTL_MINUTES", "30"))
 MAX_LINE_QUANTITY = int(os.environ.get("MAX_LINE_QUANTITY", "1000000"))
+# Worth more than this in any one currency, a write-off waits for a manager.
+WRITE_OFF_APPROVAL_LIMIT = amount("WRITE_OFF_APPROVAL_LIMIT", "500")
 PURCHASE_PRICE_POLICY = os.environ.get("PURCHASE_PRICE_POLICY", "last")
 OUTBOX_SOURCE = os.environ.get("OUTBOX_SOURCE", "wms")
 # The first part of an event's type names its stream.

@@ -25,7 +25,7 @@ from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused
 from warehouse.core.quantities import ZERO, plain, require_step
-from warehouse.core.transactions import operation
+from warehouse.core.transactions import StartAgain, operation
 from warehouse.outbox.events import Event, publish
 
 
@@ -59,9 +59,10 @@ def free_up(
     actor: Actor,
     release: bool = True,
     avoid_batches: Collection[int] = (),
+    leaving: Mapping[int, Decimal] | None = None,
 ) -> list[Seizure]:
     """Make so much of these BatchLocations free, by id, behind their gates: the newest promises give way first and are promised other goods, by FEFO,
-    where there are some. `avoid_batches` are not promised anew.
+    where there are some. `avoid_batches` are not promised anew, nor what is `leaving` the other places, by id, in the same operation.
 
     A promise whose picking has started is never taken, nor any without `release`: raises GoodsPromised with the reservations in the way. Locks the
     reservations. Writes the ledger (`release`, `reservation`) and stock.reallocated per promise moved; for what is missing the events of a release.
@@ -71,7 +72,9 @@ def free_up(
         return []
     seizures = _choose(needed, release)
     reservations = lock_reservations({seizure.holder.reservation_id for seizure in seizures})
-    free = {c.batch_location_id: c for c in read_candidates(gate) if c.batch_location_id not in needed and c.batch_id not in avoid_batches}
+    if any(reservation.started_at is not None for reservation in reservations.values()):
+        raise StartAgain  # picked of another product while we waited for it
+    free = _free_elsewhere(gate, needed, avoid_batches, leaving or {})
     for reservation in reservations.values():
         mine = [seizure for seizure in seizures if seizure.holder.reservation_id == reservation.pk]
         _plan(mine, free, gate)
@@ -151,6 +154,12 @@ def _choose(needed: Mapping[int, Decimal], release: bool) -> list[Seizure]:
         hint = "Their picking has begun: cancel or short those tasks first." if release else "Release them, or say that reservations may be released."
         raise GoodsPromised(f"These goods are promised to {orders}. {hint}", errors=in_the_way)
     return chosen
+
+
+def _free_elsewhere(gate: Gate, needed: Collection[int], avoid_batches: Collection[int], leaving: Mapping[int, Decimal]) -> dict[int, fefo.Candidate]:
+    """What may be promised instead, by place."""
+    rest = (c._replace(free=c.free - leaving.get(c.batch_location_id, ZERO)) for c in read_candidates(gate))
+    return {c.batch_location_id: c for c in rest if c.free > 0 and c.batch_location_id not in needed and c.batch_id not in avoid_batches}
 
 
 def _plan(seizures: Sequence[Seizure], free: dict[int, fefo.Candidate], gate: Gate) -> None:
