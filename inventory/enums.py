@@ -32,6 +32,14 @@ class Phase(TextChoices):
     THAWED = "thawed", "thawed"
 
 
+class PhaseChange(TextChoices):
+    """What may be done to goods that makes them keep for another time."""
+
+    FREEZE = "freeze", "freeze"
+    THAW = "thaw", "thaw"
+    OPEN = "open", "open"
+
+
 class BarcodeKind(TextChoices):
     GTIN = "gtin", "GTIN"
     SUPPLIER = "supplier", "supplier's code"
@@ -149,6 +157,9 @@ class ReturnStatus(TextChoices):
     INSPECTED = "inspected", "inspected"
     COMPLETED = "completed", "completed"
     CANCELLED = "cancelled", "cancelled"
+
+
+OPEN_RETURNS = {ReturnStatus.DRAFT, ReturnStatus.INSPECTED}
 
 
 class ReturnDecision(TextChoices):

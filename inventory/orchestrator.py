@@ -1,19 +1,29 @@
 """The one door to inventory: every operation, each as `name` and `name.inside`, with the words they speak. Other apps import from here only."""
 
-from inventory.enums import DocumentType, LocationKind
-from inventory.errors import InsufficientStock, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
+from inventory.enums import DocumentType, LocationKind, PhaseChange
+from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
 from inventory.events import STOCK_CHANGED, STOCK_RECEIVED, STOCK_RELEASED
 from inventory.queries.availability import Availability, get_availability
+from inventory.queries.cycle_counts import suggest_cycle_count
 from inventory.queries.locations import Place, default_location, find_warehouse, places_of
 from inventory.queries.order_lines import OrderedLine, resolve_lines
+from inventory.queries.put_away import Suggestion, suggest_places
+from inventory.queries.returns import Shipped, shipped_under
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.queries.stock import explain_reservation, get_location_stock, get_low_stock, get_product_stock
+from inventory.services.audit_adjustment import adjust_stock
+from inventory.services.audit_completion import complete_audit
+from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, update_audit_items
+from inventory.services.audits import cancel_audit, change_audit, create_audit, start_audit
 from inventory.services.consumption import consume_reservation
 from inventory.services.discounts import apply_discount, end_discount, follow_discounts
 from inventory.services.expiry import expire_stock
+from inventory.services.moving import Move, move_goods, move_stock, put_away
 from inventory.services.order_promises import promise_order
+from inventory.services.phases import change_phase
 from inventory.services.picks import PickedItem, pick_reserved, put_back
 from inventory.services.promises import Reserved, ReservedItem
+from inventory.services.reallocation import reallocate_item
 from inventory.services.receiving import (
     ReceivingLine,
     add_item,
@@ -34,7 +44,13 @@ from inventory.services.reservations import (
     release_reservation,
     reserve_for_order,
 )
+from inventory.services.return_completion import complete_return
+from inventory.services.return_inspection import Finding, attach_return_photo, inspect_return
+from inventory.services.returns import ReturnLine, add_return_item, cancel_return, change_return, create_return, remove_return_item
+from inventory.services.splitting import split_batch
 from inventory.services.stock_settings import set_low_stock_threshold
+from inventory.services.transfer_steps import cancel_transfer, receive_transfer, send_transfer
+from inventory.services.transfers import TransferLine, add_transfer_item, change_transfer, create_transfer, remove_transfer_item
 from inventory.services.write_off_confirmation import approve_write_off, confirm_write_off
 from inventory.services.write_offs import (
     WriteOffLine,
@@ -52,32 +68,58 @@ __all__ = [
     "STOCK_RELEASED",
     "Availability",
     "DocumentType",
+    "Finding",
     "InsufficientStock",
     "LocationKind",
+    "MoreThanShipped",
+    "Move",
     "OrderedLine",
+    "PhaseChange",
     "PickedItem",
     "Place",
     "PlaceNotAllowed",
     "ReceivingLine",
     "Reserved",
     "ReservedItem",
+    "ReturnLine",
     "Scanned",
+    "Shipped",
     "Shortage",
+    "Suggestion",
+    "TransferLine",
     "UnfitNow",
     "UnknownProduct",
     "UnknownWarehouse",
     "WriteOffLine",
+    "add_found_goods",
     "add_item",
+    "add_return_item",
+    "add_transfer_item",
     "add_write_off_item",
-    "approve_write_off",
+    "adjust_stock",
     "apply_discount",
+    "approve_write_off",
+    "attach_return_photo",
+    "cancel_audit",
     "cancel_receiving",
+    "cancel_return",
+    "cancel_transfer",
     "cancel_write_off",
+    "change_audit",
+    "change_phase",
+    "change_return",
+    "change_transfer",
     "change_write_off",
+    "complete_audit",
+    "complete_return",
     "confirm_receiving",
     "confirm_write_off",
     "consume_reservation",
+    "count_again",
+    "create_audit",
     "create_receiving",
+    "create_return",
+    "create_transfer",
     "create_write_off",
     "default_location",
     "end_discount",
@@ -93,20 +135,37 @@ __all__ = [
     "get_location_stock",
     "get_low_stock",
     "get_product_stock",
+    "inspect_return",
+    "move_goods",
+    "move_stock",
     "pick_reserved",
     "place_stock",
     "places_of",
     "promise_order",
+    "put_away",
     "put_back",
+    "reallocate_item",
     "receive_at_once",
     "receive_item",
+    "receive_transfer",
+    "record_count",
     "release_items",
     "release_order",
     "release_reservation",
+    "remove_return_item",
     "remove_stock",
+    "remove_transfer_item",
     "remove_write_off_item",
     "reserve_for_order",
     "resolve_lines",
+    "scan_audit_place",
+    "send_transfer",
     "set_low_stock_threshold",
+    "shipped_under",
+    "split_batch",
+    "start_audit",
     "start_receiving",
+    "suggest_cycle_count",
+    "suggest_places",
+    "update_audit_items",
 ]

@@ -1,0 +1,65 @@
+"""What went out under an order, and how much of it may still come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import connection
+
+from inventory.enums import MovementType
+from inventory.models import BatchLocation, Movement
+
+SALES = (MovementType.SALE, MovementType.OFFLINE_SALE)
+
+# What came back by a return is what its lines say: the ledger may name a child lot there, because goods that kept worse than those that lay in the
+# place stay a lot of their own. What came back otherwise is what the ledger says.
+_SHIPPED = """
+    WITH gone AS (
+        SELECT product_id, batch_id, -sum(quantity_change) AS quantity, min(id) AS first
+        FROM inventory_movement WHERE order_ref = %(ref)s AND type IN ('sale', 'offline_sale') GROUP BY product_id, batch_id
+    ), back AS (
+        SELECT batch_id, sum(back) AS back, sum(claimed) AS claimed FROM (
+            SELECT batch_id, quantity_change AS back, 0 AS claimed
+            FROM inventory_movement WHERE order_ref = %(ref)s AND type = 'return_to_stock' AND document_type <> 'return'
+            UNION ALL
+            SELECT i.batch_id, CASE r.status WHEN 'completed' THEN i.quantity ELSE 0 END,
+                   CASE WHEN r.status IN ('draft', 'inspected') THEN i.quantity ELSE 0 END
+            FROM inventory_return r JOIN inventory_returnitem i ON i.return_document_id = r.id WHERE r.order_ref = %(ref)s
+        ) x GROUP BY batch_id
+    )
+    SELECT g.product_id, g.batch_id, g.quantity, coalesce(b.back, 0), coalesce(b.claimed, 0)
+    FROM gone g LEFT JOIN back b USING (batch_id) ORDER BY g.first
+"""
+
+
+class Shipped(NamedTuple):
+    """So much of a batch left under an order; `back` of it has come back, and `claimed` of it stands in returns that are not completed."""
+
+    product_id: int
+    batch_id: int
+    quantity: Decimal
+    back: Decimal
+    claimed: Decimal
+
+    @property
+    def free(self) -> Decimal:
+        """How much a new return may name."""
+        return self.quantity - self.back - self.claimed
+
+
+def shipped_under(order_ref: str) -> list[Shipped]:
+    """What the ledger sold under an order, batch by batch, in the order it left. One statement.
+
+    Who decides on it holds the lock of the order's returns (`lock_returns_of`) and calls this after it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_SHIPPED, {"ref": order_ref})
+        return [Shipped(*row) for row in cursor.fetchall()]
+
+
+def places_sold_from(order_ref: str, batch_ids: Iterable[int]) -> list[BatchLocation]:
+    """Where goods of these batches lay when they left under an order, with the batch, its product and the place at hand. One statement."""
+    sold = Movement.objects.filter(order_ref=order_ref, type__in=SALES, batch__in=set(batch_ids)).values("batch_location")
+    return list(BatchLocation.objects.filter(pk__in=sold).select_related("batch__product", "location").order_by("pk"))
