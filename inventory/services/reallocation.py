@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,15 +16,16 @@ from inventory.enums import DocumentType, MovementType, ReservationStatus
 from inventory.errors import GoodsPromised, InsufficientStock, Shortage, UnfitNow
 from inventory.locks import lock_reservation_item, lock_reservations
 from inventory.models import BatchLocation, Reservation, ReservationItem
-from inventory.queries.promises import HeldItem, Holder, held_items, holders_of
+from inventory.queries.promises import Holder, holders_of, items_of_reservations
 from inventory.queries.stock import stock_facts
+from inventory.services.moving import BENCHES
 from inventory.services.promises import release_held, set_status, update_items
 from inventory.stock import fefo
 from inventory.stock.candidates import read_candidates
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, NotFound, TransitionRefused
+from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import StartAgain, operation
 from warehouse.outbox.events import Event, publish
@@ -77,8 +79,10 @@ def free_up(
     free = _free_elsewhere(gate, needed, avoid_batches, leaving or {})
     for reservation in reservations.values():
         mine = [seizure for seizure in seizures if seizure.holder.reservation_id == reservation.pk]
-        _plan(mine, free, gate)
-        _write(mine, reservation, gate, reason, actor)
+        reservation.explanation += _plan(mine, free, gate, reason)
+        _post_moved(mine, reservation, reason, actor)
+    _keep_moved(seizures, reservations, reason, actor)
+    _release_missing(seizures, reservations, gate, reason, actor)
     return seizures
 
 
@@ -87,27 +91,23 @@ def reallocate_item(item_id: int, to_batch_location_id: int, *, reason: str, act
     """Promise goods of another batch or place instead, against the order of leaving, and keep why. Returns the new item of the reservation.
 
     Takes the gate, then the reservation. Ledger `release` and `reservation`, event stock.reallocated. Raises UnfitNow when the other goods are not fit,
-    InsufficientStock when less of them is free, Conflict when the item does not hold so much.
+    InsufficientStock when less of them is free, Conflict when the item does not hold so much or was picked already.
     """
+    if not reason.strip():
+        raise ValidationFailed("Say why other goods are promised.", errors=[{"field": "reason", "code": "required"}])
     there = BatchLocation.objects.filter(pk=to_batch_location_id).values_list("warehouse_id", "product_id").first()
     if there is None:
-        raise NotFound(f"There is no place {to_batch_location_id}.", batch_location=to_batch_location_id)
+        raise NotFound(f"There are no goods {to_batch_location_id}.", batch_location=to_batch_location_id)
     key = StockKey(*there)
     gate = lock_stock([key])
     item = lock_reservation_item(item_id)
-    if StockKey(item.batch_location.warehouse_id, item.product_id) != key:
-        raise Conflict("The other goods are not of this product in this warehouse.", item=item_id, batch_location=to_batch_location_id)
-    if item.reservation.status != ReservationStatus.ACTIVE:
-        raise TransitionRefused(f"{item.reservation} is {item.reservation.status}: it can't be moved.", status=item.reservation.status)
     amount = item.held if quantity is None else quantity
-    require_step(amount, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
-    if item.held < amount:
-        raise Conflict(f"Reservation item {item_id} holds {plain(item.held)}, not {plain(amount)}.", item=item_id, held=str(item.held))
+    _require_movable(item, amount, to_batch_location_id, gate, key)
     holder = next(holder for holder in holders_of([item.batch_location_id]) if holder.item_id == item_id)
     found = next((c for c in read_candidates([key]) if c.batch_location_id == to_batch_location_id), None)
     if found is None or found.free < amount:
         raise InsufficientStock([Shortage(key.product_id, gate[key].sku, key.warehouse_id, amount, found.free if found else ZERO)])
-    unfit = fefo.unfit(found, timezone.now(), max(holder.min_remaining_days, gate[key].min_remaining_days))
+    unfit = fefo.unfit(found, _ship_at(holder), max(holder.min_remaining_days, gate[key].min_remaining_days))
     if unfit is not None:
         raise UnfitNow(f"{gate[key].sku}: {unfit}. Choose other goods.", reason=unfit, batch_location=to_batch_location_id)
     seizure = Seizure(holder, amount, [Moved(0, to_batch_location_id, amount)])
@@ -122,10 +122,23 @@ def reallocate_item(item_id: int, to_batch_location_id: int, *, reason: str, act
             "skipped": [],
         }
     )
-    item.reservation.version += 1
-    item.reservation.save(update_fields=["explanation", "version"])
-    _write([seizure], item.reservation, gate, reason, actor)
+    _post_moved([seizure], item.reservation, reason, actor)
+    _keep_moved([seizure], {item.reservation_id: item.reservation}, reason, actor)
     return ReservationItem.objects.get(pk=seizure.moved[0].item_id)
+
+
+def _require_movable(item: ReservationItem, amount: Decimal, to_batch_location_id: int, gate: Gate, key: StockKey) -> None:
+    if StockKey(item.batch_location.warehouse_id, item.product_id) != key:
+        raise Conflict("The other goods are not of this product in this warehouse.", item=item.pk, batch_location=to_batch_location_id)
+    if item.reservation.status != ReservationStatus.ACTIVE:
+        raise TransitionRefused(f"{item.reservation} is {item.reservation.status}: it can't be moved.", status=item.reservation.status)
+    require_step(amount, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=not item.held)
+    if not item.held or item.held < amount:
+        raise Conflict(f"Reservation item {item.pk} holds {plain(item.held)}, not {plain(amount)}.", item=item.pk, held=str(item.held))
+    if item.batch_location.location.kind in BENCHES:
+        raise Conflict(f"These goods were picked already: they lie on {item.batch_location.location}.", item=item.pk)
+    if item.batch_location_id == to_batch_location_id:
+        raise Conflict("That is where they are promised from now. Name other goods.", item=item.pk, batch_location=to_batch_location_id)
 
 
 def _choose(needed: Mapping[int, Decimal], release: bool) -> list[Seizure]:
@@ -162,44 +175,36 @@ def _free_elsewhere(gate: Gate, needed: Collection[int], avoid_batches: Collecti
     return {c.batch_location_id: c for c in rest if c.free > 0 and c.batch_location_id not in needed and c.batch_id not in avoid_batches}
 
 
-def _plan(seizures: Sequence[Seizure], free: dict[int, fefo.Candidate], gate: Gate) -> None:
-    """Find other goods for these promises of one reservation, by FEFO; what is taken leaves `free`."""
+def _ship_at(holder: Holder) -> datetime:
+    """When the promise is to leave: as it was made for, or now."""
+    return max(timezone.now(), holder.ship_at or timezone.now())
+
+
+def _plan(seizures: Sequence[Seizure], free: dict[int, fefo.Candidate], gate: Gate, reason: str) -> list[dict[str, Any]]:
+    """Find other goods for these promises of one reservation, by FEFO; what is taken leaves `free`. Returns the explanations."""
+    told: list[dict[str, Any]] = []
     for seizure in seizures:
         key = seizure.holder.key
         wanted = fefo.Wanted(key.warehouse_id, key.product_id, seizure.quantity, seizure.holder.min_remaining_days)
         candidates = [candidate for candidate in free.values() if (candidate.warehouse_id, candidate.product_id) == key]
-        for candidate, quantity in fefo.plan(candidates, [wanted], {key.product_id: gate[key].rules}, timezone.now()).allocations:
+        plan = fefo.plan(candidates, [wanted], {key.product_id: gate[key].rules}, _ship_at(seizure.holder))
+        told += [{**line, "reallocated": reason, "instead_of": seizure.holder.batch_location_id} for line in plan.explanation]
+        for candidate, quantity in plan.allocations:
             seizure.moved.append(Moved(0, candidate.batch_location_id, quantity))
             if candidate.free == quantity:
                 del free[candidate.batch_location_id]
             else:
                 free[candidate.batch_location_id] = candidate._replace(free=candidate.free - quantity)
+    return told
 
 
-def _write(seizures: Sequence[Seizure], reservation: Reservation, gate: Gate, reason: str, actor: Actor) -> None:
-    _write_moved([seizure for seizure in seizures if seizure.moved], reservation, reason, actor)
-    missing = {seizure.holder.item_id: seizure.missing for seizure in seizures if seizure.missing}
-    if missing:
-        items: list[HeldItem] = [item for item in held_items(reservation_id=reservation.pk) if item.id in missing]
-        release_held(gate, reservation, [item._replace(held=missing[item.id]) for item in items], reason, actor)
-        if not held_items(reservation_id=reservation.pk):
-            set_status(reservation, ReservationStatus.RELEASED, reason)
-
-
-def _write_moved(seizures: Sequence[Seizure], reservation: Reservation, reason: str, actor: Actor) -> None:
-    if not seizures:
-        return
+def _post_moved(seizures: Sequence[Seizure], reservation: Reservation, reason: str, actor: Actor) -> None:
+    """The ledger lines of one reservation's promises that move: they name it, so each reservation has a posting of its own."""
     entries = []
-    fresh: list[ReservationItem] = []
     for seizure in seizures:
-        entries.append(Entry(seizure.holder.batch_location_id, MovementType.RELEASE, ZERO, seizure.missing - seizure.quantity))
-        for part in seizure.moved:
-            entries.append(Entry(part.batch_location_id, MovementType.RESERVATION, ZERO, part.quantity))
-            fresh.append(
-                ReservationItem(
-                    reservation=reservation, batch_location_id=part.batch_location_id, product_id=seizure.holder.product_id, quantity=part.quantity
-                )
-            )
+        if seizure.moved:
+            entries.append(Entry(seizure.holder.batch_location_id, MovementType.RELEASE, ZERO, seizure.missing - seizure.quantity))
+            entries += [Entry(part.batch_location_id, MovementType.RESERVATION, ZERO, part.quantity) for part in seizure.moved]
     header = Header(
         actor=actor,
         document_type=DocumentType.RESERVATION,
@@ -209,15 +214,48 @@ def _write_moved(seizures: Sequence[Seizure], reservation: Reservation, reason: 
         reason=reason[:200],
     )
     post(entries, header)
+
+
+def _keep_moved(seizures: Sequence[Seizure], reservations: Mapping[int, Reservation], reason: str, actor: Actor) -> None:
+    """Write the items that moved, why, and the events."""
+    for reservation in reservations.values():
+        reservation.version += 1
+    Reservation.objects.bulk_update(reservations.values(), ["explanation", "version"])
+    moved = [seizure for seizure in seizures if seizure.moved]
+    if not moved:
+        return
     released: dict[int, Decimal] = defaultdict(Decimal)
-    for seizure in seizures:
+    for seizure in moved:
         released[seizure.holder.item_id] += seizure.quantity - seizure.missing
     update_items({item: (ZERO, quantity, None) for item, quantity in released.items()})
-    ReservationItem.objects.bulk_create(fresh)
-    new = iter(fresh)
-    for seizure in seizures:
+    fresh = [
+        ReservationItem(
+            reservation_id=seizure.holder.reservation_id,
+            batch_location_id=part.batch_location_id,
+            product_id=seizure.holder.product_id,
+            quantity=part.quantity,
+        )
+        for seizure in moved
+        for part in seizure.moved
+    ]
+    new = iter(ReservationItem.objects.bulk_create(fresh))
+    for seizure in moved:
         seizure.moved = [Moved(next(new).pk, part.batch_location_id, part.quantity) for part in seizure.moved]
-    publish(_moved_events(seizures, reason), actor=actor)
+    publish(_moved_events(moved, reason), actor=actor)
+
+
+def _release_missing(seizures: Sequence[Seizure], reservations: Mapping[int, Reservation], gate: Gate, reason: str, actor: Actor) -> None:
+    """Take back what could not be promised anew; a reservation that holds nothing any more is released."""
+    missing = {seizure.holder.item_id: seizure.missing for seizure in seizures if seizure.missing}
+    if not missing:
+        return
+    held = items_of_reservations(reservations)
+    for reservation in reservations.values():
+        mine = [item for item in held if item.reservation_id == reservation.pk]
+        taken = [item._replace(held=missing[item.id]) for item in mine if item.id in missing]
+        release_held(gate, reservation, taken, reason, actor)
+        if sum((item.held for item in mine), ZERO) == sum((item.held for item in taken), ZERO):
+            set_status(reservation, ReservationStatus.RELEASED, reason)
 
 
 def _moved_events(seizures: Sequence[Seizure], reason: str) -> list[Event]:
