@@ -221,7 +221,10 @@ def _place_apart(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], actor:
     for arrival in arrivals:
         parent = arrival.batch
         suiting = (
-            row.batch for row in known[_key(arrival)] if row.quantity == 0 or clock_of(row).merged(arrival.clock, lives[parent.pk], now) is not None
+            row.batch
+            for row in known[_key(arrival)]
+            if row.batch.status == parent.status
+            and (row.quantity == 0 or clock_of(row).merged(arrival.clock, lives[parent.pk], now) is not None)
         )
         child = next(suiting, None)
         if child is None:

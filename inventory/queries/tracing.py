@@ -1,0 +1,317 @@
+"""Where a lot comes from, where it is, and who got it: along its family (child lots, mixes) and its ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, models
+
+from inventory.enums import DocumentType, MovementType
+from inventory.models import Audit, Batch, BatchComponent, BatchLocation, OfflineSale, Receiving, Return, Transfer, Warehouse, WriteOff
+from inventory.models.stock import StockKey
+from inventory.queries.promises import holders_of
+from warehouse.core.errors import NotFound
+from warehouse.core.quantities import ZERO
+
+_FAMILY = """
+    WITH RECURSIVE family AS (
+        SELECT unnest(%s::bigint[]) AS id
+        UNION
+        SELECT e.{next} FROM family f JOIN (
+            SELECT id AS made, parent_id AS maker FROM inventory_batch WHERE parent_id IS NOT NULL
+            UNION ALL
+            SELECT mixed_id, source_id FROM inventory_batchcomponent
+        ) e ON e.{known} = f.id
+    )
+    SELECT id FROM family
+"""
+_MADE_OF = _FAMILY.format(next="made", known="maker")
+_MAKERS = _FAMILY.format(next="maker", known="made")
+
+_LEDGER = """
+    SELECT m.batch_id, m.type, m.document_type, m.document_id, m.order_ref, m.warehouse_id, sum(m.quantity_change), max(m.occurred_at)
+    FROM inventory_movement m
+    WHERE m.batch_id = ANY(%s::bigint[]) AND m.quantity_change <> 0 AND m.type <> ALL(%s::text[])
+    GROUP BY m.batch_id, m.type, m.document_type, m.document_id, m.order_ref, m.warehouse_id
+    HAVING sum(m.quantity_change) <> 0
+    ORDER BY min(m.id)
+"""
+# Goods that only changed their place or phase inside the house are seen where they lie.
+_INSIDE = [MovementType.PICK, MovementType.PUT_BACK, MovementType.PHASE_CHANGE]
+_SOLD = {MovementType.SALE, MovementType.OFFLINE_SALE}
+_MOVED = {MovementType.TRANSFER_OUT, MovementType.TRANSFER_IN}
+
+_SHIPPED = """
+    SELECT m.order_ref, m.warehouse_id, m.batch_id, b.lot_number, coalesce(-sum(m.quantity_change) FILTER (WHERE m.type <> 'return_to_stock'), 0),
+           coalesce(sum(m.quantity_change) FILTER (WHERE m.type = 'return_to_stock'), 0), max(m.occurred_at) FILTER (WHERE m.type <> 'return_to_stock')
+    FROM inventory_movement m JOIN inventory_batch b ON b.id = m.batch_id
+    WHERE m.batch_id = ANY(%s::bigint[]) AND m.type IN ('sale', 'offline_sale', 'return_to_stock') AND m.order_ref <> ''
+    GROUP BY m.order_ref, m.warehouse_id, m.batch_id, b.lot_number
+    ORDER BY min(m.id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """A lot of the family, and how it belongs to it: `made_of` are the lots it came from, with how much of each went into it where a mix says so."""
+
+    id: int
+    lot_number: str
+    sku: str
+    status: str
+    status_reason: str
+    supplier: str
+    produced_on: date | None
+    label_expires_on: date | None
+    received_at: datetime
+    made_of: tuple[tuple[int, str, Decimal | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LotPlace:
+    """Where some of a lot lies now."""
+
+    batch_location_id: int
+    lot_id: int
+    lot_number: str
+    warehouse: str
+    location: str
+    phase: str
+    quantity: Decimal
+    reserved: Decimal
+    blocked_reason: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LotPromise:
+    """An order that waits for goods of a lot; once picking has started they are on their way into its parcel."""
+
+    reservation_id: int
+    order_ref: str
+    lot_id: int
+    lot_number: str
+    warehouse: str
+    location: str
+    quantity: Decimal
+    picking_started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LotStep:
+    """What the ledger says came to a lot (positive) or left it (negative) by one document in one warehouse."""
+
+    type: str
+    lot_id: int
+    lot_number: str
+    warehouse: str
+    quantity: Decimal
+    document_type: str
+    document_id: int | None
+    document: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedOrder:
+    """Who got goods of a lot: what was sold under an order reference, and what of it came back."""
+
+    order_ref: str
+    warehouse_id: int
+    lot_id: int
+    lot_number: str
+    quantity: Decimal
+    returned: Decimal
+    at: datetime | None
+
+    @property
+    def kept(self) -> Decimal:
+        """What the customer still has."""
+        return self.quantity - self.returned
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The whole way of a lot: the lots it was made of, itself and what was made of it, and where all of that came from, lies, and went."""
+
+    lot: Lot
+    made_of: tuple[Lot, ...]
+    made_into: tuple[Lot, ...]
+    received: tuple[LotStep, ...]
+    places: tuple[LotPlace, ...]
+    promised: tuple[LotPromise, ...]
+    shipped: tuple[ShippedOrder, ...]
+    steps: tuple[LotStep, ...]
+    warehouses: Mapping[int, str]
+
+
+def trace_batch(batch_id: int) -> Trace:
+    """Where from (suppliers, deliveries, the lots it was made of), where it is, where to (orders, write-offs, transfers, the lots made of it).
+
+    Reads without locks, the number of statements does not grow with the family or the ledger. A mix passes on all that it was made of: orders that got
+    some of it are listed for each of its components. Raises NotFound.
+    """
+    back, forth = makers_of([batch_id]), made_of([batch_id])
+    lots = _lots(back | forth)
+    if batch_id not in lots:
+        raise NotFound(f"There is no batch {batch_id}.", batch=batch_id)
+    sites = dict(Warehouse.objects.values_list("pk", "code"))
+    steps = _steps(lots, sites)
+    return Trace(
+        lot=lots[batch_id],
+        made_of=tuple(lots[pk] for pk in sorted(back - {batch_id})),
+        made_into=tuple(lots[pk] for pk in sorted(forth - {batch_id})),
+        received=tuple(step for step in steps if step.type == MovementType.RECEIVING and step.lot_id in back | {batch_id}),
+        places=tuple(places_of_lots(forth)),
+        promised=tuple(promised_lots(forth)),
+        shipped=tuple(shipped_orders(forth)),
+        steps=tuple(step for step in steps if step.lot_id in forth and step.type not in (MovementType.RECEIVING, *_SOLD)),
+        warehouses=sites,
+    )
+
+
+def made_of(batch_ids: Iterable[int]) -> set[int]:
+    """These lots and everything made of them: child lots and mixes, and of those again. One statement."""
+    return _family(_MADE_OF, batch_ids)
+
+
+def makers_of(batch_ids: Iterable[int]) -> set[int]:
+    """These lots and everything that they were made of. One statement."""
+    return _family(_MAKERS, batch_ids)
+
+
+def makers_by_lot(batch_ids: Collection[int]) -> dict[int, dict[int, Decimal | None]]:
+    """What each of these lots was directly made of: the parent of a child lot, the components of a mix with their quantities. Two statements."""
+    result: dict[int, dict[int, Decimal | None]] = defaultdict(dict)
+    for pk, parent in Batch.objects.filter(pk__in=batch_ids, parent__isnull=False).values_list("pk", "parent_id"):
+        result[pk][parent or 0] = None
+    for mixed, source, quantity in BatchComponent.objects.filter(mixed__in=batch_ids).order_by("pk").values_list("mixed_id", "source_id", "quantity"):
+        result[mixed][source] = quantity
+    return result
+
+
+def keys_of_lots(batch_ids: Collection[int]) -> set[StockKey]:
+    """Which totals goods of these lots are part of. One statement."""
+    rows = BatchLocation.objects.filter(batch__in=batch_ids, has_stock=True).values_list("warehouse_id", "product_id").distinct()
+    return {StockKey(*row) for row in rows}
+
+
+def places_of_lots(batch_ids: Collection[int]) -> list[LotPlace]:
+    """Where goods of these lots lie. One statement."""
+    rows = BatchLocation.objects.filter(batch__in=batch_ids, has_stock=True).select_related("batch", "warehouse", "location")
+    return [
+        LotPlace(
+            row.pk,
+            row.batch_id,
+            row.batch.lot_number,
+            row.warehouse.code,
+            row.location.code,
+            row.phase,
+            row.quantity,
+            row.reserved,
+            row.blocked_reason,
+            row.effective_expires_at,
+        )
+        for row in rows.order_by("warehouse__code", "location__code", "batch", "pk")
+    ]
+
+
+def promised_lots(batch_ids: Collection[int]) -> list[LotPromise]:
+    """Which orders wait for goods of these lots, the newest promise first. Two statements."""
+    rows = {row.pk: row for row in BatchLocation.objects.filter(batch__in=batch_ids, reserved__gt=0).select_related("batch", "warehouse", "location")}
+    return [
+        LotPromise(
+            holder.reservation_id,
+            holder.order_ref,
+            rows[holder.batch_location_id].batch_id,
+            rows[holder.batch_location_id].batch.lot_number,
+            rows[holder.batch_location_id].warehouse.code,
+            rows[holder.batch_location_id].location.code,
+            holder.held,
+            holder.started,
+        )
+        for holder in holders_of(rows)
+    ]
+
+
+def shipped_orders(batch_ids: Collection[int]) -> list[ShippedOrder]:
+    """Which orders (and receipts of tills) got goods of these lots, from the ledger. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHIPPED, [sorted(batch_ids)])
+        return [ShippedOrder(*row) for row in cursor.fetchall()]
+
+
+def _family(sql: str, batch_ids: Iterable[int]) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [sorted(set(batch_ids))])
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def _lots(batch_ids: Collection[int]) -> dict[int, Lot]:
+    rows = {row.pk: row for row in Batch.objects.filter(pk__in=batch_ids).select_related("product", "supplier")}
+    makers = makers_by_lot(batch_ids)
+    return {
+        pk: Lot(
+            pk,
+            row.lot_number,
+            row.product.sku,
+            row.status,
+            row.status_reason,
+            row.supplier.code if row.supplier else "",
+            row.produced_on,
+            row.label_expires_on,
+            row.received_at,
+            tuple((maker, rows[maker].lot_number if maker in rows else "", quantity) for maker, quantity in makers[pk].items()),
+        )
+        for pk, row in rows.items()
+    }
+
+
+def _steps(lots: Mapping[int, Lot], sites: Mapping[int, str]) -> list[LotStep]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LEDGER, [sorted(lots), [str(kind) for kind in _INSIDE]])
+        rows = [row for row in cursor.fetchall() if row[1] not in _MOVED or row[2]]
+    names = _document_names({(row[2], row[3]) for row in rows if row[3] is not None})
+    return [
+        LotStep(
+            kind, batch, lots[batch].lot_number, sites[site], quantity, document_type, document, names.get((document_type, document), order_ref), at
+        )
+        for batch, kind, document_type, document, order_ref, site, quantity, at in rows
+    ]
+
+
+def _document_names(papers: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """What people call these papers, by (type, id): at most one statement for each type."""
+    numbered: dict[str, tuple[type[models.Model], str]] = {
+        DocumentType.RECEIVING: (Receiving, "number"),
+        DocumentType.TRANSFER: (Transfer, "number"),
+        DocumentType.WRITE_OFF: (WriteOff, "number"),
+        DocumentType.RETURN: (Return, "number"),
+        DocumentType.AUDIT: (Audit, "number"),
+        DocumentType.OFFLINE_SALE: (OfflineSale, "receipt_number"),
+        DocumentType.MIXED_BATCH: (Batch, "lot_number"),
+    }
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for kind, pk in papers:
+        wanted[kind].add(pk)
+    result = {}
+    for kind, ids in wanted.items():
+        if kind in numbered:
+            model, name = numbered[kind]
+            for pk, number in model._default_manager.filter(pk__in=ids).values_list("pk", name):
+                result[kind, pk] = number
+    return result
+
+
+def as_facts(orders: Iterable[ShippedOrder]) -> list[dict[str, Any]]:
+    """Shipped orders of which the customer still has something, as events and answers tell them."""
+    return [
+        {"order_ref": o.order_ref, "lot": o.lot_number, "quantity": str(o.kept), "shipped_at": o.at.isoformat() if o.at else ""}
+        for o in orders
+        if o.kept > ZERO
+    ]
