@@ -6,11 +6,13 @@ from inventory.events import STOCK_CHANGED, STOCK_RECEIVED, STOCK_RELEASED
 from inventory.queries.availability import Availability, get_availability
 from inventory.queries.cycle_counts import suggest_cycle_count
 from inventory.queries.locations import Place, default_location, find_warehouse, places_of
+from inventory.queries.offline_sales import SaleConflict, SaleLine
 from inventory.queries.order_lines import OrderedLine, resolve_lines
 from inventory.queries.put_away import Suggestion, suggest_places
 from inventory.queries.returns import Shipped, shipped_under
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.queries.stock import explain_reservation, get_location_stock, get_low_stock, get_product_stock
+from inventory.queries.tracing import Trace, trace_batch
 from inventory.services.audit_adjustment import adjust_stock
 from inventory.services.audit_completion import complete_audit
 from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, update_audit_items
@@ -18,12 +20,15 @@ from inventory.services.audits import cancel_audit, change_audit, create_audit, 
 from inventory.services.consumption import consume_reservation
 from inventory.services.discounts import apply_discount, end_discount, follow_discounts
 from inventory.services.expiry import expire_stock
+from inventory.services.mixing import MixSource, mix_batches, split_mixed_batch
 from inventory.services.moving import Move, move_goods, move_stock, put_away
+from inventory.services.offline_sales import check_offline_sale_conflict, process_offline_sale
 from inventory.services.order_promises import promise_order
 from inventory.services.phases import change_phase
 from inventory.services.picks import PickedItem, pick_reserved, put_back
 from inventory.services.promises import Reserved, ReservedItem
 from inventory.services.reallocation import reallocate_item
+from inventory.services.recalls import Withdrawal, hold_batch, recall_batch, release_hold
 from inventory.services.receiving import (
     ReceivingLine,
     add_item,
@@ -71,6 +76,7 @@ __all__ = [
     "Finding",
     "InsufficientStock",
     "LocationKind",
+    "MixSource",
     "MoreThanShipped",
     "Move",
     "OrderedLine",
@@ -82,14 +88,18 @@ __all__ = [
     "Reserved",
     "ReservedItem",
     "ReturnLine",
+    "SaleConflict",
+    "SaleLine",
     "Scanned",
     "Shipped",
     "Shortage",
     "Suggestion",
+    "Trace",
     "TransferLine",
     "UnfitNow",
     "UnknownProduct",
     "UnknownWarehouse",
+    "Withdrawal",
     "WriteOffLine",
     "add_found_goods",
     "add_item",
@@ -110,6 +120,7 @@ __all__ = [
     "change_return",
     "change_transfer",
     "change_write_off",
+    "check_offline_sale_conflict",
     "complete_audit",
     "complete_return",
     "confirm_receiving",
@@ -135,20 +146,25 @@ __all__ = [
     "get_location_stock",
     "get_low_stock",
     "get_product_stock",
+    "hold_batch",
     "inspect_return",
+    "mix_batches",
     "move_goods",
     "move_stock",
     "pick_reserved",
     "place_stock",
     "places_of",
+    "process_offline_sale",
     "promise_order",
     "put_away",
     "put_back",
     "reallocate_item",
+    "recall_batch",
     "receive_at_once",
     "receive_item",
     "receive_transfer",
     "record_count",
+    "release_hold",
     "release_items",
     "release_order",
     "release_reservation",
@@ -163,9 +179,11 @@ __all__ = [
     "set_low_stock_threshold",
     "shipped_under",
     "split_batch",
+    "split_mixed_batch",
     "start_audit",
     "start_receiving",
     "suggest_cycle_count",
     "suggest_places",
+    "trace_batch",
     "update_audit_items",
 ]
