@@ -17,6 +17,7 @@ from inventory.admin.base import SavedByOperations, StockedProducts, values_of
 from inventory.admin.export import LimitedExport, SafeResource, SmallFileForm
 from inventory.models import Barcode, Product, ShelfLife, StorefrontProduct
 from inventory.services.products import COUNTED_IN, change_product, create_product
+from inventory.services.storefronts import change_listing, create_listing, delete_listing
 from warehouse.core.actor import Actor
 from warehouse.core.admin import RoleTabularInline, actor_of
 from warehouse.core.errors import DomainError
@@ -108,7 +109,10 @@ class ProductAdmin(LimitedExport, ImportExportMixin, SavedByOperations, StockedP
         return [*self.readonly_fields, *fixed]
 
     def save_formset(self, request: HttpRequest, form: forms.ModelForm[Product], formset: Any, change: bool) -> None:
-        """The lives go through the operation, for the goods in stock are judged by them."""
+        """Lives and listings go through their operations: the goods in stock are judged by the ones, prices are kept and told of the others."""
+        if formset.model is StorefrontProduct:
+            self._save_listings(actor_of(request), formset)
+            return
         if formset.model is not ShelfLife:
             super().save_formset(request, form, formset, change)
             return
@@ -117,3 +121,12 @@ class ProductAdmin(LimitedExport, ImportExportMixin, SavedByOperations, StockedP
             kept = [row.cleaned_data for row in formset.forms if row.cleaned_data and row not in formset.deleted_forms]
             lives = [{name: data[name] for name in ("condition", "phase", "days")} for data in kept]
             change_product.inside(form.instance.pk, {}, shelf_lives=lives, actor=actor_of(request))
+
+    def _save_listings(self, actor: Actor, formset: Any) -> None:
+        formset.save(commit=False)
+        for page in formset.deleted_objects:
+            delete_listing.inside(page.pk, actor=actor)
+        for page, names in formset.changed_objects:
+            change_listing.inside(page.pk, values_of(page, names), actor=actor)
+        for page in formset.new_objects:
+            page.pk = create_listing.inside(values_of(page, ["product", *StorefrontProductInline.fields]), actor=actor).pk
