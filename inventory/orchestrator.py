@@ -2,7 +2,7 @@
 
 from inventory.enums import DocumentType, LocationKind, PhaseChange
 from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
-from inventory.events import STOCK_CHANGED, STOCK_RECEIVED, STOCK_RELEASED
+from inventory.events import RESERVATION_RELEASED, STOCK_CHANGED, STOCK_REALLOCATED, STOCK_RECEIVED, STOCK_RELEASED
 from inventory.queries.availability import Availability, get_availability
 from inventory.queries.cycle_counts import suggest_cycle_count
 from inventory.queries.locations import Place, default_location, find_warehouse, places_of
@@ -26,7 +26,7 @@ from inventory.services.offline_sales import check_offline_sale_conflict, proces
 from inventory.services.order_promises import promise_order
 from inventory.services.phases import change_phase
 from inventory.services.picks import PickedItem, pick_reserved, put_back
-from inventory.services.promises import Reserved, ReservedItem
+from inventory.services.promises import Reserved, ReservedItem, get_reserved_items
 from inventory.services.reallocation import reallocate_item
 from inventory.services.recalls import Withdrawal, hold_batch, recall_batch, release_hold
 from inventory.services.receiving import (
@@ -68,7 +68,9 @@ from inventory.services.write_offs import (
 )
 
 __all__ = [
+    "RESERVATION_RELEASED",
     "STOCK_CHANGED",
+    "STOCK_REALLOCATED",
     "STOCK_RECEIVED",
     "STOCK_RELEASED",
     "Availability",
@@ -146,6 +148,7 @@ __all__ = [
     "get_location_stock",
     "get_low_stock",
     "get_product_stock",
+    "get_reserved_items",
     "hold_batch",
     "inspect_return",
     "mix_batches",

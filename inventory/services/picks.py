@@ -7,22 +7,19 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from inventory import events
-from inventory.enums import DocumentType, LocationKind, MovementType, ReservationStatus
-from inventory.errors import InsufficientStock, PlaceNotAllowed, Shortage, UnfitNow
+from inventory.enums import DocumentType, MovementType, ReservationStatus
+from inventory.errors import PlaceNotAllowed, UnfitNow
 from inventory.locks import lock_reservation_item
-from inventory.models import BatchLocation, Location, ReservationItem
+from inventory.models import BatchLocation, ReservationItem
+from inventory.services.moving import BENCHES, places_within, shift
 from inventory.stock import fefo
 from inventory.stock.gate import LockedStock, StockKey, lock_stock
 from inventory.stock.place import bring
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
-from warehouse.core.quantities import ZERO, plain, require_step
+from warehouse.core.quantities import plain, require_step
 from warehouse.core.transactions import operation
-from warehouse.outbox.events import Event
-
-BENCHES = {LocationKind.PACKING, LocationKind.SHIPPING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +97,9 @@ def put_back(
         raise PlaceNotAllowed(
             f"{source.location} is no bench: goods there are not put back, but moved or written off.", location=source.location.code
         )
-    stock = gate[key]
-    require_step(quantity, stock.quantity_step, sku=stock.sku, zero_allowed=False)
-    if source.quantity - source.reserved < quantity:
-        raise InsufficientStock([Shortage(product_id, stock.sku, warehouse_id, quantity, source.quantity - source.reserved)])
-    target = _bring(source, to_location_id, actor)
-    moved = Event(
-        events.INVENTORY_MOVED,
-        "stock",
-        stock.id,
-        {
-            "listing_id": stock.listing_id,
-            "warehouse_id": stock.warehouse_external_id,
-            "from_location": source.location.code,
-            "to_location": Location.objects.values_list("code", flat=True).get(pk=to_location_id),
-            "quantity": plain(quantity),
-        },
-    )
+    (target,) = places_within([(source, to_location_id)])
     header = Header(actor=actor, document_type=DocumentType.PUT_BACK, document_id=document_id)
-    post([Entry(source.pk, MovementType.PUT_BACK, -quantity, ZERO), Entry(target, MovementType.PUT_BACK, quantity, ZERO)], header, [moved])
-    return target
+    return shift(gate, [(source, quantity, target)], MovementType.PUT_BACK, MovementType.PUT_BACK, header)[0]
 
 
 def _require_fit(source: BatchLocation, stock: LockedStock) -> None:
@@ -141,11 +121,7 @@ def _require_fit(source: BatchLocation, stock: LockedStock) -> None:
 
 def _bring(source: BatchLocation, to_location_id: int, actor: Actor) -> int:
     """Make the place for goods of `source` in another location of the same warehouse, with the clock they bring; returns its id."""
-    target = Location.objects.filter(pk=to_location_id).first()
-    if target is None or target.warehouse_id != source.warehouse_id or not target.is_active:
-        raise PlaceNotAllowed(f"Location {target or to_location_id} is not an active place of this warehouse.", location=to_location_id)
-    if target.pk == source.location_id:
-        raise PlaceNotAllowed(f"The goods are in {target} already.", location=target.code)
+    (target,) = places_within([(source, to_location_id)])
     return bring([(source, target)], actor=actor)[0]
 
 

@@ -1,0 +1,32 @@
+"""Time that passes in a test: instead of waiting, everything that has happened to the goods is put further back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import F
+from django.utils import timezone
+
+from inventory.models import BatchLocation
+
+SECOND = timedelta(seconds=20)
+
+
+def days_pass(days: float) -> None:
+    """Let so many days pass for all goods."""
+    earlier = timedelta(days=days)
+    names = ("clock_started_at", "not_after", "frozen_at", "effective_expires_at", "received_at")
+    BatchLocation.objects.update(**{name: F(name) - earlier for name in names})
+
+
+def keeps_for(row: BatchLocation | int) -> float:
+    """How many days the goods still keep, to a thousandth of a day (a test takes some seconds of it)."""
+    found = BatchLocation.objects.get(pk=getattr(row, "pk", row))
+    assert found.effective_expires_at is not None
+    return round((found.effective_expires_at - timezone.now()) / timedelta(days=1), 3)
+
+
+def about(moment: datetime | None, days: float) -> bool:
+    """Whether the moment is so many days from now, give or take the length of a test."""
+    assert moment is not None
+    return abs(moment - timezone.now() - timedelta(days=days)) < SECOND
