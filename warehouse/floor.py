@@ -8,14 +8,16 @@ from django.shortcuts import redirect
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from fulfillment.screens.work import WORK
+from fulfillment.screens.work import WORK as ORDER_WORK
 from inventory.models import Warehouse
+from inventory.screens.work import WORK as STOCK_WORK
 from warehouse.accounts.screens import SignIn, sign_out
 from warehouse.core.actor import Actor, Role
 from warehouse.core.screens import choose_warehouse, chosen_warehouse, floor_view, posted_id, show
 
 # Whose work is on the floor only, even if they may look into the admin.
 HANDS = {Role.PICKER, Role.PACKER}
+WORK = [*ORDER_WORK, *STOCK_WORK]
 
 
 @login_required

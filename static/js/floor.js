@@ -95,8 +95,8 @@
       }
     } else if (event.key.length === 1 && !event.ctrlKey && !event.altKey && !event.metaKey && !typing(target)) {
       scanField()?.focus({ preventScroll: true });
-    } else if (target.id === "quantity" && event.key.length === 1) {
-      scanField()?.focus({ preventScroll: true }); // a scan, not typing: the quantity has its buttons
+    } else if (target.matches("#quantity, [data-pad-target]") && event.key.length === 1 && !event.ctrlKey && scanField()?.id === "scan") {
+      scanField().focus({ preventScroll: true }); // a scan, not typing: the number has its buttons
     }
   });
 
@@ -136,18 +136,25 @@
   });
   function press(event, key) {
     if (key === "enter") {
-      const next = padFields().find((field) => !field.value);
+      const needed = padFields().filter((field) => "padNeeded" in field.dataset);
+      const next = (needed.length ? needed : padFields()).find((field) => !field.value);
       if (next) { event.preventDefault(); next.focus(); }
       return; // all filled: the button submits its form
     }
-    const field = current?.isConnected ? current : padFields().find((other) => !other.value) || padFields()[0];
-    current = field; // autofocus may have come before this script
+    if (!current?.isConnected) {
+      current = padFields().find((other) => !other.value) || padFields()[0]; // autofocus may have come before this script
+      const needed = padFields().find((other) => "padNeeded" in other.dataset);
+      current = needed || current;
+      fresh = true;
+    }
+    const field = current;
     field.focus({ preventScroll: true });
     const keep = fresh && field.type !== "password" ? "" : field.value;
     fresh = false;
     if (key === "clear") field.value = "";
     else if (key === "back") field.value = field.value.slice(0, -1);
     else if (key === "." && keep.includes(".")) return;
+    else if ("padDate" in field.dataset) field.value = (keep.replaceAll(".", "") + key).slice(0, 6).match(/..?/g).join(".");
     else if (field.maxLength < 0 || keep.length < field.maxLength) field.value = keep + key;
   }
 

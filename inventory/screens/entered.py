@@ -1,0 +1,59 @@
+"""What people tap on the number pads: quantities, and the dates of labels."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from inventory.models import Warehouse
+from warehouse.core.quantities import parse_quantity, plain
+
+# How far from today a label's date may lie before it is taken for a slip of the finger.
+YEARS_BACK, YEARS_AHEAD = 3, 30
+_LONGEST_NUMBER = 5
+
+
+def posted_quantity(request: HttpRequest, name: str = "quantity", *, zero_allowed: bool = False) -> Decimal:
+    """A quantity from a pad's field, with a point or a comma. Raises ValidationFailed."""
+    return parse_quantity(request.POST.get(name, "").strip().replace(",", "."), field=name, zero_allowed=zero_allowed)
+
+
+def number_in(code: str) -> str:
+    """The number that was typed on a handheld's own keys; empty for anything that may be a code."""
+    text = code.replace(",", ".")
+    return text if len(text) <= _LONGEST_NUMBER and re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII) else ""
+
+
+def today_at(warehouse: Warehouse) -> date:
+    """Today where the goods are."""
+    return timezone.now().astimezone(ZoneInfo(warehouse.time_zone)).date()
+
+
+def label_day(text: str, today: date) -> date | None:
+    """The date on a label: DDMMYY or DDMMYYYY, with or without points between; MMYY and MMYYYY mean the last day of that month. None for no such day."""
+    parts = re.fullmatch(r"(?:(\d\d)\D?)?(\d\d)\D?((?:20)?\d\d)", text.strip(), re.ASCII)
+    if parts is None:
+        return None
+    day, month, year = parts[1], int(parts[2]), int(parts[3]) % 100 + 2000
+    try:
+        found = date(year, month, int(day) if day else calendar.monthrange(year, month)[1])
+    except ValueError:  # the 31st of April, the 13th month
+        return None
+    return found if today.year - YEARS_BACK <= found.year <= today.year + YEARS_AHEAD else None
+
+
+def typed_day(day: date | None) -> str:
+    """As the pad shows it: DD.MM.YY."""
+    return f"{day:%d.%m.%y}" if day else ""
+
+
+def pad_of(product: Any, quantity: Decimal | None = None) -> dict[str, Any]:
+    """What a quantity's field and pad need to know: the number in it, and whether the goods have parts."""
+    return {"value": plain(quantity), "point": product.quantity_step < 1}

@@ -1,0 +1,19 @@
+"""The kinds of work that inventory offers on the floor."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from inventory.queries import floor
+from inventory.services.receiving import receive_item
+from warehouse.core.actor import Actor
+from warehouse.core.screens import Work
+
+
+def _receivings(warehouse_id: int, actor: Actor) -> int:
+    return floor.open_receivings(warehouse_id).count()
+
+
+WORK = [
+    Work(_("Receive"), "floor:receive", receive_item, _receivings),
+]
