@@ -65,7 +65,7 @@ def _ranked(source: BatchLocation) -> QuerySet[Location]:
         default=Value(OTHER),
         output_field=IntegerField(),
     )
-    kept = Case(When(condition=source.clock_condition, then=Value(0)), default=Value(1), output_field=IntegerField())
+    kept = Case(When(Q(condition=source.clock_condition), then=Value(0)), default=Value(1), output_field=IntegerField())
     shelves = Location.objects.filter(warehouse=source.warehouse_id, kind__in=PICKABLE_KINDS, is_active=True, is_pickable=True)
     suiting = shelves.filter(Q(fixed_product=None) | Q(fixed_product=source.product_id), condition__in=_conditions(source)).exclude(
         pk=source.location_id
