@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fulfillment.services.orders import mark_orders_for_retry
-from inventory.orchestrator import STOCK_RECEIVED, STOCK_RELEASED
+from fulfillment.services.replanning import replan_picking
+from inventory.orchestrator import RESERVATION_RELEASED, STOCK_REALLOCATED, STOCK_RECEIVED, STOCK_RELEASED
 from warehouse.core.actor import Actor
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import subscriber
@@ -16,3 +17,9 @@ def retry_rejected_orders(events: Sequence[OutboxEvent]) -> None:
     """Have rejected orders tried again when stock of their goods arrives. Only marks them: each is tried in a transaction of its own."""
     products = {int(event.payload["product_id"]) for event in events}
     mark_orders_for_retry.inside(products, actor=Actor.system("retry-rejected-orders"))
+
+
+@subscriber("replan-picking", STOCK_REALLOCATED, RESERVATION_RELEASED)
+def replan(events: Sequence[OutboxEvent]) -> None:
+    """Have picking tasks follow promises that moved or were taken."""
+    replan_picking.inside({int(event.payload["reservation_id"]) for event in events}, actor=Actor.system("replan-picking"))

@@ -110,3 +110,10 @@ class MoreThanShipped(Conflict):
 
     code = "more_than_shipped"
     title = "More than was shipped"
+
+
+class PromiseMoved(Conflict):
+    """An order is promised these goods from another place now. `errors` lists the places."""
+
+    code = "promise_moved"
+    title = "Promised from another place now"

@@ -34,6 +34,11 @@ def settle(order: Order, *, actor: Actor) -> None:
         _move(order, "begin_packing", actor)
 
 
+def need_a_person(order: Order, *, actor: Actor) -> None:
+    """A locked order lost goods, whatever else goes on with it. Publishes order.needs_attention."""
+    _move(order, "ask_attention", actor)
+
+
 def _every_waybill_is_there(order: Order) -> bool:
     statuses = set(Shipment.objects.filter(order=order, status__in=LIVING_SHIPMENTS).values_list("status", flat=True))
     return bool(statuses) and ShipmentStatus.REQUESTED not in statuses

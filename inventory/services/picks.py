@@ -12,13 +12,14 @@ from inventory.errors import PlaceNotAllowed, UnfitNow
 from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, ReservationItem
 from inventory.services.moving import BENCHES, places_within, shift
+from inventory.services.reallocation import less_promised
 from inventory.stock import fefo
 from inventory.stock.gate import LockedStock, StockKey, lock_stock
 from inventory.stock.place import bring
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
-from warehouse.core.quantities import plain, require_step
+from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
+from warehouse.core.quantities import require_step
 from warehouse.core.transactions import operation
 
 
@@ -46,7 +47,8 @@ def pick_reserved(
     """Move promised goods, and the promise with them, from the shelf to a bench: ledger `pick`, two lines.
 
     `warehouse_id` and `product_id` are those of the item; they name the gate, which is taken first. Picking one's own promise needs only that the goods
-    are fit now. From the first pick the reservation never expires. Raises Conflict when the item holds less, UnfitNow when the goods may not leave.
+    are fit now. From the first pick the reservation never expires. Raises PromiseMoved when other goods are promised instead by now, Conflict when the item
+    holds less, UnfitNow when the goods may not leave.
     """
     key = StockKey(warehouse_id, product_id)
     gate = lock_stock([key])
@@ -60,7 +62,7 @@ def pick_reserved(
         )
     require_step(quantity, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
     if item.held < quantity:
-        raise Conflict(f"Only {plain(item.held)} is promised here, not {plain(quantity)}.", held=str(item.held), asked=str(quantity))
+        raise less_promised(item, quantity)
     _require_fit(source, gate[key])
     target = _bring(source, to_location_id, actor)
     picked = _split_item(item, quantity, target)

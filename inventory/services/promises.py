@@ -154,6 +154,11 @@ def as_reserved(items: Iterable[HeldItem]) -> list[Reserved]:
     return [Reserved(reservation, warehouse, tuple(parts)) for (reservation, warehouse), parts in sorted(grouped.items())]
 
 
+def get_reserved_items(reservation_id: int) -> list[ReservedItem]:
+    """What a reservation holds now, wherever it lies; nothing when it is closed. Takes no locks."""
+    return [part for promise in as_reserved(held_items(reservation_id=reservation_id)) for part in promise.items]
+
+
 def require_owner(reservation: Reservation, *, for_order: bool) -> None:
     """Raise Conflict when the promise belongs to a confirmed order and the caller does not act for that order's fulfilment."""
     if reservation.confirmed_at is not None and not for_order:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from inventory import events
 from inventory.enums import DocumentType, MovementType, ReservationStatus
-from inventory.errors import GoodsPromised, InsufficientStock, Shortage, UnfitNow
+from inventory.errors import GoodsPromised, InsufficientStock, PromiseMoved, Shortage, UnfitNow
 from inventory.locks import lock_reservation_item, lock_reservations
 from inventory.models import BatchLocation, Reservation, ReservationItem
 from inventory.queries.promises import Holder, holders_of, items_of_reservations
@@ -125,6 +125,25 @@ def reallocate_item(item_id: int, to_batch_location_id: int, *, reason: str, act
     _post_moved([seizure], item.reservation, reason, actor)
     _keep_moved([seizure], {item.reservation_id: item.reservation}, reason, actor)
     return ReservationItem.objects.get(pk=seizure.moved[0].item_id)
+
+
+def less_promised(item: ReservationItem, asked: Decimal) -> Conflict:
+    """Why so much can't be picked of an item: its promise lies elsewhere now (PromiseMoved names the places), or was taken."""
+    parts = ReservationItem.objects.filter(reservation=item.reservation_id, product=item.product_id).exclude(pk=item.pk)
+    now = [
+        {"location": row.batch_location.location.code, "lot": row.batch_location.batch.lot_number, "quantity": plain(row.held)}
+        for row in parts.select_related("batch_location__batch", "batch_location__location").order_by("pk")
+        if row.held and row.batch_location.location.kind not in BENCHES
+    ]
+    if not now:
+        return Conflict(f"Only {plain(item.held)} is promised here, not {plain(asked)}.", held=str(item.held), asked=str(asked))
+    places = ", ".join(f"{part['quantity']} in {part['location']} (lot {part['lot']})" for part in now)
+    return PromiseMoved(
+        f"Only {plain(item.held)} is promised here now, not {plain(asked)}: other goods are promised instead, {places}.",
+        errors=now,
+        held=str(item.held),
+        asked=str(asked),
+    )
 
 
 def _require_movable(item: ReservationItem, amount: Decimal, to_batch_location_id: int, gate: Gate, key: StockKey) -> None:

@@ -1,0 +1,165 @@
+"""Picking tasks follow the promises they stand on: goods were taken from an order, or promised to it from another place."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.utils import timezone
+
+from fulfillment import events
+from fulfillment.enums import OPEN_PICKING, PickingItemStatus
+from fulfillment.locks import lock_picking_task
+from fulfillment.models import Pick, PickingTask, PickingTaskItem
+from fulfillment.services.progress import need_a_person, settle
+from inventory import orchestrator
+from inventory.orchestrator import ReservedItem
+from warehouse.core.actor import Actor
+from warehouse.core.documents import take
+from warehouse.core.quantities import ZERO
+from warehouse.core.transactions import operation
+from warehouse.outbox.events import publish
+
+GOODS_TAKEN = "GOODS_TAKEN"
+# Sequences are unique within a task at every moment: those that change step aside first.
+ASIDE = 1_000_000
+
+
+@operation()
+def replan_picking(reservation_ids: Iterable[int], *, actor: Actor) -> int:
+    """Make the open picking tasks of these reservations ask for what the reservations hold on the shelves now. Returns how many tasks changed.
+
+    An item whose promise moved goes to the new place, or is split; what could not be promised anew is short (event picking.short) and the order needs
+    attention. A task with nothing left to pick, of which nothing was picked, is cancelled (event picking.cancelled). Compares states, so it may be called
+    again, late, or for a reservation that fulfilment itself released: then nothing changes. Locks each order with its task, in order of the orders' ids.
+    """
+    open_ = PickingTask.objects.filter(reservation_id__in=set(reservation_ids), status__in=sorted(OPEN_PICKING))
+    return sum(_replan(task_id, actor) for task_id in list(open_.order_by("order_id", "pk").values_list("pk", flat=True)))
+
+
+@dataclass(slots=True)
+class _Change:
+    """What became of the promises of one product: the new parts, the items that lost some, and rows that ask for nothing any more."""
+
+    fresh: list[ReservedItem] = field(default_factory=list)
+    lost: list[tuple[PickingTaskItem, Decimal]] = field(default_factory=list)
+    spare: list[PickingTaskItem] = field(default_factory=list)
+
+    @property
+    def missing(self) -> Decimal:
+        return sum((quantity for _, quantity in self.lost), ZERO) - sum((part.quantity for part in self.fresh), ZERO)
+
+
+def _replan(task_id: int, actor: Actor) -> bool:
+    task = lock_picking_task(task_id)
+    if not task.is_open:
+        return False
+    items = list(task.items.select_related("location").order_by("sequence"))
+    changes = _compare(task, [item for item in items if item.status == PickingItemStatus.PENDING])
+    if not changes:
+        return False
+    shorted: list[PickingTaskItem] = []
+    for change in changes:
+        shorted += _apply(task, change, items)
+    _write(task, items)
+    publish([events.short(task, item, item.remaining, GOODS_TAKEN) for item in shorted], actor=actor)
+    if not any(item.status == PickingItemStatus.PENDING for item in items) and not any(item.quantity_picked for item in items):
+        _give_up(task, actor)
+    elif shorted:
+        need_a_person(task.order, actor=actor)
+    return True
+
+
+def _compare(task: PickingTask, pending: list[PickingTaskItem]) -> list[_Change]:
+    """Where the pending items and the reservation disagree, by product. What was picked lies on the bench and is no item's any more."""
+    on_the_bench = set(Pick.objects.filter(item__task=task).values_list("reservation_item_id", flat=True))
+    held = {part.id: part for part in orchestrator.get_reserved_items(task.reservation_id) if part.id not in on_the_bench}
+    changes: dict[int, _Change] = defaultdict(_Change)
+    for item in pending:
+        part = held.pop(item.reservation_item_id or 0, None)
+        lost = item.remaining - (part.quantity if part is not None else ZERO)
+        if lost > 0:
+            changes[item.product_id].lost.append((item, lost))
+    for part in held.values():
+        changes[part.product_id].fresh.append(part)
+    return list(changes.values())
+
+
+def _apply(task: PickingTask, change: _Change, items: list[PickingTaskItem]) -> list[PickingTaskItem]:
+    """Change the rows, in memory; what ends up asking for nothing leaves `items`. Returns the items that are short now."""
+    for item, lost in change.lost:
+        if lost == item.quantity_required:
+            change.spare.append(item)
+        else:
+            item.quantity_required -= lost
+            if not item.remaining:
+                item.reservation_item_id = None
+                take(item, "finish")
+    shorted = []
+    if change.missing > 0:  # first, while the rows still name the places where it is missing
+        short = _row(task, change, items)
+        short.quantity_required, short.reservation_item_id = change.missing, None
+        take(short, "fall_short")
+        shorted.append(short)
+    for part in change.fresh:
+        _send(_row(task, change, items), part)
+    for row in change.spare:
+        items.remove(row)
+        row.delete()
+    return shorted
+
+
+def _row(task: PickingTask, change: _Change, items: list[PickingTaskItem]) -> PickingTaskItem:
+    """A row to be filled: one that asks for nothing any more, else a new one like the item that lost some."""
+    if change.spare:
+        return change.spare.pop(0)
+    like = change.lost[-1][0] if change.lost else next((item for item in items if item.product_id == change.fresh[0].product_id), items[-1])
+    row = PickingTaskItem(
+        task=task,
+        sequence=max(item.sequence for item in items) + 1,
+        product_id=like.product_id,
+        batch_id=like.batch_id,
+        batch_location_id=like.batch_location_id,
+        location=like.location,
+        listing_id=like.listing_id,
+    )
+    items.append(row)
+    return row
+
+
+def _send(row: PickingTaskItem, part: ReservedItem) -> None:
+    row.notes = f"instead of {row.location.code}"
+    row.product_id, row.batch_id, row.batch_location_id, row.location_id = part.product_id, part.batch_id, part.batch_location_id, part.location_id
+    row.quantity_required, row.reservation_item_id = part.quantity, part.id
+
+
+def _write(task: PickingTask, items: list[PickingTaskItem]) -> None:
+    """Save the rows, the pending ones in walking order, and the task's counts."""
+    places = orchestrator.places_of(item.location_id for item in items)
+    pending = [item for item in items if item.status == PickingItemStatus.PENDING]
+    sequences = sorted(item.sequence for item in pending)
+    walk = sorted(pending, key=lambda item: (*places[item.location_id].walk, item.sequence))
+    final = {id(item): sequence for item, sequence in zip(walk, sequences, strict=True)}
+    for item in pending:
+        item.sequence += ASIDE
+    known = [item for item in items if item.pk is not None]
+    names = ["product", "batch", "batch_location", "location", "quantity_required", "reservation_item_id", "status", "notes", "sequence"]
+    PickingTaskItem.objects.bulk_update(known, names)
+    PickingTaskItem.objects.bulk_create(item for item in items if item.pk is None)
+    for item in pending:
+        item.sequence = final[id(item)]
+    PickingTaskItem.objects.bulk_update(pending, ["sequence"])
+    task.total_items = len(items)
+    task.picked_items = len(items) - len(pending)
+    task.save_changes("total_items", "picked_items")
+
+
+def _give_up(task: PickingTask, actor: Actor) -> None:
+    """Nobody needs to walk: nothing of it is promised, nothing was picked."""
+    take(task, "cancel")
+    task.cancelled_at, task.cancellation_reason = timezone.now(), GOODS_TAKEN
+    task.save_changes("status", "cancelled_at", "cancellation_reason")
+    publish([events.of_picking(events.PICKING_CANCELLED, task, reason=GOODS_TAKEN)], actor=actor)
+    settle(task.order, actor=actor)
