@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from django.db.models import F
+from django.utils import timezone
 
 from inventory import events
-from inventory.enums import DocumentType, MovementType, ReservationStatus
-from inventory.errors import InsufficientStock, Shortage
+from inventory.enums import BlockedReason, DocumentType, MovementType, ReservationStatus
+from inventory.errors import InsufficientStock, Shortage, UnfitNow
 from inventory.models import BatchLocation, Product, Reservation
 from inventory.queries.promises import HeldItem
 from inventory.services.promises import lock_with_items, require_owner, set_status, update_items
+from inventory.stock import fefo
+from inventory.stock.gate import Gate
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import TransitionRefused, ValidationFailed
@@ -34,15 +37,16 @@ def consume_reservation(
 
     `actual` says, by item, what weighed goods really were: less (the rest is released), or more within the product's `weight_tolerance` when the surplus
     is free where they lie. Takes the gates, then the reservation. A fulfilled one stays as it is; another that is not active is refused,
-    and one of a confirmed order unless the caller acts `for_order`.
+    and one of a confirmed order unless the caller acts `for_order`. Raises UnfitNow for goods that are recalled, held, or too short dated to ship today.
     """
-    _, reservation, items = lock_with_items(reservation_id)
+    gate, reservation, items = lock_with_items(reservation_id)
     if reservation.status == ReservationStatus.FULFILLED:
         return reservation
     if reservation.status != ReservationStatus.ACTIVE:
         raise TransitionRefused(f"{reservation} is {reservation.status}: nothing is promised by it any more.", status=reservation.status)
     require_owner(reservation, for_order=for_order)
     weights = _actual_quantities(items, actual or {})
+    _require_fit([item for item in items if weights[item.id]], gate)
     entries = []
     for item in items:
         weight, kept = weights[item.id], min(weights[item.id], item.held)
@@ -62,6 +66,21 @@ def consume_reservation(
     update_items({item.id: (min(weights[item.id], item.held), item.held - min(weights[item.id], item.held), weights[item.id]) for item in items})
     set_status(reservation, ReservationStatus.FULFILLED, "")
     return reservation
+
+
+def _require_fit(items: Iterable[HeldItem], gate: Gate) -> None:
+    """Raise UnfitNow naming all that may not leave: judged as when it was promised and picked, but now. That goods lie on a bench is no reason."""
+    now = timezone.now()
+    reasons = []
+    for item in items:
+        stock = gate[item.key]
+        judged = item if item.blocked_reason != BlockedReason.PLACE else item._replace(blocked_reason=BlockedReason.NONE)
+        reason = fefo.unfit(judged, now, max(item.min_remaining_days, stock.min_remaining_days))
+        if reason is not None:
+            reasons.append({"item": item.id, "sku": stock.sku, "batch": item.batch_id, "quantity": plain(item.held), "reason": reason})
+    if reasons:
+        told = "; ".join(f"{entry['sku']}: {entry['reason']}" for entry in reasons)
+        raise UnfitNow(f"{told}. Take them out, and promise other goods.", errors=reasons)
 
 
 def _actual_quantities(items: Sequence[HeldItem], actual: Mapping[int, Decimal]) -> dict[int, Decimal]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 
@@ -40,7 +41,18 @@ from warehouse.core.transactions import StartAgain, operation
 NOT_ORDERED = "NOT_IN_THE_CONFIRMED_ORDER"
 NOT_FIT = "NOT_FIT_AT_SHIP_TIME"
 
+# A checkout and its order are minutes apart: what is not worth a word in the explanation.
+LATER = timedelta(hours=12)
+
 Amounts = dict[StockKey, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """When an order ships, and how many days must be left of each product then."""
+
+    ship_at: datetime
+    days: Mapping[int, int]
 
 
 @operation(Role.INTEGRATION)
@@ -51,7 +63,8 @@ def promise_order(
 
     Lines that name no warehouse come from the fewest that cover them, by priority; the gates of all that may serve are taken in one statement and the
     choice is made behind them. What a checkout has reserved (under `order_ref`, or `reservation_ref`) is adopted, as far as it is still fit for `ship_at`:
-    only the difference is reserved or released. Writes the ledger and the events of reserving and releasing. Raises InsufficientStock with every short line.
+    only the difference is reserved or released. The remaining days that the checkout asked for hold for the order too, and without a `ship_at` of the
+    order the checkout's. Writes the ledger and the events of reserving and releasing. Raises InsufficientStock with every short line.
     """
     if not lines:
         raise ValidationFailed("There is no line to reserve.")
@@ -70,13 +83,13 @@ def promise_order(
             raise StartAgain
         if any(item.confirmed for item in held):
             return _confirmed_before(order_ref, lines, held)
-    ship_at = ship_at or timezone.now()
-    held, unfit = _fit_and_unfit(held, gate, ship_at, _days(lines))
-    wanted = _where(lines, list(warehouses), _sellable(candidates, gate, held, ship_at, _days(lines)), held)
+    terms = _terms(lines, held, ship_at)
+    held, unfit = _fit_and_unfit(held, gate, terms)
+    wanted = _where(lines, list(warehouses), _sellable(candidates, gate, held, terms), held)
     try:
         if not before:
-            return _promise_all(order_ref, wanted, gate, candidates, ship_at, actor, lines)
-        _adopt(order_ref, wanted, gate, candidates, ship_at, actor, lines, held, unfit)
+            return _promise_all(order_ref, wanted, gate, candidates, terms, actor, lines)
+        _adopt(order_ref, wanted, gate, candidates, terms, actor, lines, held, unfit)
     except InsufficientStock as error:
         if not before:
             start_again_if_promised(refs)
@@ -133,33 +146,31 @@ def _warehouses(lines: Iterable[OrderedLine]) -> dict[int, set[int]]:
     return result
 
 
-def _days(lines: Iterable[OrderedLine]) -> dict[int, int]:
+def _terms(lines: Iterable[OrderedLine], held: Sequence[HeldItem], ship_at: datetime | None) -> _Terms:
     days: dict[int, int] = defaultdict(int)
-    for line in lines:
-        days[line.product_id] = max(days[line.product_id], line.min_remaining_days)
-    return days
+    for product, least in [*((line.product_id, line.min_remaining_days) for line in lines), *((i.product_id, i.min_remaining_days) for i in held)]:
+        days[product] = max(days[product], least)
+    return _Terms(ship_at or max([timezone.now(), *(item.ship_at for item in held if item.ship_at is not None)]), days)
 
 
-def _fit_and_unfit(held: Iterable[HeldItem], gate: Gate, ship_at: datetime, days: Mapping[int, int]) -> tuple[list[HeldItem], list[HeldItem]]:
+def _fit_and_unfit(held: Iterable[HeldItem], gate: Gate, terms: _Terms) -> tuple[list[HeldItem], list[HeldItem]]:
     """What is held that may ship then, and what may not. What was picked already lies on a bench, and that is no reason."""
     fit: list[HeldItem] = []
     unfit: list[HeldItem] = []
     for item in held:
         standing = "" if item.blocked_reason == BlockedReason.PLACE else item.blocked_reason
         judged = item._replace(blocked_reason=standing)
-        reason = fefo.unfit(judged, ship_at, max(days[item.product_id], gate[item.key].min_remaining_days))
+        reason = fefo.unfit(judged, terms.ship_at, max(terms.days[item.product_id], gate[item.key].min_remaining_days))
         (fit if reason is None else unfit).append(item)
     return fit, unfit
 
 
-def _sellable(
-    candidates: Iterable[fefo.Candidate], gate: Gate, held: Iterable[HeldItem], ship_at: datetime, days: Mapping[int, int]
-) -> dict[tuple[int, int], Decimal]:
+def _sellable(candidates: Iterable[fefo.Candidate], gate: Gate, held: Iterable[HeldItem], terms: _Terms) -> dict[tuple[int, int], Decimal]:
     """What may be promised to this order, by (warehouse, product): what is sellable, and what it holds already."""
     result: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
     for candidate in candidates:
         key = StockKey(candidate.warehouse_id, candidate.product_id)
-        if fefo.unfit(candidate, ship_at, max(days[candidate.product_id], gate[key].min_remaining_days)) is None:
+        if fefo.unfit(candidate, terms.ship_at, max(terms.days[candidate.product_id], gate[key].min_remaining_days)) is None:
             result[key] += candidate.free
     for item in held:
         result[item.key] += item.held
@@ -192,10 +203,9 @@ def _fallback() -> list[int]:
     return [first]
 
 
-def _plan(wanted: Amounts, gate: Gate, candidates: Iterable[fefo.Candidate], ship_at: datetime, lines: Sequence[OrderedLine]) -> fefo.Plan:
-    days = _days(lines)
-    asked = {key: fefo.Wanted(key.warehouse_id, key.product_id, quantity, days[key.product_id]) for key, quantity in sorted(wanted.items())}
-    return plan_lines(asked, gate, candidates, ship_at)
+def _plan(wanted: Amounts, gate: Gate, candidates: Iterable[fefo.Candidate], terms: _Terms) -> fefo.Plan:
+    asked = {key: fefo.Wanted(key.warehouse_id, key.product_id, quantity, terms.days[key.product_id]) for key, quantity in sorted(wanted.items())}
+    return plan_lines(asked, gate, candidates, terms.ship_at)
 
 
 def _of_warehouse(plan: fefo.Plan, warehouse: int) -> fefo.Plan:
@@ -204,9 +214,9 @@ def _of_warehouse(plan: fefo.Plan, warehouse: int) -> fefo.Plan:
 
 
 def _promise_all(
-    order_ref: str, wanted: Amounts, gate: Gate, candidates: list[fefo.Candidate], ship_at: datetime, actor: Actor, lines: Sequence[OrderedLine]
+    order_ref: str, wanted: Amounts, gate: Gate, candidates: list[fefo.Candidate], terms: _Terms, actor: Actor, lines: Sequence[OrderedLine]
 ) -> list[Reserved]:
-    plan = _plan(wanted, gate, candidates, ship_at, lines)
+    plan = _plan(wanted, gate, candidates, terms)
     names = listings_in(lines)
     return [
         promise(order_ref, warehouse, _of_warehouse(plan, warehouse), gate, actor=actor, listings=names, confirmed=True)
@@ -219,7 +229,7 @@ def _adopt(
     wanted: Amounts,
     gate: Gate,
     candidates: list[fefo.Candidate],
-    ship_at: datetime,
+    terms: _Terms,
     actor: Actor,
     lines: Sequence[OrderedLine],
     held: Sequence[HeldItem],
@@ -230,7 +240,7 @@ def _adopt(
     for item in held:
         have[item.key] += item.held
     missing = {key: quantity - have[key] for key, quantity in wanted.items() if quantity > have[key]}
-    plan = _plan(missing, gate, candidates, ship_at, lines) if missing else fefo.Plan()
+    plan = _plan(missing, gate, candidates, terms) if missing else fefo.Plan()
     ids = {item.reservation_id for item in (*held, *unfit)}
     reservations = {r.warehouse_id: r for r in Reservation.objects.filter(pk__in=ids)}
     if len(reservations) < len(ids):
@@ -240,11 +250,23 @@ def _adopt(
         release_held(gate, reservation, _surplus(mine, wanted), NOT_ORDERED, actor)
         release_held(gate, reservation, [item for item in unfit if item.reservation_id == reservation.pk], NOT_FIT, actor)
         if any(key.warehouse_id == warehouse for key in wanted):
+            reservation.explanation = [*reservation.explanation, *_stricter(mine, terms)]
             _add(reservation, order_ref, _of_warehouse(plan, warehouse), gate, actor, lines)
         else:
             set_status(reservation, ReservationStatus.RELEASED, NOT_ORDERED)
     for warehouse in sorted({key.warehouse_id for key in missing} - set(reservations)):
         promise(order_ref, warehouse, _of_warehouse(plan, warehouse), gate, actor=actor, listings=listings_in(lines), confirmed=True)
+
+
+def _stricter(held: Iterable[HeldItem], terms: _Terms) -> list[dict[str, Any]]:
+    """What the order asks of goods that it takes over, where that is more than their checkout asked."""
+    more = {
+        item.product_id: item.warehouse_id
+        for item in held
+        if terms.days[item.product_id] > item.min_remaining_days or item.ship_at is None or terms.ship_at > item.ship_at + LATER
+    }
+    asked = {"adopted": True, "ship_at": terms.ship_at.isoformat(), "taken": [], "skipped": []}
+    return [{"warehouse": warehouse, "product": product, "min_remaining_days": terms.days[product], **asked} for product, warehouse in more.items()]
 
 
 def _surplus(items: Sequence[HeldItem], wanted: Amounts) -> list[HeldItem]:

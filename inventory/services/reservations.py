@@ -133,6 +133,8 @@ def extend_reservation(reservation_id: int, *, until: datetime, actor: Actor) ->
         raise TransitionRefused(f"{reservation} is {reservation.status}: it can't be extended.", status=reservation.status)
     if reservation.expires_at is None:
         raise Conflict(f"{reservation} has no time limit.")
+    if reservation.started_at is not None:
+        raise Conflict(f"{reservation} is being picked: it does not expire any more.")
     if until <= max(reservation.expires_at, timezone.now()):
         raise ValidationFailed("The new limit must be later than the present one and than now.", expires_at=reservation.expires_at.isoformat())
     reservation.expires_at = until
@@ -183,14 +185,18 @@ def _sum_lines(lines: Sequence[OrderedLine], warehouse_id: int) -> dict[StockKey
 
 
 def _equal_promise(order_ref: str, wanted: Mapping[StockKey, fefo.Wanted], reservation_id: int, until: datetime | None) -> Reserved:
-    """The promise that was made before, judged under its locks; its limit moves to `until` when that is later, or goes when there is none now."""
+    """The promise that was made before, judged under its locks; its limit moves to `until` when that is later, or goes when there is none now.
+
+    It is equal when it holds as much, promised with at least as many remaining days.
+    """
     _, reservation, items = lock_with_items(reservation_id)
     if reservation.status != ReservationStatus.ACTIVE:
         raise StartAgain
     held: dict[StockKey, Decimal] = defaultdict(Decimal)
     for item in items:
         held[item.key] += item.held
-    if held != {key: line.quantity for key, line in wanted.items()}:
+    laxer = any(item.key in wanted and item.min_remaining_days < wanted[item.key].min_remaining_days for item in items)
+    if laxer or held != {key: line.quantity for key, line in wanted.items()}:
         raise Conflict(f"{order_ref} has another reservation here. Release it first, or confirm the order to adopt it.", reservation=reservation.pk)
     if reservation.expires_at is not None and (until is None or until > reservation.expires_at):
         reservation.expires_at = until

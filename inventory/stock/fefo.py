@@ -143,6 +143,7 @@ def _plan_line(result: Plan, line: Wanted, candidates: list[Candidate], rule: Ru
             "asked": str(line.quantity),
             "rule": rule.rotation,
             "min_remaining_days": days,
+            "ship_at": ship_at.isoformat(),
             "considered": len(candidates),
             "taken": taken[:EXPLAINED],
             "skipped": skipped[:EXPLAINED],

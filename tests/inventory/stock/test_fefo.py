@@ -122,6 +122,7 @@ def test_the_explanation_says_what_was_considered_taken_and_passed_over() -> Non
         "asked": "4",
         "rule": "fefo",
         "min_remaining_days": 0,
+        "ship_at": NOW.isoformat(),
         "considered": 4,
         "taken": [
             {"batch_location": 1, "batch": 101, "quantity": "3", "expires_at": "2026-03-02T12:00:00+00:00"},
