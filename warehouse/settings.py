@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
@@ -213,7 +214,8 @@ SPECTACULAR_SETTINGS = {
         for app, names in (
             (
                 "inventory",
-                "BarcodeKind BatchStatus Condition DocumentType LocationKind MovementType ReceivingStatus ReservationStatus StockStatus WarehouseKind",
+                "BarcodeKind BatchStatus Condition DocumentType LocationKind MovementType ReceivingStatus ReservationStatus "
+                "ReturnCondition ReturnDecision ReturnStatus StockStatus WarehouseKind",
             ),
             ("fulfillment", "OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PutBackStatus ShipmentStatus"),
         )
@@ -236,6 +238,10 @@ CELERY_BEAT_SCHEDULE = {
         ("retry rejected orders", "fulfillment.tasks.retry_due_orders", 30.0),
         ("expire reservations", "inventory.expire_reservations", 30.0),
         ("expire stock", "inventory.expire_stock", 300.0),
+        ("follow discounts", "inventory.follow_discounts", 30.0),
+        ("mark down", "inventory.mark_down", 300.0),
+        ("evaluate alerts", "inventory.evaluate_alerts", 300.0),
+        ("send alerts", "inventory.send_alerts", 15.0),
         ("forget repetitions", "outbox.forget_repetitions", 86400.0),
     )
 }
@@ -261,6 +267,12 @@ MAX_LINE_QUANTITY = int(os.environ.get("MAX_LINE_QUANTITY", "1000000"))
 # Worth more than this in any one currency, a write-off waits for a manager.
 WRITE_OFF_APPROVAL_LIMIT = amount("WRITE_OFF_APPROVAL_LIMIT", "500")
 PURCHASE_PRICE_POLICY = os.environ.get("PURCHASE_PRICE_POLICY", "last")
+# Goods are told of when so many days are left until they may not be sold any more, and when so much of their life is left, in percent (0: never).
+ALERT_EXPIRING_DAYS = [int(days) for days in os.environ.get("ALERT_EXPIRING_DAYS", "7,3,1").split(",") if days.strip()]
+ALERT_EXPIRING_FRESHNESS = int(os.environ.get("ALERT_EXPIRING_FRESHNESS", "10"))
+ALERT_OVERDUE_MINUTES = int(os.environ.get("ALERT_OVERDUE_MINUTES", "5"))
+# Where alerts are sent: addresses of apprise, separated by commas. They hold secrets.
+ALERT_URLS = [url for url in re.split(r"[\s,]+(?=[A-Za-z0-9]+://)", os.environ.get("ALERT_URLS", "").strip(", \n")) if url]
 OUTBOX_SOURCE = os.environ.get("OUTBOX_SOURCE", "wms")
 # The first part of an event's type names its stream.
 OUTBOX_STREAMS = {

@@ -12,6 +12,7 @@ from inventory.api.movements import Movements
 from inventory.api.products import Products
 from inventory.api.receiving import Receivings
 from inventory.api.reservations import Reservations
+from inventory.api.returns import Returns
 from inventory.api.scan import Scan
 from inventory.api.stock import LocationContents, ProductContents, Stocks
 from inventory.api.storefronts import StorefrontProducts, Storefronts
@@ -37,5 +38,6 @@ def register(router: SimpleRouter) -> None:
     router.register("stock", Stocks, basename="stock")
     router.register("movements", Movements, basename="movements")
     router.register("receivings", Receivings, basename="receivings")
+    router.register("returns", Returns, basename="returns")
     router.register("reservations", Reservations, basename="reservations")
     router.register("scan", Scan, basename="scan")

@@ -64,15 +64,15 @@ READS = {
     Role.MANAGER: "*",
     Role.VIEWER: "*",
     Role.AUDITOR: "* -events",
-    Role.INTEGRATION: "* -receivings -suppliers",
-    Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products batches stock stock/low receivings put-backs",
+    Role.INTEGRATION: "* -receivings -returns -suppliers",
+    Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products batches stock stock/low receivings returns put-backs",
     Role.PICKER: "products barcodes warehouses locations storefront-products batches stock stock/low orders picking-tasks put-backs",
     Role.PACKER: "products barcodes warehouses locations storefront-products batches stock stock/low orders packing-tasks shipments put-backs",
     Role.SELLER: "products barcodes warehouses locations stock stock/low movements movements/export",
 }
 LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "stock", "stock/low",
-    "movements", "movements/export", "receivings", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs",
+    "movements", "movements/export", "receivings", "returns", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs",
     "events",
 ]  # fmt: skip
 
@@ -96,6 +96,10 @@ CALLS = {
     "stock/place": {Role.RECEIVER},
     "receivings": {Role.RECEIVER},
     "receivings/1/confirm": {Role.RECEIVER},
+    "returns": {Role.RECEIVER},
+    "returns/1/inspect": {Role.RECEIVER},
+    "returns/1/items/1/photo": {Role.RECEIVER},
+    "returns/1/complete": {Role.RECEIVER},
     "reservations": {Role.INTEGRATION},
     "reservations/1/consume": {Role.INTEGRATION},
     "orders": {Role.INTEGRATION},

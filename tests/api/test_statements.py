@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import PackingTask, PickingTask, PutBack, Shipment
 from fulfillment.services.orders import process_order_cancelled
-from inventory.models import Receiving, Reservation
+from inventory.models import Product, Receiving, Reservation, Return, Warehouse
+from inventory.orchestrator import OrderedLine, ReturnLine, consume_reservation, create_return, reserve_for_order
 from tests.factories.fulfillment import ACTOR, order_for, packed, person, picked
 from tests.factories.inventory import (
     BarcodeFactory,
@@ -41,15 +44,24 @@ def one_more() -> None:
     packed(picked(PickingTask.objects.get(order=order), picker), packer)
     gone = order_for([(product, 2, here)])
     picked(PickingTask.objects.get(order=gone), picker)
+    came_back([product], here.warehouse)
     process_order_cancelled(gone.source, gone.external_id, "x", actor=ACTOR)
     for event in OutboxEvent.objects.filter(position=None).order_by("sequence"):
         last = OutboxEvent.objects.filter(position__isnull=False).order_by("-position").values_list("position", flat=True).first() or 0
         OutboxEvent.objects.filter(pk=event.pk).update(position=last + 1)
 
 
+def came_back(products: list[Product], here: Warehouse) -> Return:
+    """The draft of a return with a line of each product."""
+    ref = f"till:{products[0].pk}"
+    lines = [OrderedLine(product.pk, Decimal(1)) for product in products]
+    consume_reservation(reserve_for_order(ref, lines, warehouse_id=here.pk, actor=ACTOR).reservation_id, actor=ACTOR)
+    return create_return(warehouse_id=here.pk, order_ref=ref, lines=[ReturnLine(product.pk, Decimal(1)) for product in products], actor=ACTOR)
+
+
 LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "stock", "stock/low",
-    "movements", "receivings", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs", "events",
+    "movements", "receivings", "returns", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs", "events",
 ]  # fmt: skip
 
 
@@ -114,6 +126,7 @@ def test_single_rows_do_not_grow(manager):
             f"packing-tasks/{packing.pk}",
             f"shipments/{Shipment.objects.get(order=order).pk}",
             f"receivings/{Receiving.objects.order_by('-pk').values_list('pk', flat=True)[0]}",
+            f"returns/{came_back(products, here.warehouse).pk}",
             f"locations/{here.shelf.pk}/stock",
             f"products/{products[0].pk}/stock",
             f"stock/availability?sku={products[0].sku}",

@@ -60,6 +60,8 @@ ACCESS: dict[str, Access] = {
     "inventory.reservationitem": LEDGER,
     "inventory.receiving": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS),
     "inventory.receivingitem": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS, delete=RECEIVERS),
+    "inventory.return": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS),
+    "inventory.returnitem": Access(view=RECEIVERS | READERS),
     "fulfillment.order": Access(view=READERS | {Role.PICKER, Role.PACKER}),
     "fulfillment.orderline": Access(view=READERS | {Role.PICKER, Role.PACKER}),
     "fulfillment.statusreport": Access(view=READERS),

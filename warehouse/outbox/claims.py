@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.files import File
 from django.db import connection
 
 from warehouse.core.errors import Conflict, Unprocessable
@@ -26,8 +27,18 @@ def _try_lock(what: str) -> bool:
 
 
 def fingerprint_of(body: Any) -> str:
-    """A digest of a request body, the same for equal JSON whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    """A digest of a request body, the same for equal JSON whatever the order of its keys. Of a file its content counts, not its name."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True, default=_as_text).encode()).hexdigest()
+
+
+def _as_text(value: Any) -> str:
+    if not isinstance(value, File):
+        return str(value)
+    digest = hashlib.sha256()
+    value.seek(0)
+    for chunk in value.chunks():
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
