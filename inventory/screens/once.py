@@ -33,11 +33,14 @@ def once(
 ) -> tuple[Feedback, dict[str, Any]]:
     """Do `op` once for this token; a second call with the same input is answered with the first one's feedback. Raises what the operation raises.
 
-    Also returns what the operation's row was: its id and (where it has one) version, for an undo.
+    Also returns the answer that is kept; its `id` is that of the row the operation returned, for an undo.
     """
 
     def render(done: Any) -> dict[str, Any]:
-        return {"feedback": {key: str(value) for key, value in asdict(say(done)).items()}, "id": getattr(done, "pk", None)}
+        return {
+            "feedback": {key: str(value) for key, value in asdict(say(done)).items()},
+            "id": done if isinstance(done, int) else getattr(done, "pk", None),
+        }
 
     claim = IdempotencyClaim(f"floor:{actor.user_id}", token, fingerprint_of([op.name, args, kwargs]))
     answer = run_once(claim, op, *args, render=render, actor=actor, **kwargs)

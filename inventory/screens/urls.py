@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from inventory.screens import receive, receive_steps, words
+from inventory.screens import lookup, receive, receive_steps, words
 from warehouse.core.screens import WORDS
 
 WORDS.update(words.WORDS)
@@ -21,4 +21,6 @@ urlpatterns = [
     path("receive/<int:receiving_id>/undo", receive_steps.undo, name="receive_undo"),
     path("receive/<int:receiving_id>/confirm", receive_steps.confirm, name="receive_confirm"),
     path("receive/<int:receiving_id>/drop", receive_steps.drop, name="receive_drop"),
+    path("lookup", lookup.screen, name="lookup"),
+    path("lookup/find", lookup.find, name="lookup_find"),
 ]

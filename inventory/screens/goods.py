@@ -1,0 +1,77 @@
+"""How the floor screens show what lies somewhere, and which of it a scan means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from inventory.enums import BatchStatus, BlockedReason, Condition, LocationKind, Phase
+from inventory.models import BatchLocation, Warehouse
+from inventory.queries.scan import find_by_scan
+from warehouse.core import shown
+
+PHASES: dict[str, Promise] = {Phase.OPENED: pgettext_lazy("goods", "opened"), Phase.THAWED: pgettext_lazy("goods", "thawed")}
+BLOCKED: dict[str, Promise] = {
+    BlockedReason.RECALLED: pgettext_lazy("goods", "recalled"),
+    BlockedReason.HELD: pgettext_lazy("goods", "on hold"),
+    BlockedReason.PLACE: pgettext_lazy("goods", "not for picking"),
+    BlockedReason.EXPIRED: pgettext_lazy("goods", "too short dated"),
+}
+STATUSES: dict[str, Promise] = {BatchStatus.ON_HOLD: pgettext_lazy("goods", "on hold"), BatchStatus.RECALLED: pgettext_lazy("goods", "recalled")}
+CONDITIONS: dict[str, Promise] = {
+    Condition.AMBIENT: _("room temperature"),
+    Condition.COOL: _("cool"),
+    Condition.CHILLED: _("chilled"),
+    Condition.FROZEN: _("frozen"),
+}
+KINDS: dict[str, Promise] = {
+    LocationKind.RECEIVING: _("receiving dock"),
+    LocationKind.STORAGE: _("shelf"),
+    LocationKind.DISPLAY: _("shop shelf"),
+    LocationKind.PACKING: _("packing bench"),
+    LocationKind.SHIPPING: _("shipping dock"),
+    LocationKind.QUARANTINE: _("quarantine"),
+    LocationKind.TRANSIT: _("on the way"),
+}
+
+
+def row_of(row: BatchLocation, warehouse: Warehouse) -> dict[str, Any]:
+    """What lies in a place. The batch, the product and the place must be loaded."""
+    free = row.quantity - row.reserved
+    unit = row.product.base_unit
+    expires = row.effective_expires_at
+    return {
+        "id": row.pk,
+        "name": row.product.name,
+        "sku": row.product.sku,
+        "product": row.product_id,
+        "batch": row.batch_id,
+        "lot": row.batch.lot_number,
+        "expires": shown.day_text(expires.astimezone(ZoneInfo(warehouse.time_zone)).date()) if expires else "",
+        "place": row.location.code,
+        "location": row.location_id,
+        "size": shown.size_of(row.location.code),
+        "phase": PHASES.get(row.phase, ""),
+        "blocked": BLOCKED.get(row.blocked_reason, ""),
+        "quantity": shown.quantity_text(row.quantity, unit),
+        "free": shown.quantity_text(free, unit),
+        "promised": shown.quantity_text(row.reserved, unit) if row.reserved else "",
+        "unit": shown.UNITS.get(unit, unit),
+        "point": row.product.quantity_step < 1,
+    }
+
+
+def meant(code: str, rows: Iterable[BatchLocation], warehouse_id: int) -> list[BatchLocation]:
+    """Those of the rows that a scanned code names: by SKU, lot, a barcode of the product, or a GS1 code that names no other lot."""
+    rows = list(rows)
+    wanted = code.casefold()
+    by_name = [row for row in rows if row.product.sku.casefold() == wanted] or [row for row in rows if row.batch.lot_number.casefold() == wanted]
+    if by_name:
+        return by_name
+    found = find_by_scan(code, warehouse_id=warehouse_id)
+    return [row for row in rows if row.product_id == found.product_id and found.lot_number in ("", row.batch.lot_number)]
