@@ -1,18 +1,21 @@
 """The one door to inventory: every operation, each as `name` and `name.inside`, with the words they speak. Other apps import from here only."""
 
-from inventory.enums import DocumentType, LocationKind, PhaseChange
+from inventory.enums import DocumentType, LocationKind, PhaseChange, Severity
 from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
 from inventory.events import RESERVATION_RELEASED, STOCK_CHANGED, STOCK_REALLOCATED, STOCK_RECEIVED, STOCK_RELEASED
+from inventory.queries.alerts import AlertDraft
 from inventory.queries.availability import Availability, get_availability
 from inventory.queries.cycle_counts import suggest_cycle_count
 from inventory.queries.locations import Place, default_location, find_warehouse, places_of
 from inventory.queries.offline_sales import SaleConflict, SaleLine
 from inventory.queries.order_lines import OrderedLine, resolve_lines
+from inventory.queries.prices import EffectivePrice, effective_prices
 from inventory.queries.put_away import Suggestion, suggest_places
 from inventory.queries.returns import Shipped, shipped_under
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.queries.stock import explain_reservation, get_location_stock, get_low_stock, get_product_stock
 from inventory.queries.tracing import Trace, trace_batch
+from inventory.services.alerts import acknowledge_alert, evaluate_alerts, open_alert, resolve_alert, settle_alerts
 from inventory.services.audit_adjustment import adjust_stock
 from inventory.services.audit_completion import complete_audit
 from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, update_audit_items
@@ -20,6 +23,7 @@ from inventory.services.audits import cancel_audit, change_audit, create_audit, 
 from inventory.services.consumption import consume_reservation
 from inventory.services.discounts import apply_discount, end_discount, follow_discounts
 from inventory.services.expiry import expire_stock
+from inventory.services.markdowns import mark_down
 from inventory.services.mixing import MixSource, mix_batches, split_mixed_batch
 from inventory.services.moving import Move, move_goods, move_stock, put_away
 from inventory.services.offline_sales import check_offline_sale_conflict, process_offline_sale
@@ -33,10 +37,13 @@ from inventory.services.receiving import (
     ReceivingLine,
     add_item,
     cancel_receiving,
+    change_item,
+    change_receiving,
     create_receiving,
     place_stock,
     receive_at_once,
     receive_item,
+    remove_item,
     start_receiving,
 )
 from inventory.services.receiving_confirmation import confirm_receiving
@@ -57,6 +64,7 @@ from inventory.services.stock_settings import set_low_stock_threshold
 from inventory.services.transfer_steps import cancel_transfer, receive_transfer, send_transfer
 from inventory.services.transfers import TransferLine, add_transfer_item, change_transfer, create_transfer, remove_transfer_item
 from inventory.services.write_off_confirmation import approve_write_off, confirm_write_off
+from inventory.services.write_off_drafts import draft_expired_write_offs, write_off_stock
 from inventory.services.write_offs import (
     WriteOffLine,
     add_write_off_item,
@@ -73,8 +81,10 @@ __all__ = [
     "STOCK_REALLOCATED",
     "STOCK_RECEIVED",
     "STOCK_RELEASED",
+    "AlertDraft",
     "Availability",
     "DocumentType",
+    "EffectivePrice",
     "Finding",
     "InsufficientStock",
     "LocationKind",
@@ -93,6 +103,7 @@ __all__ = [
     "SaleConflict",
     "SaleLine",
     "Scanned",
+    "Severity",
     "Shipped",
     "Shortage",
     "Suggestion",
@@ -103,6 +114,7 @@ __all__ = [
     "UnknownWarehouse",
     "Withdrawal",
     "WriteOffLine",
+    "acknowledge_alert",
     "add_found_goods",
     "add_item",
     "add_return_item",
@@ -118,7 +130,9 @@ __all__ = [
     "cancel_transfer",
     "cancel_write_off",
     "change_audit",
+    "change_item",
     "change_phase",
+    "change_receiving",
     "change_return",
     "change_transfer",
     "change_write_off",
@@ -135,7 +149,10 @@ __all__ = [
     "create_transfer",
     "create_write_off",
     "default_location",
+    "draft_expired_write_offs",
+    "effective_prices",
     "end_discount",
+    "evaluate_alerts",
     "expire_reservation",
     "expire_reservations",
     "expire_stock",
@@ -151,9 +168,11 @@ __all__ = [
     "get_reserved_items",
     "hold_batch",
     "inspect_return",
+    "mark_down",
     "mix_batches",
     "move_goods",
     "move_stock",
+    "open_alert",
     "pick_reserved",
     "place_stock",
     "places_of",
@@ -171,15 +190,18 @@ __all__ = [
     "release_items",
     "release_order",
     "release_reservation",
+    "remove_item",
     "remove_return_item",
     "remove_stock",
     "remove_transfer_item",
     "remove_write_off_item",
     "reserve_for_order",
+    "resolve_alert",
     "resolve_lines",
     "scan_audit_place",
     "send_transfer",
     "set_low_stock_threshold",
+    "settle_alerts",
     "shipped_under",
     "split_batch",
     "split_mixed_batch",
@@ -189,4 +211,5 @@ __all__ = [
     "suggest_places",
     "trace_batch",
     "update_audit_items",
+    "write_off_stock",
 ]

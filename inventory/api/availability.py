@@ -13,10 +13,9 @@ from rest_framework.response import Response
 
 from inventory import orchestrator
 from inventory.api.batch_locations import BatchLocationOut
-from inventory.api.names import SkuField, locations_by_code, named_warehouse
+from inventory.api.names import SkuField, locations_by_code, named_warehouse, product_of_listing
 from inventory.api.receiving import LineIn, ReceivingOut, receiving_lines, receiving_rows
-from inventory.errors import UnknownProduct
-from inventory.models import BatchLocation, Stock, StorefrontProduct, Warehouse
+from inventory.models import BatchLocation, Stock, Warehouse
 from inventory.models.stock import StockKey
 from inventory.queries.locations import find_warehouse
 from inventory.queries.stock import visible_to
@@ -156,16 +155,7 @@ class StockQuestions(Endpoints):
             return int(asked["sku"].pk)
         if "listing" not in asked:
             raise ValidationFailed("Name the product, by sku or listing.", errors=[{"field": "sku", "code": "required"}])
-        rows = StorefrontProduct.objects.filter(external_listing_id=asked["listing"])
-        if "storefront_id" in asked:
-            rows = rows.filter(storefront__external_id=asked["storefront_id"])
-        products = set(rows.values_list("product_id", flat=True)[:2])
-        if len(products) != 1:
-            raise UnknownProduct(
-                f"No single product is known as listing {asked['listing']}.",
-                errors=[{"field": "listing", "code": "ambiguous" if products else "unknown", "listing_id": asked["listing"]}],
-            )
-        return products.pop()
+        return product_of_listing(asked["listing"], asked.get("storefront_id"), field="listing")
 
     def _sites(self, site: Warehouse | None) -> list[int] | None:
         """The warehouses to look at: the named one, those that a seller may see, or (None) all."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import models
@@ -10,7 +10,7 @@ from django.db.models.functions import Upper
 from rest_framework import serializers
 
 from inventory.errors import UnknownProduct
-from inventory.models import Location, Product, Seller, Storefront, Supplier, Warehouse
+from inventory.models import Location, Product, Seller, Storefront, StorefrontProduct, Supplier, Warehouse
 from inventory.queries.locations import find_warehouse
 from warehouse.core.errors import ValidationFailed
 
@@ -68,6 +68,30 @@ def products_by_sku(skus: Iterable[str], *, field: str) -> dict[str, int]:
     if errors:
         raise UnknownProduct(f"There is no product {', '.join(error['sku'] for error in errors)}.", errors=errors)
     return found
+
+
+def named_product(body: Mapping[str, Any]) -> int:
+    """The product that a body names by `sku` or, where it has none, by `listing_id` (of `storefront_id`, where two use the same).
+
+    Raises ValidationFailed without any, UnknownProduct for a name that is none, or several.
+    """
+    if body.get("sku"):
+        return products_by_sku([body["sku"]], field="sku")[body["sku"].upper()]
+    if not body.get("listing_id"):
+        raise ValidationFailed("Name the product, by sku or listing_id.", errors=[{"field": "sku", "code": "required"}])
+    return product_of_listing(body["listing_id"], body.get("storefront_id"), field="listing_id")
+
+
+def product_of_listing(listing: str, storefront_id: str | None = None, *, field: str) -> int:
+    """The product of a storefront's page. Raises UnknownProduct for a name that is none, or that two products have."""
+    rows = StorefrontProduct.objects.filter(external_listing_id=listing)
+    if storefront_id:
+        rows = rows.filter(storefront__external_id=storefront_id)
+    products = set(rows.values_list("product_id", flat=True).distinct()[:2])
+    if len(products) != 1:
+        code = "ambiguous" if products else "unknown"
+        raise UnknownProduct(f"No single product is known as listing {listing}.", errors=[{"field": field, "code": code, "listing_id": listing}])
+    return int(products.pop())
 
 
 def locations_by_code(warehouse_id: int, codes: Iterable[str], *, field: str) -> dict[str, int]:

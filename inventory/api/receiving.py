@@ -95,6 +95,25 @@ class ReceivingIn(Input):
     items = ReceivingItemIn(many=True, required=False, max_length=MAX_LINES)  # type: ignore[call-arg]
 
 
+class ReceivingHead(Input):
+    """What may be rewritten while it is open."""
+
+    location = CodeField(required=False, max_length=40)
+    supplier = SupplierField(required=False, allow_null=True)
+    supplier_reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    notes = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+
+
+class ReceivingItemHead(ReceivingItemIn):
+    """What of a line is to be another; the product stays."""
+
+    sku = None  # type: ignore[assignment]
+    location = CodeField(required=False, max_length=40, allow_null=True)
+    lot_number = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    short_dated_reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    label_condition = serializers.ChoiceField(choices=Condition.choices, required=False, allow_blank=True)
+
+
 class ScanIn(Input):
     scan = serializers.CharField(max_length=200, help_text="GS1 (product, lot, expiry at once), a barcode, or a SKU.")
     quantity = QuantityField(required=False, help_text="Default: as many as the code's pack holds.")
@@ -149,14 +168,22 @@ class Receivings(ReadEndpoints):
     version_field = "version"
     operations = {
         "create": orchestrator.create_receiving,
+        "partial_update": orchestrator.change_receiving,
         "add_item": orchestrator.add_item,
+        "change_item": orchestrator.change_item,
+        "remove_item": orchestrator.remove_item,
         "start": orchestrator.start_receiving,
         "receive_item": orchestrator.receive_item,
         "confirm": orchestrator.confirm_receiving,
         "cancel": orchestrator.cancel_receiving,
     }
-    inputs = {"create": ReceivingIn, "add_item": ReceivingItemIn, "start": Nothing, "receive_item": ScanIn, "confirm": Nothing, "cancel": Reason}
-    outputs = {"list": ReceivingSummary, "items": ReceivingItemOut(many=True), "add_item": CountedOut, "receive_item": CountedOut}
+    inputs = {
+        "create": ReceivingIn, "partial_update": ReceivingHead, "add_item": ReceivingItemIn, "change_item": ReceivingItemHead, "start": Nothing,
+        "receive_item": ScanIn, "confirm": Nothing, "cancel": Reason,
+    }  # fmt: skip
+    outputs = {
+        "list": ReceivingSummary, "items": ReceivingItemOut(many=True), "add_item": CountedOut, "change_item": CountedOut, "receive_item": CountedOut,
+    }  # fmt: skip
     created = {"create": 201, "add_item": 201}
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -181,6 +208,18 @@ class Receivings(ReadEndpoints):
             **body,
         )
 
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Rewrite the head of one that is open; If-Match is demanded."""
+        body = self.body()
+        receiving = self.get_object()
+        if "location" in body:
+            code = body.pop("location")
+            body["location_id"] = locations_by_code(receiving.warehouse_id, [code], field="location")[code]
+        if "supplier" in body:
+            supplier = body.pop("supplier")
+            body["supplier_id"] = supplier.pk if supplier else None
+        return self.run(receiving.pk, body)
+
     @action(detail=True, pagination_class=None)
     def items(self, request: Request, pk: str) -> Response:
         """The lines."""
@@ -193,6 +232,22 @@ class Receivings(ReadEndpoints):
         receiving = self.get_object()
         locations = locations_by_code(receiving.warehouse_id, [item.get("location", "")], field="location")
         return self.run(receiving.pk, receiving_lines([item], locations)[0], render=self.show_item)
+
+    @action(detail=True, methods=["patch"], url_path="items/(?P<item>[0-9]{1,18})")
+    def change_item(self, request: Request, pk: str, item: str) -> Response:
+        """Rewrite values of a line; If-Match, demanded, is the delivery's."""
+        body = self.body()
+        receiving = self.get_object()
+        if "location" in body:
+            code = body.pop("location")
+            body["location_id"] = locations_by_code(receiving.warehouse_id, [code], field="location")[code] if code else None
+        return self.run(receiving.pk, int(item), body, render=self.show_item)
+
+    @change_item.mapping.delete
+    def remove_item(self, request: Request, pk: str, item: str) -> Response:
+        """Strike a line off."""
+        done = self.run(self.get_object().pk, int(item))
+        return Response(status=204, headers={"ETag": done["ETag"]})
 
     @action(detail=True, methods=["post"], url_path="receive-item")
     def receive_item(self, request: Request, pk: str) -> Response:

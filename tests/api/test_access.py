@@ -93,7 +93,7 @@ CALLS = {
     "warehouses": set(),
     "locations": set(),
     "suppliers": set(),
-    "stock/place": {Role.RECEIVER},
+    "stock/place": {Role.RECEIVER, Role.SELLER},
     "receivings": {Role.RECEIVER},
     "receivings/1/confirm": {Role.RECEIVER},
     "returns": {Role.RECEIVER},

@@ -108,3 +108,59 @@ def test_all_unknown_skus_are_named(receiver, here):
     assert codes(response) == (422, "unknown_product")
     assert [error["field"] for error in response.json()["errors"]] == ["items[0].sku", "items[2].sku"]
     assert here.id
+
+
+def test_the_paper_is_rewritten_while_it_is_open(receiver, here):
+    made = receiver.post("receivings", {"warehouse": "A", "supplier": "DAIRY", "items": [{"sku": "BREAD", "expected_quantity": 5}]})
+    path = f"receivings/{made.json()['id']}"
+    assert codes(receiver.patch(path, {"notes": "x"})) == (428, "version_required")
+    changed = receiver.patch(path, {"notes": "late", "location": "A-01", "supplier": None, "supplier_reference": "I-1"}, **{"If-Match": made["ETag"]})
+    assert (changed.status_code, changed["ETag"]) == (200, '"2"')
+    assert {name: changed.json()[name] for name in ("notes", "location", "supplier", "supplier_reference")} == {
+        "notes": "late", "location": "A-01", "supplier": None, "supplier_reference": "I-1",
+    }  # fmt: skip
+    assert codes(receiver.patch(path, {"notes": "y"}, **{"If-Match": made["ETag"]})) == (412, "stale_version")
+    wrong = receiver.patch(path, {"location": "NOPE"}, **{"If-Match": '"2"'})
+    assert (codes(wrong), wrong.json()["errors"][0]["field"]) == ((400, "validation_failed"), "location")
+    assert codes(receiver.patch(path, {"warehouse": "A"}, **{"If-Match": '"2"'})) == (400, "validation_failed")
+    receiver.post(f"{path}/confirm")
+    assert codes(receiver.patch(path, {"notes": "y"}, **{"If-Match": "*"})) == (409, "conflict")
+    assert here.id
+
+
+def test_a_line_is_corrected_and_struck_off(receiver, here):
+    made = receiver.post(
+        "receivings", {"warehouse": "A", "items": [{"sku": "BREAD", "expected_quantity": 5}, {"sku": "MILK", "expected_quantity": 1}]}
+    )
+    path = f"receivings/{made.json()['id']}"
+    bread, milk = (f"{path}/items/{item['id']}" for item in made.json()["items"])
+    assert codes(receiver.patch(bread, {"actual_quantity": 4})) == (428, "version_required")
+    corrected = receiver.patch(bread, {"actual_quantity": "4", "location": "A-01", "label_expires_on": "2199-01-01"}, **{"If-Match": made["ETag"]})
+    assert (corrected.status_code, corrected["ETag"], corrected.json()["version"]) == (200, '"2"', 2)
+    shown = corrected.json()["item"]
+    assert (shown["expected_quantity"], shown["actual_quantity"], shown["difference"], shown["location"]) == ("5.000", "4.000", "-1.000", "A-01")
+    for wrong in ({"actual_quantity": "0.5"}, {"actual_quantity": 1, "damaged_quantity": 2}, {"produced_on": "2199-01-02"}, {"sku": "MILK"}):
+        assert codes(receiver.patch(bread, wrong, **{"If-Match": '"2"'})) == (400, "validation_failed"), wrong
+    assert codes(receiver.patch(f"{path}/items/999999", {"actual_quantity": 1}, **{"If-Match": '"2"'})) == (404, "not_found")
+    assert codes(receiver.client.delete(f"/api/v1/{milk}", headers={"If-Match": '"1"'})) == (412, "stale_version")
+    gone = receiver.delete(milk)
+    assert (gone.status_code, gone["ETag"]) == (204, '"3"')
+    assert codes(receiver.delete(milk)) == (404, "not_found")
+    assert [item["sku"] for item in receiver.get(f"{path}/items").json()] == ["BREAD"]
+    receiver.post(f"{path}/confirm")
+    assert codes(receiver.delete(bread)) == (409, "conflict")
+    assert here.id
+
+
+def test_goods_are_not_made_after_they_expire(receiver, here):
+    dates = {"produced_on": "2030-01-02", "label_expires_on": "2030-01-01"}
+    refused = receiver.post("receivings", {"warehouse": "A", "items": [{"sku": "BREAD"} | dates]})
+    assert codes(refused) == (400, "validation_failed")
+    assert refused.json()["errors"] == [
+        {
+            "field": "lines[0].produced_on", "code": "after_expiry", "sku": "BREAD", "produced_on": "2030-01-02", "label_expires_on": "2030-01-01",
+        }
+    ]  # fmt: skip
+    assert codes(receiver.post("stock/place", {"warehouse": "A", "sku": "BREAD", "quantity": 1} | dates)) == (400, "validation_failed")
+    assert receiver.post("receivings", {"warehouse": "A", "items": [{"sku": "BREAD"} | dates | {"produced_on": "2030-01-01"}]}).status_code == 201
+    assert here.id
