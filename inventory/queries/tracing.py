@@ -16,7 +16,7 @@ from inventory.models import Audit, Batch, BatchComponent, BatchLocation, Offlin
 from inventory.models.stock import StockKey
 from inventory.queries.promises import holders_of
 from warehouse.core.errors import NotFound
-from warehouse.core.quantities import ZERO
+from warehouse.core.quantities import ZERO, plain
 
 _FAMILY = """
     WITH RECURSIVE family AS (
@@ -311,7 +311,7 @@ def _document_names(papers: Collection[tuple[str, int]]) -> dict[tuple[str, int]
 def as_facts(orders: Iterable[ShippedOrder]) -> list[dict[str, Any]]:
     """Shipped orders of which the customer still has something, as events and answers tell them."""
     return [
-        {"order_ref": o.order_ref, "lot": o.lot_number, "quantity": str(o.kept), "shipped_at": o.at.isoformat() if o.at else ""}
+        {"order_ref": o.order_ref, "lot": o.lot_number, "quantity": plain(o.kept), "shipped_at": o.at.isoformat() if o.at else ""}
         for o in orders
         if o.kept > ZERO
     ]
