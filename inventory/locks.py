@@ -4,11 +4,26 @@ batches, gate, reservations; a product whose freshness rules change comes after 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from django.db import connection, models
 
-from inventory.models import Audit, Batch, Product, Receiving, Reservation, ReservationItem, Return, Stock, StorefrontProduct, Transfer, WriteOff
+from inventory.models import (
+    Alert,
+    AlertMessage,
+    Audit,
+    Batch,
+    Product,
+    Receiving,
+    Reservation,
+    ReservationItem,
+    Return,
+    Stock,
+    StorefrontProduct,
+    Transfer,
+    WriteOff,
+)
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
@@ -82,6 +97,26 @@ def lock_listings_of(product_ids: Iterable[int]) -> list[StorefrontProduct]:
     require_transaction()
     rows = StorefrontProduct.objects.select_for_update(of=("self",), no_key=True)
     return list(rows.filter(product__in=set(product_ids)).order_by("pk"))
+
+
+def lock_alert(alert_id: int) -> Alert:
+    """The alert, FOR NO KEY UPDATE."""
+    return lock_row(Alert, alert_id)
+
+
+def lock_alerts_of_kind(kind: str) -> None:
+    """All alerts of a kind, those too that are not there yet: whoever compares the kind with what there is waits. Nothing is locked after it."""
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('inventory.alerts'), hashtext(%s))", [kind])
+
+
+def lock_alert_message(channels: Iterable[str], now: datetime) -> AlertMessage | None:
+    """The next message that is due on one of the channels, FOR NO KEY UPDATE; one that another worker has in hand is passed over."""
+    require_transaction()
+    rows = AlertMessage.objects.select_for_update(of=("self",), skip_locked=True, no_key=True).select_related("alert__warehouse", "alert__product")
+    due = rows.filter(sent_at=None, channel__in=list(channels), next_attempt_at__lte=now, alert__resolved_at=None)
+    return due.order_by("next_attempt_at", "pk").first()
 
 
 def share_products(product_ids: Iterable[int]) -> dict[int, Product]:

@@ -59,6 +59,9 @@ def logging_config(form: str, level: str) -> dict[str, Any]:
             # Every request is logged by django_structlog already.
             "django.request": {"level": "ERROR"},
             "axes": {"level": "WARNING"},
+            # They would write addresses with the tokens in them; who calls them says what went wrong.
+            "apprise": {"level": "CRITICAL"},
+            "urllib3": {"level": "INFO"},
         },
     }
 

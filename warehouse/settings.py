@@ -238,6 +238,7 @@ CELERY_BEAT_SCHEDULE = {
         ("retry rejected orders", "fulfillment.tasks.retry_due_orders", 30.0),
         ("expire reservations", "inventory.expire_reservations", 30.0),
         ("expire stock", "inventory.expire_stock", 300.0),
+        ("draft write-offs of what expired", "inventory.draft_expired_write_offs", 3600.0),
         ("follow discounts", "inventory.follow_discounts", 30.0),
         ("mark down", "inventory.mark_down", 300.0),
         ("evaluate alerts", "inventory.evaluate_alerts", 300.0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from inventory.enums import Severity
@@ -35,7 +35,10 @@ class Alert(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "subject"], condition=Q(resolved_at=None), name="one_open_alert_per_subject")]
-        indexes = [models.Index(fields=["-id"], condition=Q(resolved_at=None), name="alert_open")]
+        indexes = [
+            models.Index(fields=["-id"], condition=Q(resolved_at=None), name="alert_open"),
+            models.Index(F("resolved_at").desc(nulls_first=True), F("id").desc(), name="alert_open_first"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.fixtures import Settings
 
+from tests.partners.alert_channel import AlertChannel
 from tests.partners.delivery import Delivery
 from tests.partners.order_system import OrderSystem
 from tests.partners.server import PartnerServer, running
@@ -32,4 +33,12 @@ def delivery(settings: Settings) -> Iterator[PartnerServer]:
     with running(Delivery, token=TOKEN) as server:
         settings.DELIVERY_URL = server.url
         settings.DELIVERY_TOKEN = TOKEN
+        yield server
+
+
+@pytest.fixture
+def alert_channel(settings: Settings) -> Iterator[PartnerServer]:
+    """A running channel, the only one that alerts are sent to; its address holds a secret."""
+    with running(AlertChannel) as server:
+        settings.ALERT_URLS = [f"{server.url.replace('http', 'json', 1)}/alerts/{TOKEN}"]
         yield server
