@@ -255,6 +255,7 @@ def _family(sql: str, batch_ids: Iterable[int]) -> set[int]:
 def _lots(batch_ids: Collection[int]) -> dict[int, Lot]:
     rows = {row.pk: row for row in Batch.objects.filter(pk__in=batch_ids).select_related("product", "supplier")}
     makers = makers_by_lot(batch_ids)
+    names = dict(Batch.objects.filter(pk__in={maker for made in makers.values() for maker in made}).values_list("pk", "lot_number"))
     return {
         pk: Lot(
             pk,
@@ -266,7 +267,7 @@ def _lots(batch_ids: Collection[int]) -> dict[int, Lot]:
             row.produced_on,
             row.label_expires_on,
             row.received_at,
-            tuple((maker, rows[maker].lot_number if maker in rows else "", quantity) for maker, quantity in makers[pk].items()),
+            tuple((maker, names[maker], quantity) for maker, quantity in makers[pk].items()),
         )
         for pk, row in rows.items()
     }
