@@ -10,11 +10,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from inventory import events
-from inventory.enums import DocumentType, MovementType, WriteOffOrigin
+from inventory.enums import DocumentType, LocationKind, MovementType, WriteOffOrigin
 from inventory.errors import InsufficientStock, Shortage
 from inventory.locks import lock_write_off, share_batches
 from inventory.models import BatchLocation, WriteOff, WriteOffItem
 from inventory.queries.stock import require_own_site
+from inventory.queries.transfers import claimed_in_transit
 from inventory.services.reallocation import free_up
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from inventory.stock.post import Entry, Header, post
@@ -100,14 +101,18 @@ def _book(write_off: WriteOff, items: Sequence[WriteOffItem], actor: Actor) -> W
 
 
 def _require_there(write_off: WriteOff, items: Sequence[WriteOffItem], leaving: Mapping[int, Decimal], places: Mapping[int, BatchLocation]) -> None:
-    """Raise InsufficientStock naming every place where less lies than is to leave."""
+    """Raise InsufficientStock naming every place where less lies than is to leave. What a transfer carries is written off by receiving less of it."""
     named = {item.batch_location_id: item for item in items}
+    carried = [pk for pk, item in named.items() if item.batch_location.location.kind == LocationKind.TRANSIT]
+    claimed = {} if write_off.origin == WriteOffOrigin.TRANSFER else claimed_in_transit(carried)
     short = []
     for pk, quantity in leaving.items():
-        there = places[pk].quantity
+        there = places[pk].quantity - claimed.get(pk, ZERO)
         if there < quantity:
             item = named[pk]
             where = {"batch_location": pk, "location": item.batch_location.location.code, "lot": item.batch.lot_number, "there": plain(there)}
+            if pk in claimed:
+                where["reason"] = "a transfer carries the rest: receive less of it"
             short.append(Shortage(item.product_id, item.product.sku, write_off.warehouse_id, quantity, there, (where,)))
     if short:
         raise InsufficientStock(short)

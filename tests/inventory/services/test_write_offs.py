@@ -14,16 +14,19 @@ from inventory.errors import GoodsPromised, InsufficientStock
 from inventory.models import Batch, BatchLocation, Movement, Product, Reservation, WriteOff
 from inventory.orchestrator import (
     OrderedLine,
+    TransferLine,
     WriteOffLine,
     add_write_off_item,
     approve_write_off,
     cancel_write_off,
     change_write_off,
     confirm_write_off,
+    create_transfer,
     create_write_off,
     promise_order,
     remove_stock,
     remove_write_off_item,
+    send_transfer,
 )
 from tests.factories.fulfillment import person
 from tests.factories.inventory import ACTOR, ProductFactory, SellerFactory, Site, site, stocked
@@ -156,6 +159,21 @@ def test_every_place_where_less_lies_is_named(milk: Product, house: Site) -> Non
     assert events.types() == []
     assert not Movement.objects.filter(type="write_off").exists()
     assert WriteOff.objects.get().status == "draft"
+
+
+def test_what_a_transfer_carries_is_written_off_by_receiving_less(milk: Product, house: Site) -> None:
+    source = stocked(milk, house.shelf, 5)
+    elsewhere = site()
+    transfer = create_transfer(
+        source_warehouse_id=house.id, target_warehouse_id=elsewhere.id, lines=[TransferLine(source.pk, Decimal(4))], actor=ACTOR
+    )
+    send_transfer(transfer.pk, actor=ACTOR)
+    carried = BatchLocation.objects.get(location=elsewhere.transit)
+
+    with pytest.raises(InsufficientStock) as refusal:
+        remove_stock(warehouse_id=elsewhere.id, line=lost(carried, 1), actor=ACTOR)
+
+    assert "receive less" in refusal.value.shortages[0].skipped[0]["reason"]
 
 
 @pytest.mark.parametrize("quantity", ["-1", "0", "NaN", "1e30", "Infinity", "0.5"])
