@@ -39,7 +39,12 @@ class Return(Document):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["order_ref", "reference"], condition=~Q(reference=""), name="return_reference_once_per_order"),
+            models.UniqueConstraint(
+                fields=["order_ref", "reference"],
+                condition=~Q(reference=""),
+                name="return_reference_once_per_order",
+                violation_error_message="Another return of this order has this reference.",
+            ),
         ]
         indexes = [models.Index(fields=["status", "-id"], name="return_by_status")]
 
