@@ -25,7 +25,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Put-backs", "undo", "fulfillment.putback"),
         ],
     ),
-    ("Documents", [("Receivings", "move_to_inbox", "inventory.receiving")]),
+    ("Documents", [("Receivings", "move_to_inbox", "inventory.receiving"), ("Returns", "assignment_return", "inventory.return")]),
     (
         "Stock",
         [

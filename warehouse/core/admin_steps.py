@@ -42,6 +42,10 @@ class StepForm(forms.Form):
         """The operation's keyword arguments."""
         return {name: value for name, value in self.cleaned_data.items() if name != "expected_version"}
 
+    def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """The fields as the dialog shows them: one group without a title, unless a step has several things to ask about."""
+        return [("", list(self))]
+
 
 class ReasonForm(StepForm):
     reason = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}), help_text="Kept with the document.")
@@ -155,7 +159,7 @@ class StepsAdmin(RoleAdmin):
         if request.method != "POST":
             form = step.form(row=row, actor=actor, initial={"expected_version": step.version_of(row)})
             return self._dialog(request, row, step, form, None)
-        form = step.form(request.POST, row=row, actor=actor)
+        form = step.form(request.POST, request.FILES, row=row, actor=actor)
         if not form.is_valid():
             return self._dialog(request, row, step, form, None)
         try:
