@@ -1,15 +1,17 @@
-"""The goods of a product judged again, when what they are judged by has changed."""
+"""Goods judged again, when what they are judged by has changed: their product, or the place where they lie."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection
 from django.utils import timezone
 
-from inventory.models import BatchLocation
-from inventory.stock.place import blocked_reason, clock_of, lives_of
+from inventory.models import BatchLocation, Location
+from inventory.stock.place import blocked_reason, clock_of, lives_of, require_welcome
 from inventory.stock.post import Header, block
+from inventory.stock.shelf_life import as_decimal
 from warehouse.core.actor import Actor
 from warehouse.core.transactions import require_transaction
 
@@ -17,6 +19,35 @@ _WRITE = """
     UPDATE inventory_batchlocation b SET effective_expires_at = n.expires_at
     FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, expires_at) WHERE b.id = n.id
 """
+
+
+_WRITE_CLOCKS = """
+    UPDATE inventory_batchlocation b
+    SET consumed_fraction = n.fraction, clock_started_at = n.started, clock_condition = n.condition, effective_expires_at = n.expires_at
+    FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[], %s::text[], %s::timestamptz[]) AS n (id, fraction, started, condition, expires_at)
+    WHERE b.id = n.id
+"""
+
+
+def judge_contents(location: Location, rows: Sequence[BatchLocation], *, actor: Actor) -> None:
+    """The goods that lie in a place (with their batch and product) go on there as it is now: clocks are charged to now and run in its condition, and it is
+    said anew why they are not for sale. A constant number of statements.
+
+    Requires the gates of all of them. Emits stock.changed, stock.low, stock.out. Raises PlaceNotAllowed naming every product that may not live there now.
+    """
+    require_transaction()
+    now = timezone.now()
+    lives = lives_of({row.batch_id: row.batch for row in rows}.values())
+    require_welcome([(row, location) for row in rows], lives)
+    clocks = {row.pk: clock_of(row).moved(lives[row.batch_id], now, location.condition) for row in rows}
+    dates = {row.pk: clocks[row.pk].effective(lives[row.batch_id]) for row in rows}
+    moved = [row.pk for row in rows if clocks[row.pk] != clock_of(row)]
+    if moved:
+        columns = [(pk, as_decimal(clocks[pk].fraction), clocks[pk].started_at, clocks[pk].condition, dates[pk]) for pk in moved]
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE_CLOCKS, [list(column) for column in zip(*columns, strict=True)])
+    reasons = {row.pk: str(blocked_reason(row.batch, location, dates[row.pk], now)) for row in rows}
+    block({row.pk: reasons[row.pk] for row in rows if reasons[row.pk] != row.blocked_reason}, Header(actor=actor))
 
 
 def judge_again(product_id: int, *, actor: Actor) -> None:

@@ -25,7 +25,7 @@ from inventory.models import Batch, BatchLocation, Location, Product, ShelfLife
 from inventory.stock import post
 from inventory.stock.shelf_life import Clock, Lives, as_decimal
 from warehouse.core.actor import Actor
-from warehouse.core.transactions import lost_race_on
+from warehouse.core.transactions import StartAgain, lost_race_on
 
 # Two that give the same lot its number at once: the second starts again and finds the first one's.
 lost_race_on(["lot_once_per_product"])
@@ -46,14 +46,24 @@ _INHERITED = [
 _CLOCK_COLUMNS = "consumed_fraction, clock_started_at, clock_condition, not_after, frozen_at, effective_expires_at, received_at, blocked_reason"
 _CLOCK_ARRAYS = "%s::numeric[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[]"
 
-# A place that is new, or empty of the batch, takes the clock of what comes; one that holds some is not returned.
+# A place that is new, or empty of the batch, takes the clock of what comes; one that holds some is not returned. The locations are held as they were
+# judged (`change_location` waits for us, or we for it); one that is another by now comes back without an id.
 _TAKE = f"""
-    INSERT INTO inventory_batchlocation AS b (batch_id, location_id, phase, product_id, warehouse_id, {_CLOCK_COLUMNS}, quantity, reserved, version)
-    SELECT a.*, 0, 0, 1
-    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], {_CLOCK_ARRAYS}) AS a
-    ON CONFLICT (batch_id, location_id, phase) DO UPDATE
-    SET ({_CLOCK_COLUMNS}) = (SELECT {", ".join("excluded." + name for name in _CLOCK_COLUMNS.split(", "))}) WHERE b.quantity = 0
-    RETURNING b.id, b.batch_id, b.location_id, b.phase
+    WITH held AS MATERIALIZED (
+        SELECT l.id, l.condition, l.is_pickable, l.is_active FROM inventory_location l WHERE l.id = ANY(%s::bigint[]) ORDER BY l.id FOR SHARE
+    ),
+    taken AS (
+        INSERT INTO inventory_batchlocation AS b (batch_id, location_id, phase, product_id, warehouse_id, {_CLOCK_COLUMNS}, quantity, reserved, version)
+        SELECT a.*, 0, 0, 1
+        FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], {_CLOCK_ARRAYS}) AS a
+        ON CONFLICT (batch_id, location_id, phase) DO UPDATE
+        SET ({_CLOCK_COLUMNS}) = (SELECT {", ".join("excluded." + name for name in _CLOCK_COLUMNS.split(", "))}) WHERE b.quantity = 0
+        RETURNING b.id, b.batch_id, b.location_id, b.phase
+    )
+    SELECT id, batch_id, location_id, phase FROM taken
+    UNION ALL
+    SELECT NULL, NULL, s.id, NULL FROM unnest(%s::bigint[], %s::text[], %s::boolean[], %s::boolean[]) AS s (id, condition, is_pickable, is_active)
+    JOIN held h ON h.id = s.id WHERE (h.condition, h.is_pickable, h.is_active) <> (s.condition, s.is_pickable, s.is_active)
 """
 
 _MERGE = f"""
@@ -160,7 +170,7 @@ def place(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], *, actor: Act
 
     A place that is empty of the batch takes the arrival's clock. Where some of it lies already, both are charged to now and the earlier date is kept;
     if the better part would lose more than a day, the arrival becomes a child lot. One statement when every place is empty of its batch, and a constant
-    number else. Requires the gates of all products concerned; quantities are posted after.
+    number else. Requires the gates of all products concerned; quantities are posted after. Raises StartAgain when a location was changed since it was read.
     """
     now = timezone.now()
     first: dict[tuple[int, int, str], Arrival] = {}
@@ -177,9 +187,14 @@ def _take(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], now: datetime
     for arrival in arrivals:
         values = _clock_values(arrival, arrival.clock, arrival.received_at, lives, now)
         rows.append([*_key(arrival), arrival.batch.product_id, arrival.location.warehouse_id, *values])
+    judged = {arrival.location.pk: arrival.location for arrival in arrivals}
+    believed = _columns([[place.pk, place.condition, place.is_pickable, place.is_active] for place in judged.values()])
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, _columns(rows))
-        return {(batch, location, phase): pk for pk, batch, location, phase in cursor.fetchall()}
+        cursor.execute(_TAKE, [list(judged), *_columns(rows), *believed])
+        found = cursor.fetchall()
+    if any(pk is None for pk, *_ in found):
+        raise StartAgain  # a place was changed since it was read
+    return {(batch, location, phase): pk for pk, batch, location, phase in found}
 
 
 def _join(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], now: datetime, actor: Actor) -> dict[int, int]:
@@ -223,8 +238,7 @@ def _place_apart(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], actor:
         suiting = (
             row.batch
             for row in known[_key(arrival)]
-            if row.batch.status == parent.status
-            and (row.quantity == 0 or clock_of(row).merged(arrival.clock, lives[parent.pk], now) is not None)
+            if row.batch.status == parent.status and (row.quantity == 0 or clock_of(row).merged(arrival.clock, lives[parent.pk], now) is not None)
         )
         child = next(suiting, None)
         if child is None:
