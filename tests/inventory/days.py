@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -15,30 +17,73 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from inventory.models import BatchLocation, Location, Product, Reservation, ReservationItem, Stock
+from inventory.errors import CountAgain, GoodsPromised, MoreThanShipped
+from inventory.models import (
+    AuditLine,
+    Batch,
+    BatchLocation,
+    Location,
+    Movement,
+    OfflineSale,
+    Product,
+    Reservation,
+    ReservationItem,
+    ReturnItem,
+    Stock,
+    TransferItem,
+)
 from inventory.orchestrator import (
+    Finding,
     InsufficientStock,
+    MixSource,
     OrderedLine,
     PlaceNotAllowed,
     ReceivingLine,
     Reserved,
+    ReturnLine,
+    SaleLine,
+    TransferLine,
     UnfitNow,
+    WriteOffLine,
+    cancel_audit,
+    cancel_return,
+    cancel_transfer,
+    change_phase,
+    complete_audit,
+    complete_return,
     consume_reservation,
+    create_audit,
+    create_return,
+    create_transfer,
     expire_reservations,
     expire_stock,
     get_availability,
+    hold_batch,
+    inspect_return,
+    mix_batches,
+    move_stock,
     pick_reserved,
     place_stock,
+    process_offline_sale,
     promise_order,
     put_back,
+    recall_batch,
+    receive_transfer,
+    release_hold,
     release_reservation,
+    remove_stock,
     reserve_for_order,
+    scan_audit_place,
+    send_transfer,
+    split_batch,
+    start_audit,
+    update_audit_items,
 )
 from inventory.queries.reconciliation import everything_that_disagrees
 from inventory.stock.shelf_life import end_of_day
 from tests.factories.inventory import ACTOR, ProductFactory, Site, site
-from tests.inventory.shadow import ZERO, Goods, Key, Kind, Promise, Shadow, Spot
-from warehouse.core.errors import Conflict, DomainError
+from tests.inventory.shadow import ZERO, Clock, Goods, Key, Kind, Lot, Promise, Shadow, Spot
+from warehouse.core.errors import Conflict, DomainError, TransitionRefused, ValidationFailed
 from warehouse.outbox.models import OutboxEvent
 
 REAL_NOW = timezone.now
@@ -56,6 +101,29 @@ LIVES: list[dict[tuple[str, str], int]] = [
     {("ambient", "sealed"): 30, ("chilled", "sealed"): 60},
 ]  # fmt: skip
 KEEP = [0, 1]
+# The house, the product, the lot, where to (a shelf more often than not), how much is good, and how much damaged.
+DELIVERY = st.tuples(
+    st.integers(0, 1), st.integers(0, 1), st.sampled_from(sorted(LOTS)), st.sampled_from([0, 0, 1, 1, 2, 3]), st.integers(0, 12), st.integers(0, 2)
+)
+
+
+@dataclass(frozen=True)
+class Trip:
+    """Goods that a transfer has under way."""
+
+    transfer_id: int
+    key: Key
+    quantity: Decimal
+    source: Spot
+    target: Spot
+
+
+@dataclass(frozen=True)
+class Count:
+    """What a count found more, or less, than the books had at that moment; `again` when some of it is to be counted again."""
+
+    changes: dict[Key, Decimal]
+    again: bool
 
 
 @contextmanager
@@ -86,7 +154,6 @@ class Ground(RuleBasedStateMachine):
         """It stands still within a step, so that both sides see the same moment."""
         return self.began + self.offset
 
-    @initialize()
     def open_the_houses(self) -> None:
         self.houses: list[Site] = [site(code="ONE", priority=1), site(code="TWO", priority=2)]
         self.products: list[Product] = [
@@ -207,15 +274,17 @@ class Ground(RuleBasedStateMachine):
 class Trade(Ground):
     """Goods arrive, are promised, picked and sold; time passes."""
 
-    @rule(
-        house=st.integers(0, 1),
-        product=st.integers(0, 1),
-        lot=st.sampled_from(sorted(LOTS)),
-        where=st.integers(0, 3),
-        good=st.integers(0, 6),
-        damaged=st.integers(0, 2),
-    )
-    def receive(self, house: int, product: int, lot: str, where: int, good: int, damaged: int) -> None:
+    @initialize(deliveries=st.lists(DELIVERY, min_size=3, max_size=8))
+    def fill_the_houses(self, deliveries: list[tuple[int, int, str, int, int, int]]) -> None:
+        self.open_the_houses()
+        for delivery in deliveries:
+            self._receive(*delivery)
+
+    @rule(delivery=DELIVERY)
+    def receive(self, delivery: tuple[int, int, str, int, int, int]) -> None:
+        self._receive(*delivery)
+
+    def _receive(self, house: int, product: int, lot: str, where: int, good: int, damaged: int) -> None:
         if good + damaged == 0:
             return
         there, goods, now = self.houses[house], self.products[product], self.now()
@@ -356,7 +425,7 @@ class Trade(Ground):
         def work() -> object:
             return consume_reservation(reservation.pk, actor=ACTOR, for_order=True)
 
-        if any(self.shadow.goods[key].lot.status != "available" for key in promise.held):
+        if not all(self._may_stay(key) for key in promise.held):
             self.refused(work, UnfitNow)
             return
         work()
@@ -438,7 +507,481 @@ class Trade(Ground):
             lying.reason = "expired"
 
 
-class Days(Trade):
+class Office(Ground):
+    """What papers do: write-offs, transfers, returns, audits; and what is done to lots."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_the_way: list[Trip] = []
+        self.counted: dict[int, Count] = {}
+        self.receipts = 0
+
+    # --- taking promised goods ---------------------------------------------------------------------------------------------------------------
+
+    def give_way(
+        self, needs: dict[Key, Decimal], work: Callable[[], object], *, release: bool = True, lots: set[str] | None = None, refuses: bool = True
+    ) -> bool:
+        """Do work that makes so much of promised goods free, and take what gave way over into the shadow. False when it was refused."""
+        needs = {key: quantity for key, quantity in needs.items() if quantity > 0}
+        taken = self.shadow.give_way(needs)
+        if refuses and needs and (taken is None or not release):
+            self.refused(work, GoodsPromised)
+            return False
+        taken = taken or []
+        pairs = sorted({pair for pair, _, _ in taken}, key=lambda pair: self.shadow.promises[pair].serial)
+        self._move_promises(taken, pairs, needs, lots or set())
+        expected = {pair: self.shadow.by_date(self.shadow.promises[pair].held) for pair in pairs}
+        work()
+        for pair in pairs:
+            promise = self.shadow.promises[pair]
+            for key, quantity in promise.held.items():
+                self.shadow.goods[key].reserved -= quantity
+            promise.held = self.of_database(*pair)
+            assert self.shadow.by_date(promise.held) == expected[pair]
+            self.shadow.take(promise.held)
+            if not promise.held:
+                del self.shadow.promises[pair]
+        return True
+
+    def _move_promises(self, taken: list[Any], pairs: list[tuple[str, int]], needs: dict[Key, Decimal], lots: set[str]) -> None:
+        for pair, key, quantity in taken:
+            held = self.shadow.promises[pair].held
+            held[key] -= quantity
+            self.shadow.goods[key].reserved -= quantity
+            if not held[key]:
+                del held[key]
+        for pair in pairs:
+            for _, key, quantity in (each for each in taken if each[0] == pair):
+                elsewhere = self.shadow.first_out(key.product, pair[1], quantity, self.now(), but=needs, lots=lots)
+                self.shadow.take(elsewhere)
+                for other, part in elsewhere.items():
+                    self.shadow.promises[pair].held[other] = self.shadow.promises[pair].held.get(other, ZERO) + part
+
+    # --- papers ------------------------------------------------------------------------------------------------------------------------------
+
+    @rule(data=st.data(), release=st.booleans())
+    def write_off(self, data: Any, release: bool) -> None:
+        key = self.draw_goods(data, lambda lying: lying.spot.condition or lying.spot.pickable or not self.in_transit(lying))
+        if key is None:
+            return
+        lying = self.shadow.goods[key]
+        quantity = self.draw_part(data, lying.quantity)
+        line = WriteOffLine(self.row(key).pk, quantity, "damaged")
+
+        def work() -> object:
+            return remove_stock(warehouse_id=lying.spot.house, line=line, release_reservations=release, actor=ACTOR)
+
+        if self.give_way({key: quantity - lying.free}, work, release=release):
+            self.shadow.leave(key, quantity)
+
+    def in_transit(self, lying: Goods) -> bool:
+        return lying.spot.id in {house.transit.pk for house in self.houses}
+
+    def on_bench(self, lying: Goods) -> bool:
+        return lying.spot.id in {house.bench.pk for house in self.houses}
+
+    def loose(self, lying: Goods) -> bool:
+        return lying.free > 0 and not self.in_transit(lying) and not self.on_bench(lying)
+
+    @rule(data=st.data(), to=st.integers(0, 1))
+    def send(self, data: Any, to: int) -> None:
+        key = self.draw_goods(data, self.loose)
+        if key is None:
+            return
+        lying, target = self.shadow.goods[key], self.houses[to]
+        quantity = self.draw_part(data, lying.free)
+        spot = data.draw(st.sampled_from(self.spots_of(to, benches=False)))
+        line = TransferLine(self.row(key).pk, quantity, spot.id)
+        paper = create_transfer(source_warehouse_id=lying.spot.house, target_warehouse_id=target.id, lines=[line], actor=ACTOR)
+
+        def work() -> object:
+            return send_transfer(paper.pk, actor=ACTOR)
+
+        if not self.shadow.welcome(key, spot):
+            self.refused(work, PlaceNotAllowed)
+            cancel_transfer(paper.pk, reason="refused", actor=ACTOR)
+            return
+        work()
+        there = self.shadow.bring(key, self.shadow.spots[target.transit.pk], quantity, self.now())
+        self.on_the_way.append(Trip(paper.pk, there, quantity, lying.spot, spot))
+
+    @precondition(lambda self: self.on_the_way)
+    @rule(data=st.data(), lost=st.integers(0, 2))
+    def arrive(self, data: Any, lost: int) -> None:
+        trip = self.on_the_way.pop(data.draw(st.integers(0, len(self.on_the_way) - 1)))
+        missing = min(Decimal(lost), trip.quantity)
+        item = TransferItem.objects.get(transfer=trip.transfer_id)
+        receive_transfer(trip.transfer_id, received={item.pk: trip.quantity - missing}, actor=ACTOR)
+        if trip.quantity > missing:
+            self.shadow.bring(trip.key, trip.target, trip.quantity - missing, self.now())
+        self.shadow.leave(trip.key, missing)
+
+    @precondition(lambda self: self.on_the_way)
+    @rule(data=st.data())
+    def turn_back(self, data: Any) -> None:
+        trip = self.on_the_way.pop(data.draw(st.integers(0, len(self.on_the_way) - 1)))
+        cancel_transfer(trip.transfer_id, reason="turned back", actor=ACTOR)
+        self.shadow.bring(trip.key, trip.source, trip.quantity, self.now())
+
+    @rule(data=st.data(), where=st.integers(0, 5))
+    def move(self, data: Any, where: int) -> None:
+        key = self.draw_goods(data, self.loose)
+        if key is None:
+            return
+        lying = self.shadow.goods[key]
+        quantity = self.draw_part(data, lying.free)
+        spot = self.spots_of(self.house_of(lying))[where]
+        row = self.row(key)
+
+        def work() -> object:
+            return move_stock(row.pk, quantity, spot.id, actor=ACTOR)
+
+        if where == 5 or not self.shadow.may_be_brought(key, spot):
+            self.refused(work, PlaceNotAllowed)
+            return
+        work()
+        self.shadow.bring(key, spot, quantity, self.now())
+
+    def house_of(self, lying: Goods) -> int:
+        return next(n for n, house in enumerate(self.houses) if house.id == lying.spot.house)
+
+    @rule(data=st.data(), how=st.sampled_from(["freeze", "thaw", "open"]), where=st.integers(0, 4), sensible=st.booleans())
+    def change(self, data: Any, how: str, where: int, sensible: bool) -> None:
+        key = self.draw_goods(data, lambda lying: self.loose(lying) and (not sensible or self._changeable(lying, how)))
+        if key is None:
+            return
+        lying = self.shadow.goods[key]
+        quantity = self.draw_part(data, lying.free)
+        spots = self.spots_of(self.house_of(lying), benches=False)
+        spot = {"freeze": spots[2], "thaw": spots[1], "open": lying.spot}[how] if sensible else spots[where]
+        row, now = self.row(key), self.now()
+        expected = self.shadow.change(key, how, spot, now)
+
+        def work() -> object:
+            return change_phase(row.pk, quantity, how, spot.id, actor=ACTOR)
+
+        if expected is None:
+            self.refused(work, ValidationFailed)
+            return
+        work()
+        self.shadow.leave(key, quantity)
+        self.shadow.arrive(lying.lot, spot, expected[1], expected[0], lying.received_at, quantity, now)
+
+    def _changeable(self, lying: Goods, how: str) -> bool:
+        frozen = lying.clock.condition == "frozen"
+        return lying.lot.kind.freezable and lying.phase == "sealed" and frozen == (how == "thaw")
+
+    @rule(data=st.data())
+    def split(self, data: Any) -> None:
+        key = self.draw_goods(data, self.loose)
+        if key is None:
+            return
+        lying = self.shadow.goods[key]
+        quantity = self.draw_part(data, lying.free)
+        child = split_batch(self.row(key).pk, quantity, actor=ACTOR)
+        known = self.shadow.new_child(lying.lot)
+        assert child.lot_number == known.number
+        self.shadow.leave(key, quantity)
+        self.shadow.arrive(known, lying.spot, lying.phase, lying.clock, lying.received_at, quantity, self.now())
+
+    @rule(data=st.data(), where=st.integers(0, 3))
+    def mix(self, data: Any, where: int) -> None:
+        first = self.draw_goods(data, self._mixable)
+        if first is None:
+            return
+        one = self.shadow.goods[first]
+
+        def alike(other: Goods) -> bool:
+            same = other.product == one.product and other.phase == one.phase and other.spot.house == one.spot.house and other.lot is not one.lot
+            return same and self._mixable(other) and (other.clock.frozen_at is None) == (one.clock.frozen_at is None)
+
+        second = self.draw_goods(data, alike)
+        if second is None:
+            return
+        keys = sorted([first, second], key=lambda key: self.shadow.goods[key].serial)
+        parts = {key: self.draw_part(data, self.shadow.goods[key].free) for key in keys}
+        spot = self.spots_of(self.house_of(one))[where]
+        sources = [MixSource(self.row(key).pk, quantity) for key, quantity in parts.items()]
+
+        def work() -> Batch:
+            return mix_batches(warehouse_id=one.spot.house, to_location_id=spot.id, sources=sources, actor=ACTOR)
+
+        now = self.now()
+        if not all(self.shadow.goods[key].lot.status == "available" and self.shadow.goods[key].keeps(now) for key in keys):
+            self.refused(work, UnfitNow)
+        elif not all(self.shadow.welcome(key, spot) for key in keys):
+            self.refused(work, PlaceNotAllowed)
+        else:
+            self._mixed(work().lot_number, keys, parts, spot, now)
+
+    def _mixable(self, lying: Goods) -> bool:
+        places = {place.pk for house in self.houses for place in (house.shelf, house.cool, house.freezer, house.dock)}
+        return lying.free > 0 and lying.spot.id in places
+
+    def _mixed(self, number: str, keys: list[Key], parts: dict[Key, Decimal], spot: Spot, now: datetime) -> None:
+        goods = [self.shadow.goods[key] for key in keys]
+        clocks = [lying.clock.brought(lying.lot, now, spot.condition) for lying in goods]
+        dated = [(end, n) for n, (lying, clock) in enumerate(zip(goods, clocks, strict=True)) if (end := clock.expires(lying.lot))]
+        n = min(dated)[1] if dated else 0
+        earliest = goods[n].lot
+        lot = Lot(
+            earliest.kind, number, None, earliest.label_condition, earliest.life, min(lying.lot.received_at for lying in goods),
+            made_of=tuple(lying.lot.number for lying in goods),
+        )  # fmt: skip
+        self.shadow.lots[lot.kind.id, number] = lot
+        limits = [clock.not_after for clock in clocks if clock.not_after]
+        for key, quantity in parts.items():
+            self.shadow.leave(key, quantity)
+        received_at = min(lying.received_at for lying in goods)
+        self.shadow.arrive(
+            lot, spot, goods[0].phase, replace(clocks[n], not_after=min(limits, default=None)), received_at, sum(parts.values(), ZERO), now
+        )
+
+    # --- lots that must not leave ------------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.shadow.lots)
+    @rule(data=st.data(), recall=st.sampled_from([False, False, True]))
+    def withdraw(self, data: Any, recall: bool) -> None:
+        product, number = data.draw(st.sampled_from(sorted(self.shadow.lots)))
+        lot, family = self.shadow.lots[product, number], self.shadow.family(product, number)
+        batch = Batch.objects.get(product=product, lot_number=number)
+
+        def work() -> object:
+            return (recall_batch if recall else hold_batch)(batch.pk, reason="looks odd", actor=ACTOR)
+
+        target = "recalled" if recall else "on_hold"
+        if lot.status == "recalled" and not recall:
+            self.refused(work, TransitionRefused)
+            return
+        reached = [each for each in family if each.status == "available" or (recall and each.status == "on_hold")]
+        if lot.status == target and (lot.held_itself or recall):
+            reached = []
+        needs: dict[Key, Decimal] = {}
+        for each in reached:
+            each.status = target
+        for key, lying in self.shadow.goods.items():
+            if lying.quantity and lying.lot in reached:
+                lying.reason = lying.reason_now(self.now())
+                needs[key] = sum((p.held.get(key, ZERO) for p in self.shadow.promises.values() if not p.started), ZERO)
+        lot.held_itself = True
+        self.give_way(needs, work, lots={each.number for each in family})
+
+    @rule(data=st.data())
+    def let_go(self, data: Any) -> None:
+        held = sorted(key for key, lot in self.shadow.lots.items() if lot.status == "on_hold")
+        if not held:
+            return
+        product, number = data.draw(st.sampled_from(held))
+        lot = self.shadow.lots[product, number]
+        batch = Batch.objects.get(product=product, lot_number=number)
+
+        def work() -> object:
+            return release_hold(batch.pk, actor=ACTOR)
+
+        if any(maker.status != "available" for maker in self._all_makers(lot)):
+            self.refused(work, TransitionRefused)
+            return
+        work()
+        freed = [lot]
+        lot.status, lot.held_itself = "available", False
+        waiting = [each for each in self.shadow.family(product, number) if each.status == "on_hold" and not each.held_itself]
+        while ready := [each for each in waiting if all(maker.status == "available" for maker in self.shadow.makers(each))]:
+            for each in ready:
+                each.status = "available"
+                freed.append(each)
+                waiting.remove(each)
+        for lying in self.shadow.goods.values():
+            if lying.quantity and lying.lot in freed:
+                lying.reason = lying.reason_now(self.now())
+
+    def _all_makers(self, lot: Lot) -> list[Lot]:
+        found: list[Lot] = []
+        for maker in self.shadow.makers(lot):
+            found += [maker, *self._all_makers(maker)]
+        return found
+
+    # --- the till and what comes back --------------------------------------------------------------------------------------------------------
+
+    @rule(house=st.integers(0, 1), product=st.integers(0, 1), quantity=st.integers(1, 8), names=st.integers(0, 2), data=st.data())
+    def sell_over_the_counter(self, house: int, product: int, quantity: int, names: int, data: Any) -> None:
+        there, goods, now = self.houses[house].id, self.products[product].pk, self.now()
+        here = sorted(pair for pair in self.shadow.promises if pair[1] == there)
+        named = data.draw(st.lists(st.sampled_from(here), max_size=names, unique=True)) if here else []
+        self.receipts += 1
+        receipt = f"R{self.receipts}"
+        ids = [self.reservation(*pair).pk for pair in named]
+
+        def work() -> OfflineSale:
+            line = SaleLine(goods, Decimal(quantity))
+            return process_offline_sale(warehouse_id=there, lines=[line], receipt_number=receipt, reservation_ids_to_release=ids, actor=ACTOR)
+
+        missing = quantity - self.shadow.available(goods, there, now)
+        giving: list[tuple[tuple[str, int], list[Key]]] = []
+        for pair in named:
+            promise = self.shadow.promises[pair]
+            if missing > 0 and any(key.product == goods for key in promise.held):
+                if promise.started:
+                    self.refused(work, TransitionRefused)
+                    return
+                fit = [key for key in promise.held if key.product == goods and self.shadow.goods[key].fit(now)]
+                giving.append((pair, fit))
+                missing -= sum((promise.held[key] for key in fit), ZERO)
+        if missing > 0:
+            self.refused(work, InsufficientStock)
+            return
+        for pair, keys in giving:
+            held = self.shadow.promises[pair].held
+            for key in keys:
+                self.shadow.goods[key].reserved -= held.pop(key)
+            if not held:
+                del self.shadow.promises[pair]
+        expected = self.shadow.first_out(goods, there, Decimal(quantity), now)
+        sale = work()
+        lines = Movement.objects.filter(document_type="offline_sale", document_id=sale.pk).select_related("batch_location__batch")
+        sold = {self.key_of(line.batch_location): -line.quantity_change for line in lines}
+        assert self.shadow.by_date(sold) == self.shadow.by_date(expected)
+        for key, part in sold.items():
+            self.shadow.ship(sale.order_ref, key, part)
+
+    @rule(
+        data=st.data(),
+        to=st.integers(0, 1),
+        where=st.integers(0, 4),
+        decision=st.sampled_from(["return_to_shelf", "return_with_discount", "write_off"]),
+        opened=st.booleans(),
+        left=st.integers(0, 4),
+        more=st.sampled_from([0, 0, 0, 1]),
+    )
+    def take_back(self, data: Any, to: int, where: int, decision: str, opened: bool, left: int, more: int) -> None:
+        out = sorted(key for key, quantity in self.shadow.shipped.items() if quantity > 0)
+        if not out:
+            return
+        ref, product, number = data.draw(st.sampled_from(out))
+        there, now = self.houses[to], self.now()
+        quantity = self.draw_part(data, self.shadow.shipped[ref, product, number])
+        batch = Batch.objects.get(product=product, lot_number=number)
+        if more:
+            line = ReturnLine(product, self.shadow.shipped[ref, product, number] + more, batch.pk)
+            self.refused(lambda: create_return(warehouse_id=there.id, order_ref=ref, lines=[line], actor=ACTOR), MoreThanShipped)
+            return
+        spot = self.spots_of(to)[where]
+        paper = create_return(warehouse_id=there.id, order_ref=ref, lines=[ReturnLine(product, quantity, batch.pk, spot.id)], actor=ACTOR)
+        finding = Finding(
+            ReturnItem.objects.get(return_document=paper).pk, "opened" if opened else "intact", decision,
+            freshness_remaining=Decimal(left) / 4, discount_percent=Decimal(20) if decision == "return_with_discount" else None,
+        )  # fmt: skip
+
+        def inspect() -> object:
+            return inspect_return(paper.pk, findings=[finding], actor=ACTOR)
+
+        lot = self.shadow.lots[product, number]
+        clock, phase, received_at = self._as_if_it_had_stayed(ref, lot, now)
+        if decision == "write_off":
+            inspect()
+            complete_return(paper.pk, actor=ACTOR)
+            quarantine = self.shadow.spots[there.quarantine.pk]
+            key = self.shadow.arrive(lot, quarantine, phase, clock, received_at, quantity, now)
+            self.shadow.leave(key, quantity)
+        else:
+            worn = max(clock.used, 1 - Fraction(left, 4))
+            goods = self._back_for_sale(replace(clock, used=worn), phase, spot, lot, opened, now)
+            if goods is None:
+                self.refused(inspect, ValidationFailed)
+                cancel_return(paper.pk, reason="refused", actor=ACTOR)
+                return
+            inspect()
+            complete_return(paper.pk, actor=ACTOR)
+            self.shadow.arrive(lot, spot, goods[1], goods[0], received_at, quantity, now)
+        self.shadow.shipped[ref, product, number] -= quantity
+
+    def _as_if_it_had_stayed(self, ref: str, lot: Lot, now: datetime) -> tuple[Clock, str, datetime]:
+        """The clock of the place it was sold from, charged to now: the earliest, where it left from several."""
+        rows = [self.shadow.goods[key] for key in self.shadow.sold_from[ref, lot.kind.id, lot.number]]
+        ends = [(lying.expires_at is None, lying.expires_at or now, lying.serial, lying) for lying in rows]
+        best = min(ends, key=lambda each: each[:3])[3]
+        return best.clock.charged(lot, now), best.phase, best.received_at
+
+    @staticmethod
+    def _back_for_sale(clock: Clock, phase: str, spot: Spot, lot: Lot, opened: bool, now: datetime) -> tuple[Clock, str] | None:
+        """The goods as they come back to a place, or none when they can't be sold again."""
+        clock = clock.brought(lot, now, spot.condition)
+        if opened and phase != "opened":
+            life = lot.kind.lives.get((clock.condition, "opened"))
+            if life is None:
+                return None
+            limit = now + life
+            clock, phase = replace(clock, not_after=min(clock.not_after or limit, limit)), "opened"
+        warmed = clock.frozen_at is not None and phase == "sealed" and spot.condition not in ("", "frozen")
+        end = clock.expires(lot)
+        if warmed or not lot.kind.allowed(spot.condition, phase) or (end is not None and end <= now + lot.kind.keep):
+            return None
+        return clock, phase
+
+    # --- counting ----------------------------------------------------------------------------------------------------------------------------
+
+    @rule(data=st.data(), house=st.integers(0, 1), where=st.integers(0, 5))
+    def count(self, data: Any, house: int, where: int) -> None:
+        """Count a place; trade goes on, and the audit is completed, or not, another day."""
+        spot = self.spots_of(house)[where]
+        lying = {key: goods for key, goods in self.shadow.goods.items() if key.spot == spot.id and goods.quantity > 0}
+        audit = create_audit(warehouse_id=spot.house, scope="locations", location_ids=[spot.id], recount_above_percent=Decimal(9999), actor=ACTOR)
+        start_audit(audit.pk, actor=ACTOR)
+        lines = scan_audit_place(audit.pk, spot.id, actor=ACTOR)
+        by_key = {Key(line.product_id, line.lot_number, line.location_id, line.phase): line for line in lines}
+        assert set(by_key) == set(lying)
+        counts = {key: Decimal(data.draw(st.integers(0, int(goods.quantity) + 2))) for key, goods in sorted(lying.items())}
+        if counts:
+            update_audit_items(audit.pk, {by_key[key].pk: quantity for key, quantity in counts.items()}, actor=ACTOR)
+        again = {key for key in counts if self._in_hand(key)}
+        kept = dict(AuditLine.objects.filter(audit=audit).values_list("pk", "status"))
+        assert {key: kept[by_key[key].pk] for key in counts} == {key: "recount" if key in again else "counted" for key in counts}
+        self.counted[audit.pk] = Count({key: counts[key] - lying[key].quantity for key in counts if key not in again}, bool(again))
+
+    def _in_hand(self, key: Key) -> bool:
+        """Whether somebody has goods of it in hand: a picker at the shelf, or a transfer on its way from or to the place."""
+        shelf = self.shadow.spots[key.spot].pickable
+        picked = shelf and any(promise.started and promise.held.get(key) for promise in self.shadow.promises.values())
+        sent = any(trip.key.product == key.product and key.spot in (trip.source.id, trip.target.id) for trip in self.on_the_way)
+        return picked or sent
+
+    @precondition(lambda self: self.counted)
+    @rule(data=st.data())
+    def book_the_count(self, data: Any) -> None:
+        audit_id = data.draw(st.sampled_from(sorted(self.counted)))
+        count = self.counted.pop(audit_id)
+
+        def work() -> object:
+            return complete_audit(audit_id, actor=ACTOR)
+
+        below = any(self.shadow.goods[key].quantity + change < 0 for key, change in count.changes.items())
+        if count.again or below:
+            self.refused(work, CountAgain)
+            cancel_audit(audit_id, reason="to be counted again", actor=ACTOR)
+            return
+        needs: dict[Key, Decimal] = {}
+        later: dict[Key, Decimal] = {}
+        for key, change in count.changes.items():
+            lying = self.shadow.goods[key]
+            if lying.quantity + change < lying.reserved:
+                needs[key] = lying.reserved - lying.quantity - change
+                later[key] = change
+        before = {key: replace(lying) for key, lying in self.shadow.goods.items()}
+        for key, change in count.changes.items():
+            if change and key not in later:
+                lying = self.shadow.goods[key]
+                if not lying.quantity and change > 0:
+                    self.shadow.arrive(lying.lot, lying.spot, lying.phase, lying.clock, lying.lot.received_at, change, self.now())
+                else:
+                    lying.quantity += change
+        if self.give_way(needs, work):
+            for key, change in later.items():
+                self.shadow.goods[key].quantity += change
+        else:
+            self.shadow.goods.update(before)
+            cancel_audit(audit_id, reason="being picked", actor=ACTOR)
+
+
+class Days(Trade, Office):
     """All of it."""
 
 

@@ -52,7 +52,9 @@ class Lot:
     life: timedelta | None
     received_at: datetime
     parent: str = ""
+    made_of: tuple[str, ...] = ()
     status: str = "available"
+    held_itself: bool = False
 
     def lasts(self, condition: str) -> timedelta | None:
         if self.life is not None and condition == self.label_condition:
@@ -168,6 +170,7 @@ class Shadow:
     goods: dict[Key, Goods] = field(default_factory=dict)
     promises: dict[tuple[str, int], Promise] = field(default_factory=dict)
     shipped: dict[tuple[str, int, str], Decimal] = field(default_factory=dict)
+    sold_from: dict[tuple[str, int, str], set[Key]] = field(default_factory=dict)
     serial: count[int] = field(default_factory=lambda: count(1))
 
     # --- reading ---------------------------------------------------------------------------------------------------------------------------
@@ -184,12 +187,14 @@ class Shadow:
     def available(self, product: int, house: int, now: datetime) -> Decimal:
         return sum((lying.free for _, lying in self.sellable(product, house, now)), ZERO)
 
-    def first_out(self, product: int, house: int, quantity: Decimal, now: datetime, *, but: Iterable[Key] = ()) -> dict[Key, Decimal]:
-        """So much of what is for sale, or as much as there is, by the order of leaving."""
+    def first_out(
+        self, product: int, house: int, quantity: Decimal, now: datetime, *, but: Iterable[Key] = (), lots: Iterable[str] = ()
+    ) -> dict[Key, Decimal]:
+        """So much of what is for sale, or as much as there is, by the order of leaving; nothing of the places `but`, nor of these lots."""
         chosen: dict[Key, Decimal] = {}
         left = quantity
         for key, lying in self.sellable(product, house, now):
-            if key not in but and left > 0:
+            if key not in but and key.lot not in lots and left > 0:
                 chosen[key] = min(left, lying.free)
                 left -= chosen[key]
         return chosen
@@ -265,17 +270,59 @@ class Shadow:
         child = self.lots[parent.kind.id, chosen] = replace(parent, number=chosen, parent=parent.number)
         return child
 
-    def may_be_brought(self, key: Key, spot: Spot) -> bool:
-        """Whether goods may come to a place: it is another one, the product may live there, and nothing frozen is warmed unthawed."""
+    def welcome(self, key: Key, spot: Spot) -> bool:
+        """Whether these goods may live in the place: a life is known there, and nothing frozen is warmed unthawed."""
         lying = self.goods[key]
         warmed = lying.clock.frozen_at is not None and lying.phase == "sealed" and spot.condition not in ("", "frozen")
-        return spot.id != key.spot and lying.lot.kind.allowed(spot.condition, lying.phase) and not warmed
+        return lying.lot.kind.allowed(spot.condition, lying.phase) and not warmed
+
+    def may_be_brought(self, key: Key, spot: Spot) -> bool:
+        """Whether goods may move to a place: another one, where they may live."""
+        return spot.id != key.spot and self.welcome(key, spot)
 
     def bring(self, key: Key, spot: Spot, quantity: Decimal, now: datetime) -> Key:
         """Move free goods; the clock goes on in the new condition. Returns where they lie."""
         lying = self.goods[key]
         lying.quantity -= quantity
         return self.arrive(lying.lot, spot, lying.phase, lying.clock.brought(lying.lot, now, spot.condition), lying.received_at, quantity, now)
+
+    def change(self, key: Key, how: str, spot: Spot, now: datetime) -> tuple[Clock, str] | None:
+        """The clock and the phase after freezing, thawing or opening into a place; none when that is refused."""
+        lying = self.goods[key]
+        lot, kind, clock = lying.lot, lying.lot.kind, lying.clock
+        frozen = lying.phase == "sealed" and clock.condition == "frozen"
+        if how == "freeze":
+            ends = clock.expires(lot)
+            spent = ends is not None and now >= ends
+            if lying.phase != "sealed" or not kind.freezable or clock.frozen_at or spent or spot.condition != "frozen" or spot.id == key.spot:
+                return None
+            return replace(clock.charged(lot, now), condition="frozen", not_after=None, frozen_at=now), "sealed"
+        if how == "thaw":
+            if not frozen or spot.condition in ("", "frozen") or spot.id == key.spot:
+                return None
+            phase, moved = "thawed", clock.brought(lot, now, spot.condition)
+        else:
+            if lying.phase == "opened" or (frozen and spot.condition not in ("", "frozen")):
+                return None
+            phase, moved = "opened", clock.brought(lot, now, spot.condition)
+        life = kind.lives.get((moved.condition, phase))
+        if life is None or not kind.allowed(spot.condition, phase):
+            return None
+        limit = now + life
+        return replace(moved, not_after=min(moved.not_after or limit, limit)), phase
+
+    def family(self, product: int, number: str) -> list[Lot]:
+        """The lot and everything made of it: child lots and mixes, theirs too."""
+        found = {number}
+        while True:
+            more = {lot.number for lot in self.lots.values() if lot.kind.id == product and (lot.parent in found or found & set(lot.made_of))} - found
+            if not more:
+                return [self.lots[product, name] for name in sorted(found)]
+            found |= more
+
+    def makers(self, lot: Lot) -> list[Lot]:
+        """What the lot was made of directly."""
+        return [self.lots[lot.kind.id, name] for name in (*lot.made_of, *([lot.parent] if lot.parent else []))]
 
     def leave(self, key: Key, quantity: Decimal) -> None:
         self.goods[key].quantity -= quantity
@@ -290,7 +337,21 @@ class Shadow:
         for key, quantity in self.promises.pop((ref, house)).held.items():
             self.goods[key].reserved -= quantity
 
+    def give_way(self, needs: dict[Key, Decimal]) -> list[tuple[tuple[str, int], Key, Decimal]] | None:
+        """Whose promises give so much of these goods free: the newest first, none that is being picked. None when that is not enough."""
+        taken = []
+        for key, quantity in needs.items():
+            for pair, promise in sorted(self.promises.items(), key=lambda each: -each[1].serial):
+                part = min(quantity, promise.held.get(key, ZERO))
+                if part > 0 and not promise.started:
+                    taken.append((pair, key, part))
+                    quantity -= part
+            if quantity > 0:
+                return None
+        return taken
+
     def ship(self, ref: str, key: Key, quantity: Decimal) -> None:
         """Goods leave under an order."""
         self.leave(key, quantity)
+        self.sold_from.setdefault((ref, key.product, key.lot), set()).add(key)
         self.shipped[ref, key.product, key.lot] = self.shipped.get((ref, key.product, key.lot), ZERO) + quantity

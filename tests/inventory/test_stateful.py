@@ -1,12 +1,22 @@
-"""Random days beside a shadow of them (`days`, `shadow`)."""
+"""Random days beside a shadow of them (`days`, `shadow`), and defects that they must find."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
+import pytest
+from hypothesis import Phase
+
+from inventory.queries.audits import books_of
+from inventory.services import audit_completion, mixing, reservations
+from inventory.stock.shelf_life import Clock, Lives
 from tests.inventory.days import run
 
 pytestmark = pytest.mark.django_db
+
+Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def test_a_few_random_days() -> None:
@@ -17,3 +27,46 @@ def test_a_few_random_days() -> None:
 @pytest.mark.timeout(3600)
 def test_many_random_days() -> None:
     run(max_examples=500, stateful_step_count=40)
+
+
+def difference_against_now(patch: pytest.MonkeyPatch) -> None:
+    """An audit that compares its counts with what the books say at completion."""
+    book = audit_completion.book_counts
+
+    def wrong(audit: Any, lines: Any, *args: Any, **kwargs: Any) -> None:
+        books = books_of(line.pk for line in lines)
+        for line in lines:
+            line.books_quantity = books[line.pk].quantity
+        book(audit, lines, *args, **kwargs)
+
+    patch.setattr(audit_completion, "book_counts", wrong)
+
+
+def mix_with_the_latest_expiry(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(mixing, "min", max, raising=False)
+
+
+def older_clock_dropped(patch: pytest.MonkeyPatch) -> None:
+    """A merge that keeps the clock that expires later."""
+    merged = Clock.merged
+
+    def wrong(self: Clock, other: Clock, lives: Lives, at: datetime) -> Clock | None:
+        right = merged(self, other, lives, at)
+        mine, theirs = self.charged(lives, at), other.charged(lives, at)
+        return right if right is None else theirs if right == mine else mine
+
+    patch.setattr(Clock, "merged", wrong)
+
+
+def release_forgets_one_item(patch: pytest.MonkeyPatch) -> None:
+    release = reservations.release_held
+    patch.setattr(reservations, "release_held", lambda gate, reservation, items, *args: release(gate, reservation, list(items)[:-1], *args))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("defect", [difference_against_now, mix_with_the_latest_expiry, older_clock_dropped, release_forgets_one_item])
+def test_they_find_a_defect_put_in_on_purpose(defect: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
+    defect(monkeypatch)
+    with pytest.raises(AssertionError):
+        run(max_examples=300, stateful_step_count=40, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
