@@ -71,7 +71,7 @@ def usual_place(warehouse_id: int, product_id: int) -> int | None:
         lives = lives_of_products([product])[product_id]
         usual = usual_condition(lives)
         shelves = shelves.filter(condition__in=["", *{condition for condition, phase in lives if phase == Phase.SEALED}])
-    kept = Case(When(condition=usual, then=Value(0)), default=Value(1))
+    kept = Case(When(Q(condition=usual), then=Value(0)), default=Value(1))
     return shelves.annotate(rule=rule, kept=kept).order_by("rule", "kept", "pick_sequence", "code").values_list("pk", flat=True).first()
 
 
