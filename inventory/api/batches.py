@@ -1,4 +1,4 @@
-"""`/batches`: the lots."""
+"""`/batches`: the lots; held, released, recalled, traced."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from inventory import orchestrator
+from inventory.api.traces import LotPromiseOut, PromiseChangeOut, ShippedOrderOut, TraceOut
 from inventory.enums import BatchStatus
-from inventory.models import Batch, Product
+from inventory.models import Batch, Product, Warehouse
 from warehouse.core.api.filters import NamedRowFilter, TextFilter
+from warehouse.core.api.inputs import Input, Reason
 from warehouse.outbox.http import ReadEndpoints
 
 
@@ -22,8 +28,21 @@ class BatchOut(serializers.ModelSerializer):
         model = Batch
         fields = (
             "id", "product", "sku", "lot_number", "parent", "supplier", "produced_on", "label_expires_on", "label_condition", "received_at",
-            "purchase_price", "currency", "status",
+            "purchase_price", "currency", "status", "status_reason",
         )  # fmt: skip
+
+
+class WithdrawalOut(serializers.Serializer):
+    batch = BatchOut()
+    lots = BatchOut(many=True, help_text="It and everything made of it: child lots and mixes.")
+    stop = LotPromiseOut(many=True, help_text="Parcels to stop: orders that keep goods of it because their picking has begun.")
+    shipped = ShippedOrderOut(many=True, help_text="Customers to write to: orders and receipts that still have some.")
+    reallocated = PromiseChangeOut(many=True, help_text="Orders that are promised other goods now.")
+    released = PromiseChangeOut(many=True, help_text="Orders for which there are no other goods.")
+
+
+class ReleaseIn(Input):
+    reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
 class BatchFilters(django_filters.FilterSet):
@@ -40,10 +59,41 @@ class BatchFilters(django_filters.FilterSet):
 
 
 class Batches(ReadEndpoints):
-    """Lots. They come by receiving."""
+    """Lots: `available ⇄ on_hold`, both `→ recalled`. They come by receiving."""
 
     rows: QuerySet[Any] = Batch.objects.select_related("product", "supplier").order_by("-pk")
     serializer_class = BatchOut
     filterset_class = BatchFilters
     search_fields = ("lot_number", "product__sku")
     orderings = {"received_at": "received_at", "label_expires_on": "label_expires_on", "lot_number": "lot_number"}
+    operations = {"hold": orchestrator.hold_batch, "release": orchestrator.release_hold, "recall": orchestrator.recall_batch}
+    inputs = {"hold": Reason, "release": ReleaseIn, "recall": Reason}
+    outputs = {"hold": WithdrawalOut, "recall": WithdrawalOut, "trace": TraceOut}
+
+    @action(detail=True, methods=["post"])
+    def hold(self, request: Request, pk: str) -> Response:
+        """Keep it, and everything made of it, from leaving until it is released."""
+        return self.run(int(pk), reason=self.body()["reason"], render=self.show_withdrawal)
+
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, pk: str) -> Response:
+        """It is good: for sale again."""
+        return self.run(int(pk), reason=self.body().get("reason", ""))
+
+    @action(detail=True, methods=["post"])
+    def recall(self, request: Request, pk: str) -> Response:
+        """Take it from sale for good; lists the parcels to stop and the customers to write to."""
+        return self.run(int(pk), reason=self.body()["reason"], render=self.show_withdrawal)
+
+    @action(detail=True)
+    def trace(self, request: Request, pk: str) -> Response:
+        """Where it comes from, where it is, who got it."""
+        trace = orchestrator.trace_batch(int(pk))
+        return Response(TraceOut(trace, context={"warehouses": trace.warehouses}).data)
+
+    def show_withdrawal(self, done: orchestrator.Withdrawal) -> Any:
+        lots = {lot.pk: lot for lot in self.rows.filter(pk__in=[lot.pk for lot in done.lots])}
+        told = {name: getattr(done, name) for name in ("stop", "shipped", "reallocated", "released")}
+        sites = dict(Warehouse.objects.filter(pk__in={order.warehouse_id for order in done.shipped}).values_list("pk", "code"))
+        shown = {"batch": lots[done.batch.pk], "lots": list(lots.values()), **told}
+        return WithdrawalOut(shown, context={**self.get_serializer_context(), "warehouses": sites}).data

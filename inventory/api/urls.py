@@ -26,6 +26,7 @@ from inventory.api.stock import LocationContents, ProductContents, Stocks
 from inventory.api.storefronts import StorefrontProducts, Storefronts
 from inventory.api.suppliers import Suppliers
 from inventory.api.warehouses import Warehouses
+from inventory.api.write_offs import Removals, WriteOffs
 
 NUMBER = "[0-9]{1,18}"
 SHOP = "seller/shops/(?P<shop>[^/]{1,60})/stock"
@@ -50,11 +51,13 @@ def register(router: SimpleRouter) -> None:
     router.register("mixed-batches", MixedBatches, basename="mixed-batches")
     router.register("stock/cycle-counts", CycleCounts, basename="cycle-counts")
     router.register("stock", StockQuestions, basename="stock-questions")
+    router.register("stock", Removals, basename="stock-removals")
     router.register("stock", Stocks, basename="stock")
     router.register("movements", Movements, basename="movements")
     router.register("receivings", Receivings, basename="receivings")
     router.register("returns", Returns, basename="returns")
     router.register("audits", Audits, basename="audits")
+    router.register("write-offs", WriteOffs, basename="write-offs")
     router.register("reservations", Reservations, basename="reservations")
     router.register("offline-sales", OfflineSales, basename="offline-sales")
     router.register("scan", Scan, basename="scan")

@@ -18,6 +18,8 @@ NOBODY: Roles = frozenset()
 MANAGER: Roles = frozenset({Role.MANAGER})
 READERS: Roles = MANAGER | {Role.AUDITOR, Role.VIEWER}
 RECEIVERS: Roles = MANAGER | {Role.RECEIVER}
+WRITERS_OFF: Roles = RECEIVERS | {Role.SELLER}
+AUDITORS: Roles = MANAGER | {Role.AUDITOR}
 FLOOR: Roles = READERS | {Role.RECEIVER, Role.PICKER, Role.PACKER}
 WITH_SELLERS: Roles = FLOOR | {Role.SELLER}
 
@@ -47,13 +49,19 @@ ACCESS: dict[str, Access] = {
     "inventory.shelflife": PARTS,
     "inventory.barcode": PARTS,
     "inventory.storefrontproduct": Access(view=FLOOR, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "inventory.discount": Access(view=FLOOR),
+    "inventory.pricechange": Access(view=READERS),
+    "inventory.markdownstep": Access(view=READERS, add=MANAGER, change=MANAGER, delete=MANAGER),
     "inventory.storefront": Access(view=READERS, add=MANAGER, change=MANAGER),
     "inventory.supplier": Access(view=RECEIVERS | READERS, add=MANAGER, change=MANAGER),
     "inventory.seller": Access(view=MANAGER, add=MANAGER, change=MANAGER),
     "inventory.warehouse": CATALOGUE,
     "inventory.location": CATALOGUE,
     "inventory.batch": Access(view=FLOOR),
+    "inventory.batchcomponent": Access(view=FLOOR),
     "inventory.batchlocation": Access(view=WITH_SELLERS),
+    "inventory.mixedbatch": Access(view=FLOOR),
+    "inventory.offlinesale": Access(view=READERS | {Role.SELLER}, add=MANAGER),
     "inventory.stock": Access(view=WITH_SELLERS),
     "inventory.movement": Access(view=READERS | {Role.SELLER}),
     "inventory.reservation": LEDGER,
@@ -62,6 +70,12 @@ ACCESS: dict[str, Access] = {
     "inventory.receivingitem": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS, delete=RECEIVERS),
     "inventory.return": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS),
     "inventory.returnitem": Access(view=RECEIVERS | READERS),
+    "inventory.writeoff": Access(view=READERS | WRITERS_OFF, add=WRITERS_OFF, change=WRITERS_OFF),
+    "inventory.writeoffitem": Access(view=READERS | WRITERS_OFF, add=WRITERS_OFF, change=WRITERS_OFF, delete=WRITERS_OFF),
+    "inventory.audit": Access(view=READERS, add=AUDITORS, change=AUDITORS),
+    "inventory.auditline": Access(view=READERS),
+    "inventory.alert": Access(view=READERS | {Role.RECEIVER, Role.SELLER}),
+    "inventory.alertmessage": SYSTEM,
     "fulfillment.order": Access(view=READERS | {Role.PICKER, Role.PACKER}),
     "fulfillment.orderline": Access(view=READERS | {Role.PICKER, Role.PACKER}),
     "fulfillment.statusreport": Access(view=READERS),
