@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework.routers import SimpleRouter
 
 from inventory.api.alerts import Alerts
-from inventory.api.audits import Audits, CycleCounts
+from inventory.api.audits import AuditLines, Audits, CycleCounts
 from inventory.api.availability import StockQuestions
 from inventory.api.barcodes import Barcodes
 from inventory.api.batches import Batches
@@ -58,6 +58,7 @@ def register(router: SimpleRouter) -> None:
     router.register("returns", Returns, basename="returns")
     router.register("audits", Audits, basename="audits")
     router.register("write-offs", WriteOffs, basename="write-offs")
+    router.register(f"audits/(?P<audit>{NUMBER})/items", AuditLines, basename="audit-items")
     router.register("reservations", Reservations, basename="reservations")
     router.register("offline-sales", OfflineSales, basename="offline-sales")
     router.register("scan", Scan, basename="scan")
