@@ -214,8 +214,8 @@ SPECTACULAR_SETTINGS = {
         for app, names in (
             (
                 "inventory",
-                "BarcodeKind BatchStatus Condition DocumentType LocationKind MovementType ReceivingStatus ReservationStatus "
-                "ReturnCondition ReturnDecision ReturnStatus StockStatus WarehouseKind",
+                "BarcodeKind BatchStatus Condition DiscountKind DiscountReason DocumentType LocationKind MovementType PriceField "
+                "ReceivingStatus ReservationStatus ReturnCondition ReturnDecision ReturnStatus Severity StockStatus WarehouseKind",
             ),
             ("fulfillment", "OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PutBackStatus ShipmentStatus"),
         )

@@ -57,10 +57,14 @@ class StorefrontProductOut(serializers.ModelSerializer):
     storefront_id = serializers.CharField(source="storefront.external_id")
     listing_id = serializers.CharField(source="external_listing_id")
     sku = serializers.CharField(source="product.sku")
+    effective_price = serializers.DecimalField(max_digits=14, decimal_places=4, read_only=True, help_text="What a buyer pays: after discounts.")
 
     class Meta:
         model = StorefrontProduct
-        fields = ("id", "storefront_id", "listing_id", "product", "sku", "purchase_price", "price", "currency", "markup_percent", "stock_quantity")
+        fields = (
+            "id", "storefront_id", "listing_id", "product", "sku", "purchase_price", "price", "effective_price", "currency", "markup_percent",
+            "stock_quantity",
+        )  # fmt: skip
 
 
 class StorefrontProductIn(ModelInput):
