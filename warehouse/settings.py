@@ -214,7 +214,8 @@ SPECTACULAR_SETTINGS = {
         for app, names in (
             (
                 "inventory",
-                "BarcodeKind BatchStatus Condition DiscountKind DiscountReason DocumentType LocationKind MovementType PriceField "
+                "AuditLineStatus AuditScope AuditStatus BarcodeKind BatchStatus Condition DiscountKind DiscountReason DocumentType "
+                "LocationKind MovementType Phase PriceField "
                 "ReceivingStatus ReservationStatus ReturnCondition ReturnDecision ReturnStatus Severity StockStatus WarehouseKind",
             ),
             ("fulfillment", "OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PutBackStatus ShipmentStatus"),

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from inventory.enums import AuditScope, LocationKind
+from inventory.enums import AuditScope, AuditStatus, LocationKind
 from inventory.models import Audit, AuditLine, BatchLocation, Location
+from warehouse.core.actor import Actor, Role
 
 _BOOKS = """
     SELECT l.id, b.id, bl.id, coalesce(bl.quantity, 0), coalesce(bl.reserved, 0), bl.version
@@ -78,6 +79,11 @@ def in_hand(line_ids: Iterable[int]) -> dict[int, str]:
 def lines_of(audit: Audit) -> QuerySet[AuditLine]:
     """The lines of an audit with what they are about at hand, in their order."""
     return AuditLine.objects.filter(audit=audit).select_related("product", "location").order_by("pk")
+
+
+def sees_books(audit: Audit, actor: Actor) -> bool:
+    """Whether the actor may see what the books say beside what was counted: of a blind count only managers, until it is completed."""
+    return not audit.blind or audit.status == AuditStatus.COMPLETED or Role.MANAGER in actor.roles
 
 
 def to_count(audit: Audit) -> QuerySet[BatchLocation]:

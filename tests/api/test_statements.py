@@ -6,12 +6,24 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import PackingTask, PickingTask, PutBack, Shipment
 from fulfillment.services.orders import process_order_cancelled
-from inventory.models import Product, Receiving, Reservation, Return, Warehouse
-from inventory.orchestrator import OrderedLine, ReturnLine, consume_reservation, create_return, reserve_for_order
+from inventory.models import BatchLocation, OfflineSale, Product, Receiving, Reservation, Return, Warehouse
+from inventory.orchestrator import (
+    MixSource,
+    OrderedLine,
+    ReturnLine,
+    SaleLine,
+    consume_reservation,
+    create_audit,
+    create_return,
+    mix_batches,
+    process_offline_sale,
+    reserve_for_order,
+)
 from tests.factories.fulfillment import ACTOR, order_for, packed, person, picked
 from tests.factories.inventory import (
     BarcodeFactory,
@@ -45,10 +57,22 @@ def one_more() -> None:
     gone = order_for([(product, 2, here)])
     picked(PickingTask.objects.get(order=gone), picker)
     came_back([product], here.warehouse)
+    mixed_and_sold(product, here.id)
+    create_audit(warehouse_id=here.id, actor=ACTOR)
     process_order_cancelled(gone.source, gone.external_id, "x", actor=ACTOR)
     for event in OutboxEvent.objects.filter(position=None).order_by("sequence"):
         last = OutboxEvent.objects.filter(position__isnull=False).order_by("-position").values_list("position", flat=True).first() or 0
         OutboxEvent.objects.filter(pk=event.pk).update(position=last + 1)
+
+
+def mixed_and_sold(product: Product, warehouse_id: int) -> OfflineSale:
+    """A mix of two lots, and a till's receipt."""
+    places = BatchLocation.objects.filter(product=product, warehouse=warehouse_id, quantity__gt=F("reserved"), location__kind="storage").order_by(
+        "pk"
+    )
+    sources = [MixSource(place.pk, Decimal(1)) for place in places[:2]]
+    mix_batches(warehouse_id=warehouse_id, to_location_id=places[0].location_id, sources=sources, actor=ACTOR)
+    return process_offline_sale(warehouse_id=warehouse_id, lines=[SaleLine(product.pk, Decimal(1))], receipt_number=str(product.pk), actor=ACTOR)
 
 
 def came_back(products: list[Product], here: Warehouse) -> Return:
@@ -60,8 +84,8 @@ def came_back(products: list[Product], here: Warehouse) -> Return:
 
 
 LISTS = [
-    "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "stock", "stock/low",
-    "movements", "receivings", "returns", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs", "events",
+    "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "mixed-batches", "offline-sales", "stock", "stock/low",
+    "movements", "receivings", "returns", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs", "events",
 ]  # fmt: skip
 
 
