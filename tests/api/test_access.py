@@ -65,9 +65,11 @@ READS = {
     Role.VIEWER: "*",
     Role.AUDITOR: "* -events",
     Role.INTEGRATION: "* -audits -receivings -returns -suppliers",
-    Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products discounts alerts batches mixed-batches stock stock/low receivings returns put-backs",
+    Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products discounts alerts batches"
+    " mixed-batches stock stock/low receivings returns put-backs",
     Role.PICKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock stock/low orders picking-tasks put-backs",
-    Role.PACKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock stock/low orders packing-tasks shipments put-backs",
+    Role.PACKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock"
+    " stock/low orders packing-tasks shipments put-backs",
     Role.SELLER: "offline-sales products barcodes warehouses locations stock stock/low movements movements/export alerts",
 }
 LISTS = [

@@ -72,7 +72,7 @@ def mixed_and_sold(product: Product, warehouse_id: int) -> OfflineSale:
     )
     sources = [MixSource(place.pk, Decimal(1)) for place in places[:2]]
     mix_batches(warehouse_id=warehouse_id, to_location_id=places[0].location_id, sources=sources, actor=ACTOR)
-    return process_offline_sale(warehouse_id=warehouse_id, lines=[SaleLine(product.pk, Decimal(1))], receipt_number=str(product.pk), actor=ACTOR)
+    return process_offline_sale(warehouse_id=warehouse_id, lines=[SaleLine(product.pk, Decimal(1))], receipt_number=f"R{product.pk}", actor=ACTOR)
 
 
 def came_back(products: list[Product], here: Warehouse) -> Return:
@@ -84,7 +84,8 @@ def came_back(products: list[Product], here: Warehouse) -> Return:
 
 
 LISTS = [
-    "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "mixed-batches", "offline-sales", "stock", "stock/low",
+    "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "mixed-batches", "offline-sales",
+    "stock", "stock/low",
     "movements", "receivings", "returns", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs", "events",
 ]  # fmt: skip
 
