@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, F, QuerySet
+from typing import Any
 
-from inventory.enums import LocationKind, ReceivingStatus
-from inventory.models import BatchLocation, Receiving
+from django.db.models import Count, F, Q, QuerySet
+
+from inventory.enums import AuditLineStatus, AuditStatus, LocationKind, ReceivingStatus
+from inventory.models import Audit, AuditLine, BatchLocation, Receiving
 
 OPEN_RECEIVINGS = [ReceivingStatus.DRAFT, ReceivingStatus.IN_PROGRESS]
 
@@ -35,3 +37,22 @@ def on_docks(warehouse_id: int) -> QuerySet[BatchLocation]:
     """Goods that lie on the receiving docks, the shortest dated first."""
     rows = BatchLocation.objects.filter(warehouse=warehouse_id, has_stock=True, location__kind=LocationKind.RECEIVING)
     return rows.select_related("batch", "product", "location").order_by(F("effective_expires_at").asc(nulls_last=True), "received_at", "pk")
+
+
+def running_audits(warehouse_id: int) -> QuerySet[Audit]:
+    """Audits that are being counted, with `total` lines and how many are still `open`, the oldest first."""
+    rows = Audit.objects.filter(warehouse=warehouse_id, status=AuditStatus.IN_PROGRESS)
+    return rows.annotate(total=Count("lines"), open=Count("lines", filter=~Q(lines__status=AuditLineStatus.COUNTED))).order_by("pk")
+
+
+def lines_for(lines: QuerySet[AuditLine], user_id: int | None) -> QuerySet[AuditLine]:
+    """Of these lines those that this person may still count: a second count is somebody else's."""
+    mine = Q(first_counted_by=user_id, first_counted_quantity__isnull=False)
+    return lines.exclude(status=AuditLineStatus.COUNTED).exclude(mine)
+
+
+def places_to_count(audit_id: int, user_id: int | None) -> QuerySet[AuditLine, dict[str, Any]]:
+    """The places where this person has something to count, in walking order, with how many lines."""
+    lines = lines_for(AuditLine.objects.filter(audit=audit_id), user_id)
+    names = ("location", "location__code", "location__zone", "location__pick_sequence")
+    return lines.values(*names).annotate(count=Count("pk")).order_by("location__pick_sequence", "location__code")

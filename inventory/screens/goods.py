@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from inventory.enums import BatchStatus, BlockedReason, Condition, LocationKind, Phase
+from inventory.enums import PICKABLE_KINDS, BatchStatus, BlockedReason, Condition, LocationKind, Phase
 from inventory.models import BatchLocation, Warehouse
 from inventory.queries.scan import find_by_scan
 from warehouse.core import shown
@@ -40,11 +41,17 @@ KINDS: dict[str, Promise] = {
 }
 
 
+def last_day(expires_at: datetime | None, warehouse: Warehouse) -> str:
+    """The last day on which goods may be used: what ends at midnight ends with the day before."""
+    return shown.day_text((expires_at - timedelta.resolution).astimezone(ZoneInfo(warehouse.time_zone)).date()) if expires_at else ""
+
+
 def row_of(row: BatchLocation, warehouse: Warehouse) -> dict[str, Any]:
     """What lies in a place. The batch, the product and the place must be loaded."""
     free = row.quantity - row.reserved
     unit = row.product.base_unit
-    expires = row.effective_expires_at
+    # That docks and benches are not for picking, everybody knows.
+    known = row.blocked_reason == BlockedReason.PLACE and row.location.kind not in PICKABLE_KINDS
     return {
         "id": row.pk,
         "name": row.product.name,
@@ -52,12 +59,12 @@ def row_of(row: BatchLocation, warehouse: Warehouse) -> dict[str, Any]:
         "product": row.product_id,
         "batch": row.batch_id,
         "lot": row.batch.lot_number,
-        "expires": shown.day_text(expires.astimezone(ZoneInfo(warehouse.time_zone)).date()) if expires else "",
+        "expires": last_day(row.effective_expires_at, warehouse),
         "place": row.location.code,
         "location": row.location_id,
         "size": shown.size_of(row.location.code),
         "phase": PHASES.get(row.phase, ""),
-        "blocked": BLOCKED.get(row.blocked_reason, ""),
+        "blocked": "" if known else BLOCKED.get(row.blocked_reason, ""),
         "quantity": shown.quantity_text(row.quantity, unit),
         "free": shown.quantity_text(free, unit),
         "promised": shown.quantity_text(row.reserved, unit) if row.reserved else "",

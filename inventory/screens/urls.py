@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from inventory.screens import lookup, receive, receive_steps, words
+from inventory.screens import count, lookup, move, put_away, receive, receive_steps, words
 from warehouse.core.screens import WORDS
 
 WORDS.update(words.WORDS)
@@ -21,6 +21,22 @@ urlpatterns = [
     path("receive/<int:receiving_id>/undo", receive_steps.undo, name="receive_undo"),
     path("receive/<int:receiving_id>/confirm", receive_steps.confirm, name="receive_confirm"),
     path("receive/<int:receiving_id>/drop", receive_steps.drop, name="receive_drop"),
+    path("put-away", put_away.screen, name="put_away"),
+    path("put-away/scan", put_away.scan, name="put_away_scan"),
+    path("put-away/take", put_away.take, name="put_away_take"),
+    path("put-away/other", put_away.other, name="put_away_other"),
+    path("put-away/undo", put_away.undo, name="put_away_undo"),
+    path("move", move.screen, name="move"),
+    path("move/scan", move.scan, name="move_scan"),
+    path("move/take", move.take, name="move_take"),
+    path("move/change", move.change, name="move_change"),
+    path("move/undo", move.undo, name="move_undo"),
+    path("count", count.start_screen, name="count"),
+    path("count/<int:audit_id>", count.audit_screen, name="count_audit"),
+    path("count/<int:audit_id>/scan", count.scan, name="count_scan"),
+    path("count/<int:audit_id>/take", count.take, name="count_take"),
+    path("count/<int:audit_id>/leave", count.leave_it, name="count_leave"),
+    path("count/<int:audit_id>/nothing-more", count.nothing_more, name="count_nothing_more"),
     path("lookup", lookup.screen, name="lookup"),
     path("lookup/find", lookup.find, name="lookup_find"),
 ]

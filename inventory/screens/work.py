@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.queries import floor
 from inventory.screens.lookup import LOOKUP
+from inventory.services.audit_counts import record_count
+from inventory.services.moving import move_stock, put_away
 from inventory.services.receiving import receive_item
 from warehouse.core.actor import Actor
 from warehouse.core.screens import Work
@@ -15,11 +17,22 @@ def _receivings(warehouse_id: int, actor: Actor) -> int:
     return floor.open_receivings(warehouse_id).count()
 
 
+def _on_docks(warehouse_id: int, actor: Actor) -> int:
+    return floor.on_docks(warehouse_id).count()
+
+
+def _to_count(warehouse_id: int, actor: Actor) -> int:
+    return floor.running_audits(warehouse_id).count()
+
+
 def _nothing_waits(warehouse_id: int, actor: Actor) -> None:
     """What one does when one wants to."""
 
 
 WORK = [
     Work(_("Receive"), "floor:receive", receive_item, _receivings),
+    Work(_("Put away"), "floor:put_away", put_away, _on_docks),
+    Work(_("Move"), "floor:move", move_stock, _nothing_waits),
+    Work(_("Count"), "floor:count", record_count, _to_count),
     Work(_("Look up"), "floor:lookup", LOOKUP, _nothing_waits),
 ]
