@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from inventory.admin.base import SiteRows
-from inventory.enums import ReservationStatus
+from inventory.enums import ReservationStatus, Rotation
 from inventory.models import Reservation, ReservationItem
 from inventory.queries.stock import explain_reservation
 from inventory.services.reservations import release_reservation
@@ -104,15 +108,55 @@ class ReservationAdmin(StepsAdmin, SiteRows, BigTableAdmin):
         return row.status, row.get_status_display()
 
     @display(description="why these goods")
-    def why(self, row: Reservation) -> SafeString | str:
-        lines = explain_reservation(row.pk)["lines"]
-        parts = [("took", part) for line in lines for part in line["taken"]] + [("passed over", part) for line in lines for part in line["skipped"]]
-        return (
-            format_html_join("", "<div>{} lot {} in {}{}</div>", ((verb, part["lot"], part["location"], _details(part)) for verb, part in parts))
-            or "No explanation is kept."
+    def why(self, row: Reservation) -> SafeString:
+        return render_to_string(
+            "admin/reservation_explanation.html", {"lines": [shown_choice(line) for line in explain_reservation(row.pk)["lines"]]}
         )
 
 
-def _details(part: dict[str, object]) -> str:
-    told = [str(part[name]) for name in ("quantity", "reason") if part.get(name)]
-    return f": {', '.join(told)}" if told else ""
+def shown_choice(line: dict[str, Any]) -> dict[str, Any]:
+    """A choice in words: its heading, and a row for each lot that was taken or passed over."""
+    return {"title": _title(line), "notes": _notes(line), "parts": [_part(part, line) for part in (*line["taken"], *line["skipped"])]}
+
+
+def _title(line: dict[str, Any]) -> str:
+    if "override" in line:
+        return f"{line['sku']}: other goods by {line['by']}, because: {line['override']}"
+    if "reallocated" in line:
+        return f"{line['sku']}: other goods had to be found ({line['reallocated']})"
+    if "adopted" in line:
+        return f"{line['sku']}: the confirmed order asked for more than the checkout"
+    return f"{line['sku']}: {_amount(line['asked'])} asked"
+
+
+def _notes(line: dict[str, Any]) -> list[str]:
+    notes = []
+    if "instead_of" in line:
+        notes.append(f"Instead of lot {line['instead_of']['lot']} in {line['instead_of']['location']}.")
+    if "rule" in line:
+        notes.append(f"{Rotation(line['rule']).label.capitalize()}; {line['considered']} looked at.")
+    if "ship_at" in line:
+        notes.append(
+            f"Judged for shipping on {_moment(line['ship_at'])}" + (f", with {days} days left then." if (days := line["min_remaining_days"]) else ".")
+        )
+    return notes
+
+
+def _part(part: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
+    taken = "quantity" in part
+    expires = part.get("expires_at")
+    return {
+        "lot": part["lot"],
+        "location": part["location"],
+        "taken": taken,
+        "verdict": f"took {_amount(part['quantity'])}" if taken else f"passed over: {part['reason']}",
+        "more": (f"expires {_moment(expires)}" if expires else "") if taken else f"{_amount(part['free'])} free",
+    }
+
+
+def _amount(quantity: str) -> str:
+    return plain(Decimal(quantity))
+
+
+def _moment(text: str) -> str:
+    return date_format(timezone.localtime(datetime.fromisoformat(text)), "SHORT_DATETIME_FORMAT")

@@ -20,6 +20,7 @@ from inventory.queries.order_lines import MAX_LINES
 from inventory.services.reservations import default_ttl
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, MomentField, QuantityField, Reason
+from warehouse.core.errors import ValidationFailed
 from warehouse.outbox.http import ReadEndpoints
 
 LONGEST_TTL_MINUTES = 60 * 24 * 30
@@ -91,13 +92,28 @@ class PartOut(serializers.Serializer):
     reason = serializers.CharField(required=False, help_text="Why it was passed over.")
 
 
+class InsteadOut(serializers.Serializer):
+    batch_location = serializers.IntegerField()
+    lot = serializers.CharField()
+    location = serializers.CharField()
+
+
 class ExplainedLineOut(serializers.Serializer):
+    """One choice: by the order of leaving, or another one by somebody (`override`), or made anew when goods were taken away (`reallocated`)."""
+
     warehouse = serializers.IntegerField()
     product = serializers.IntegerField()
-    asked = serializers.CharField()
-    rule = serializers.CharField()
-    min_remaining_days = serializers.IntegerField()
-    considered = serializers.IntegerField()
+    sku = serializers.CharField()
+    asked = serializers.CharField(required=False)
+    rule = serializers.CharField(required=False)
+    min_remaining_days = serializers.IntegerField(required=False)
+    ship_at = serializers.DateTimeField(required=False, help_text="For which time it was judged.")
+    considered = serializers.IntegerField(required=False)
+    adopted = serializers.BooleanField(required=False, help_text="The confirmed order asked for more than its checkout.")
+    override = serializers.CharField(required=False, help_text="Why somebody chose against the order of leaving.")
+    by = serializers.CharField(required=False, help_text="Who did.")
+    reallocated = serializers.CharField(required=False, help_text="Why goods that were promised before had to be given up.")
+    instead_of = InsteadOut(required=False)
     taken = PartOut(many=True)
     skipped = PartOut(many=True)
 
@@ -157,7 +173,10 @@ class Reservations(ReadEndpoints):
     @action(detail=True, methods=["post"])
     def consume(self, request: Request, pk: str) -> Response:
         """Keep it: the goods leave the books."""
-        actual = {line["item"]: line["quantity"] for line in self.body().get("actual", [])}
+        weighed = self.body().get("actual", [])
+        actual = {line["item"]: line["quantity"] for line in weighed}
+        if len(actual) < len(weighed):
+            raise ValidationFailed("actual: an item is named twice. Add its weights up.", errors=[{"field": "actual", "code": "duplicate"}])
         return self.run(int(pk), actual=actual or None)
 
     @action(detail=True, methods=["post"])

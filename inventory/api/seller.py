@@ -87,7 +87,7 @@ class SellerStockFilters(django_filters.FilterSet):
 
 
 class SellerMovementFilters(MovementFilters):
-    warehouse = None
+    warehouse = None  # type: ignore[assignment]
 
 
 def own_shop(shop: str, actor: Actor) -> Warehouse:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from inventory.enums import StockStatus
-from inventory.models import Batch, BatchLocation, Location, Reservation, Stock, StorefrontProduct, Warehouse
+from inventory.models import BatchLocation, Location, Product, Reservation, Stock, StorefrontProduct, Warehouse
 from inventory.models.stock import StockKey
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import NotFound
@@ -84,15 +84,29 @@ def stock_facts(keys: Iterable[StockKey]) -> dict[StockKey, dict[str, Any]]:
 
 
 def explain_reservation(reservation_id: int) -> dict[str, Any]:
-    """Why these goods: for every line what was taken and what was passed over, with lot numbers and places beside the ids."""
+    """Why these goods: for every choice what was asked, what was taken and what was passed over, with SKU, lot numbers and places beside the ids.
+
+    A choice that somebody made against the order of leaving says so (`override`, `by`), one that followed because goods were taken away too
+    (`reallocated`); both say what the goods are promised `instead_of`. Four statements.
+    """
     reservation = Reservation.objects.filter(pk=reservation_id).first()
     if reservation is None:
         raise NotFound(f"There is no reservation {reservation_id}.", reservation=reservation_id)
     lines: list[dict[str, Any]] = reservation.explanation
     parts = [part for line in lines for part in (*line["taken"], *line["skipped"])]
-    lots = dict(Batch.objects.filter(pk__in={part["batch"] for part in parts}).values_list("pk", "lot_number"))
-    places = dict(BatchLocation.objects.filter(pk__in={part["batch_location"] for part in parts}).values_list("pk", "location__code"))
+    left = {line["instead_of"] for line in lines if "instead_of" in line}
+    places = {
+        pk: (lot, code)
+        for pk, lot, code in BatchLocation.objects.filter(pk__in=left | {part["batch_location"] for part in parts}).values_list(
+            "pk", "batch__lot_number", "location__code"
+        )
+    }
+    skus = dict(Product.objects.filter(pk__in={line["product"] for line in lines}).values_list("pk", "sku"))
     for part in parts:
-        part["lot"] = lots.get(part["batch"], "")
-        part["location"] = places.get(part["batch_location"], "")
+        part["lot"], part["location"] = places.get(part["batch_location"], ("", ""))
+    for line in lines:
+        line["sku"] = skus.get(line["product"], "")
+        if "instead_of" in line:
+            lot, code = places.get(line["instead_of"], ("", ""))
+            line["instead_of"] = {"batch_location": line["instead_of"], "lot": lot, "location": code}
     return {"reservation": reservation.pk, "order_ref": reservation.order_ref, "warehouse": reservation.warehouse_id, "lines": lines}
