@@ -94,6 +94,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         board.add(kept("work", FRESH_SECONDS, work_board))
     if may(actor, "view", "inventory.stock"):
         board.add(kept(f"stock:{_eyes(actor)}", FRESH_SECONDS, lambda: stock_board(actor)))
+    if may(actor, "view", "inventory.writeoff"):
+        board.add(kept(f"papers:{_eyes(actor)}", FRESH_SECONDS, lambda: papers_board(actor)))
     if actor.roles & {Role.MANAGER, Role.AUDITOR, Role.VIEWER, Role.SELLER}:
         board.add(kept(f"value:{_eyes(actor)}", VALUE_SECONDS, lambda: value_board(actor)))
     if may(actor, "view", "outbox.outboxevent"):
@@ -212,6 +214,13 @@ def stock_board(actor: Actor) -> Board:
             ),
         ],
     )
+
+
+def papers_board(actor: Actor) -> Board:
+    """What waits for a signature."""
+    waiting = stock.write_offs_waiting(actor)
+    listed = f"{_list('inventory_writeoff')}?status__exact=awaiting_approval"
+    return Board(figures=[Figure("Awaiting approval", str(waiting), "write-offs above the limit", listed, alarm=waiting > 0)])
 
 
 def value_board(actor: Actor) -> Board:

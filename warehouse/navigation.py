@@ -25,11 +25,19 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Put-backs", "undo", "fulfillment.putback"),
         ],
     ),
-    ("Documents", [("Receivings", "move_to_inbox", "inventory.receiving"), ("Returns", "assignment_return", "inventory.return")]),
+    (
+        "Documents",
+        [
+            ("Receivings", "move_to_inbox", "inventory.receiving"),
+            ("Write-offs", "delete_sweep", "inventory.writeoff"),
+            ("Returns", "assignment_return", "inventory.return"),
+        ],
+    ),
     (
         "Stock",
         [
             ("Stock", "inventory_2", "inventory.stock"),
+            ("Alerts", "notifications", "inventory.alert"),
             ("Places' contents", "shelves", "inventory.batchlocation"),
             ("Batches", "qr_code_2", "inventory.batch"),
             ("Movements", "swap_horiz", "inventory.movement"),
@@ -45,6 +53,9 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Suppliers", "agriculture", "inventory.supplier"),
             ("Storefronts", "storefront", "inventory.storefront"),
             ("Listings", "sell", "inventory.storefrontproduct"),
+            ("Discounts", "percent", "inventory.discount"),
+            ("Markdown steps", "trending_down", "inventory.markdownstep"),
+            ("Price history", "price_change", "inventory.pricechange"),
             ("Sellers", "groups", "inventory.seller"),
             ("Carriers", "delivery_truck_speed", "fulfillment.deliveryprovider"),
         ],

@@ -1,9 +1,13 @@
 """The back office of inventory: one file per noun. Importing the package registers all of them."""
 
 from inventory.admin import (
+    alerts,
     batches,
+    discounts,
     locations,
+    markdowns,
     movements,
+    price_changes,
     products,
     receiving,
     reservations,
@@ -13,12 +17,17 @@ from inventory.admin import (
     storefronts,
     suppliers,
     warehouses,
+    write_offs,
 )
 
 __all__ = [
+    "alerts",
     "batches",
+    "discounts",
     "locations",
+    "markdowns",
     "movements",
+    "price_changes",
     "products",
     "receiving",
     "reservations",
@@ -28,4 +37,5 @@ __all__ = [
     "storefronts",
     "suppliers",
     "warehouses",
+    "write_offs",
 ]

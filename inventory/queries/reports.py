@@ -11,8 +11,8 @@ from django.db.models import Count, F, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from inventory.enums import StockStatus
-from inventory.models import BatchLocation, Stock
+from inventory.enums import StockStatus, WriteOffStatus
+from inventory.models import BatchLocation, Stock, WriteOff
 from inventory.queries.stock import get_low_stock, visible_to
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import ZERO
@@ -53,6 +53,11 @@ def expiring_by_day(actor: Actor, *, days: int) -> list[ExpiringDay]:
         before = totals.get(key, ExpiringDay(*key, 0, ZERO))
         totals[key] = ExpiringDay(*key, before.places + row["places"], before.value + row["value"])
     return [totals[key] for key in sorted(totals)]
+
+
+def write_offs_waiting(actor: Actor) -> int:
+    """How many write-offs wait for a manager's approval."""
+    return visible_to(WriteOff.objects.filter(status=WriteOffStatus.AWAITING_APPROVAL), actor).count()
 
 
 def stock_alarms(actor: Actor) -> dict[str, int]:

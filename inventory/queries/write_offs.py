@@ -8,10 +8,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef, QuerySet, Sum, TextField, Value
 from django.db.models.functions import Cast, Concat
 
-from inventory.enums import WriteOffStatus
 from inventory.models import WriteOff, WriteOffItem
-from inventory.queries.stock import visible_to
-from warehouse.core.actor import Actor
 
 
 def with_values(rows: QuerySet[WriteOff]) -> QuerySet[WriteOff]:
@@ -25,8 +22,3 @@ def value_shown(row: WriteOff) -> dict[str, Decimal]:
     """What the goods of a row read by `with_values` cost, by currency."""
     costs: list[str] = getattr(row, "costs", None) or []
     return {currency: Decimal(cost) for currency, cost in (each.split(" ") for each in costs)}
-
-
-def waiting_for_approval(actor: Actor) -> int:
-    """How many write-offs wait for a manager, of those that the actor may see."""
-    return visible_to(WriteOff.objects.filter(status=WriteOffStatus.AWAITING_APPROVAL), actor).count()
