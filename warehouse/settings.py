@@ -216,7 +216,7 @@ SPECTACULAR_SETTINGS = {
                 "inventory",
                 "AuditLineStatus AuditScope AuditStatus BarcodeKind BatchStatus Condition DiscountKind DiscountReason DocumentType "
                 "LocationKind MovementType Phase PriceField "
-                "ReceivingStatus ReservationStatus ReturnCondition ReturnDecision ReturnStatus Severity StockStatus WarehouseKind",
+                "ReceivingStatus ReservationStatus ReturnCondition ReturnDecision ReturnStatus Severity StockStatus TransferStatus WarehouseKind",
             ),
             ("fulfillment", "OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PutBackStatus ShipmentStatus"),
         )

@@ -1,4 +1,4 @@
-"""`/batches`: the lots; held, released, recalled, traced."""
+"""`/batches`: the lots; held, released, recalled, traced, split."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from rest_framework.response import Response
 from inventory import orchestrator
 from inventory.api.traces import LotPromiseOut, PromiseChangeOut, ShippedOrderOut, TraceOut
 from inventory.enums import BatchStatus
-from inventory.models import Batch, Product, Warehouse
+from inventory.models import Batch, BatchLocation, Product, Warehouse
 from warehouse.core.api.filters import NamedRowFilter, TextFilter
-from warehouse.core.api.inputs import Input, Reason
+from warehouse.core.api.inputs import CodeField, IdField, Input, QuantityField, Reason
+from warehouse.core.errors import NotFound
 from warehouse.outbox.http import ReadEndpoints
 
 
@@ -45,6 +46,13 @@ class ReleaseIn(Input):
     reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
+class SplitIn(Input):
+    batch_location = IdField(help_text="Which part of the lot: what lies where.")
+    quantity = QuantityField()
+    lot_number = CodeField(required=False, max_length=60, help_text="Default: numbered after its parent.")
+    reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
+
+
 class BatchFilters(django_filters.FilterSet):
     sku = NamedRowFilter(Product, "sku__iexact", "product_id")
     lot_number = TextFilter()
@@ -66,8 +74,14 @@ class Batches(ReadEndpoints):
     filterset_class = BatchFilters
     search_fields = ("lot_number", "product__sku")
     orderings = {"received_at": "received_at", "label_expires_on": "label_expires_on", "lot_number": "lot_number"}
-    operations = {"hold": orchestrator.hold_batch, "release": orchestrator.release_hold, "recall": orchestrator.recall_batch}
-    inputs = {"hold": Reason, "release": ReleaseIn, "recall": Reason}
+    operations = {
+        "hold": orchestrator.hold_batch,
+        "release": orchestrator.release_hold,
+        "recall": orchestrator.recall_batch,
+        "split": orchestrator.split_batch,
+    }
+    inputs = {"hold": Reason, "release": ReleaseIn, "recall": Reason, "split": SplitIn}
+    created = {"split": 201}
     outputs = {"hold": WithdrawalOut, "recall": WithdrawalOut, "trace": TraceOut}
 
     @action(detail=True, methods=["post"])
@@ -84,6 +98,15 @@ class Batches(ReadEndpoints):
     def recall(self, request: Request, pk: str) -> Response:
         """Take it from sale for good; lists the parcels to stop and the customers to write to."""
         return self.run(int(pk), reason=self.body()["reason"], render=self.show_withdrawal)
+
+    @action(detail=True, methods=["post"])
+    def split(self, request: Request, pk: str) -> Response:
+        """Make a part of it a lot of its own; answers with that lot."""
+        body = self.body()
+        place = body["batch_location"]
+        if not BatchLocation.objects.filter(pk=place, batch=int(pk)).exists():
+            raise NotFound(f"Nothing of lot {pk} lies in {place}.", batch_location=place)
+        return self.run(place, body["quantity"], lot_number=body.get("lot_number", ""), reason=body.get("reason", ""))
 
     @action(detail=True)
     def trace(self, request: Request, pk: str) -> Response:

@@ -14,6 +14,7 @@ from inventory.api.locations import Locations
 from inventory.api.markdowns import MarkdownSteps
 from inventory.api.mixed_batches import MixedBatches
 from inventory.api.movements import Movements
+from inventory.api.moving import StockMoves
 from inventory.api.offline_sales import OfflineSales
 from inventory.api.price_changes import PriceChanges
 from inventory.api.products import Products
@@ -25,6 +26,7 @@ from inventory.api.seller import SellerMovements, SellerStock
 from inventory.api.stock import LocationContents, ProductContents, Stocks
 from inventory.api.storefronts import StorefrontProducts, Storefronts
 from inventory.api.suppliers import Suppliers
+from inventory.api.transfers import Transfers
 from inventory.api.warehouses import Warehouses
 from inventory.api.write_offs import Removals, WriteOffs
 
@@ -51,10 +53,12 @@ def register(router: SimpleRouter) -> None:
     router.register("mixed-batches", MixedBatches, basename="mixed-batches")
     router.register("stock/cycle-counts", CycleCounts, basename="cycle-counts")
     router.register("stock", StockQuestions, basename="stock-questions")
+    router.register("stock", StockMoves, basename="stock-moves")
     router.register("stock", Removals, basename="stock-removals")
     router.register("stock", Stocks, basename="stock")
     router.register("movements", Movements, basename="movements")
     router.register("receivings", Receivings, basename="receivings")
+    router.register("transfers", Transfers, basename="transfers")
     router.register("returns", Returns, basename="returns")
     router.register("audits", Audits, basename="audits")
     router.register("write-offs", WriteOffs, basename="write-offs")

@@ -64,9 +64,9 @@ READS = {
     Role.MANAGER: "*",
     Role.VIEWER: "*",
     Role.AUDITOR: "* -events",
-    Role.INTEGRATION: "* -audits -receivings -returns -suppliers",
+    Role.INTEGRATION: "* -audits -receivings -returns -suppliers -transfers",
     Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products discounts alerts batches"
-    " mixed-batches stock stock/low receivings returns put-backs",
+    " mixed-batches stock stock/low receivings returns transfers put-backs",
     Role.PICKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock stock/low orders picking-tasks put-backs",
     Role.PACKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock"
     " stock/low orders packing-tasks shipments put-backs",
@@ -75,8 +75,8 @@ READS = {
 LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "discounts", "markdown-steps",
     "price-changes", "alerts", "batches", "mixed-batches", "stock", "stock/low",
-    "movements", "movements/export", "offline-sales", "receivings", "returns", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments",
-    "put-backs", "events",
+    "movements", "movements/export", "offline-sales", "receivings", "returns", "transfers", "audits", "reservations", "orders", "picking-tasks", "packing-tasks",
+    "shipments", "put-backs", "events",
 ]  # fmt: skip
 
 
@@ -108,6 +108,14 @@ CALLS = {
     "offline-sales": {Role.INTEGRATION, Role.SELLER},
     "offline-sales/check": {Role.INTEGRATION, Role.SELLER},
     "stock/place": {Role.RECEIVER, Role.SELLER},
+    "batches/1/split": {Role.RECEIVER},
+    "stock/move": {Role.RECEIVER, Role.PICKER},
+    "stock/put-away": {Role.RECEIVER},
+    "stock/change-phase": {Role.RECEIVER, Role.PICKER},
+    "transfers": {Role.RECEIVER},
+    "transfers/1/send": {Role.RECEIVER},
+    "transfers/1/receive": {Role.RECEIVER},
+    "transfers/1/cancel": {Role.RECEIVER},
     "receivings": {Role.RECEIVER},
     "receivings/1/confirm": {Role.RECEIVER},
     "audits": {Role.AUDITOR},
