@@ -31,6 +31,8 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Receivings", "move_to_inbox", "inventory.receiving"),
             ("Write-offs", "delete_sweep", "inventory.writeoff"),
             ("Returns", "assignment_return", "inventory.return"),
+            ("Audits", "fact_check", "inventory.audit"),
+            ("Till sales", "point_of_sale", "inventory.offlinesale"),
         ],
     ),
     (
@@ -40,6 +42,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Alerts", "notifications", "inventory.alert"),
             ("Places' contents", "shelves", "inventory.batchlocation"),
             ("Batches", "qr_code_2", "inventory.batch"),
+            ("Mixed batches", "blender", "inventory.mixedbatch"),
             ("Movements", "swap_horiz", "inventory.movement"),
             ("Reservations", "bookmark", "inventory.reservation"),
         ],

@@ -2,11 +2,14 @@
 
 from inventory.admin import (
     alerts,
+    audits,
     batches,
     discounts,
     locations,
+    mixed_batches,
     markdowns,
     movements,
+    offline_sales,
     price_changes,
     products,
     receiving,
@@ -22,11 +25,14 @@ from inventory.admin import (
 
 __all__ = [
     "alerts",
+    "audits",
     "batches",
     "discounts",
     "locations",
+    "mixed_batches",
     "markdowns",
     "movements",
+    "offline_sales",
     "price_changes",
     "products",
     "receiving",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from inventory.enums import DiscountKind, DiscountReason, PriceField
 from inventory.models.storefronts import StorefrontProduct
-from warehouse.core.quantities import MoneyField
+from warehouse.core.quantities import MoneyField, plain
 
 
 class Discount(models.Model):
@@ -48,6 +48,11 @@ class Discount(models.Model):
 
     def __str__(self) -> str:
         return f"discount {self.pk}"
+
+    @property
+    def told(self) -> str:
+        """How much it takes off, in words."""
+        return f"{plain(self.value)} %" if self.kind == DiscountKind.PERCENT else f"{plain(self.value)} {self.storefront_product.currency}"
 
 
 class MarkdownStep(models.Model):

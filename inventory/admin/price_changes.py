@@ -1,0 +1,43 @@
+"""What prices were: read-only."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.contrib import admin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from inventory.models import PriceChange
+from warehouse.core.admin import BigTableAdmin
+
+
+def amount(money: Decimal, currency: str) -> str:
+    """Money as people read it: to the cent, or finer where it is."""
+    shown = money.quantize(Decimal("0.01")) if money == round(money, 2) else money.normalize()
+    return f"{shown:f} {currency}"
+
+
+@admin.register(PriceChange)
+class PriceChangeAdmin(BigTableAdmin):
+    list_display = ["changed_at", "listing", "product", "field", "was", "is_now", "reason", "changed_by"]
+    list_select_related = ["storefront_product__storefront", "storefront_product__product"]
+    list_filter = [("field", ChoicesDropdownFilter), ("changed_at", RangeDateTimeFilter)]
+    search_fields = ["=storefront_product__external_listing_id", "=storefront_product__product__sku"]
+    search_help_text = "A listing or a SKU, exactly"
+
+    @display(description="listing")
+    def listing(self, row: PriceChange) -> str:
+        return str(row.storefront_product)
+
+    @display(description="product")
+    def product(self, row: PriceChange) -> str:
+        return str(row.storefront_product.product)
+
+    @display(description="before")
+    def was(self, row: PriceChange) -> str:
+        return amount(row.before, row.currency)
+
+    @display(description="after")
+    def is_now(self, row: PriceChange) -> str:
+        return amount(row.after, row.currency)
