@@ -15,7 +15,7 @@ def with_values(rows: QuerySet[WriteOff]) -> QuerySet[WriteOff]:
     """The rows with what their goods cost, for `value_shown`; no statement more, however many lines they have."""
     cost = Cast(Sum(F("quantity") * F("unit_cost")), TextField())
     lines = WriteOffItem.objects.filter(write_off=OuterRef("pk")).order_by("currency").values("currency")
-    return rows.annotate(costs=ArraySubquery(lines.annotate(cost=Concat("currency", Value(" "), cost)).values("cost")))
+    return rows.annotate(costs=ArraySubquery(lines.annotate(cost=Concat("currency", Value(" "), cost, output_field=TextField())).values("cost")))
 
 
 def value_shown(row: WriteOff) -> dict[str, Decimal]:
