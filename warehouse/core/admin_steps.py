@@ -42,6 +42,10 @@ class StepForm(forms.Form):
         """The operation's keyword arguments."""
         return {name: value for name, value in self.cleaned_data.items() if name != "expected_version"}
 
+    def tells(self) -> list[str]:
+        """What the reader should know of the row before answering, a line each."""
+        return []
+
     def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The fields as the dialog shows them: one group without a title, unless a step has several things to ask about."""
         return [("", list(self))]
