@@ -19,6 +19,7 @@ from inventory.admin import (
     stock,
     storefronts,
     suppliers,
+    transfers,
     warehouses,
     write_offs,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "stock",
     "storefronts",
     "suppliers",
+    "transfers",
     "warehouses",
     "write_offs",
 ]
