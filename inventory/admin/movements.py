@@ -72,7 +72,7 @@ class MovementAdmin(LimitedExport, ExportMixin, SiteRows, BigTableAdmin):
         if not term:
             return queryset, False
         products = list(Product.objects.filter(sku__iexact=term).values_list("pk", flat=True))
-        batches = list(Batch.objects.filter(lot_number=term).values_list("pk", flat=True))
+        batches = list(Batch.objects.filter(lot_number__iexact=term).values_list("pk", flat=True))
         return queryset.filter(Q(order_ref=term) | Q(product__in=products) | Q(batch__in=batches)), False
 
     @display(description="type", label=COLOURS)

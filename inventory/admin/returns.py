@@ -20,8 +20,9 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from inventory.admin.base import SiteRows
 from inventory.enums import OPEN_RETURNS, LocationKind, ReturnCondition, ReturnDecision, ReturnStatus
-from inventory.models import Batch, Location, Return, ReturnItem
+from inventory.models import Location, Return, ReturnItem
 from inventory.queries.locations import default_location
+from inventory.queries.lots import find_lot
 from inventory.queries.returns import shipped_under
 from inventory.queries.scan import find_by_scan
 from inventory.services.return_completion import complete_return
@@ -247,10 +248,12 @@ def add_line(row: Return, arguments: dict[str, Any], actor: Actor, version: int)
     if found.product_id is None:
         raise ValidationFailed(f"{scan[:40]!r} names no product. Give its SKU or scan its barcode.", scan=scan[:80])
     lot = arguments["lot_number"] or found.lot_number
-    batch = Batch.objects.filter(product=found.product_id, lot_number=lot).values_list("pk", flat=True).first() if lot else None
+    batch = find_lot(found.product_id, lot)
     if lot and batch is None:
         raise ValidationFailed(f"There is no lot {lot} of this product.", lot=lot)
-    return add_return_item(row.pk, ReturnLine(found.product_id, arguments["quantity"], batch), actor=actor, expected_version=version)
+    return add_return_item(
+        row.pk, ReturnLine(found.product_id, arguments["quantity"], batch.pk if batch else None), actor=actor, expected_version=version
+    )
 
 
 def remove_line(row: Return, arguments: dict[str, Any], actor: Actor, version: int) -> Return:

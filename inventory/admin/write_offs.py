@@ -118,7 +118,7 @@ def find_goods(warehouse_id: int, scan: str, place: str, lot_number: str) -> int
     if place:
         rows = rows.filter(Q(location__code__iexact=place) | Q(location__barcode=place))
     if lot := lot_number or found.lot_number:
-        rows = rows.filter(batch__lot_number=lot)
+        rows = rows.filter(batch__lot_number__iexact=lot)
     lying = list(rows.select_related("batch", "location").order_by("location__code", "pk"))
     if len(lying) == 1:
         return lying[0].pk

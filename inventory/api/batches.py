@@ -55,7 +55,7 @@ class SplitIn(Input):
 
 class BatchFilters(django_filters.FilterSet):
     sku = NamedRowFilter(Product, "sku__iexact", "product_id")
-    lot_number = TextFilter()
+    lot_number = TextFilter(lookup_expr="iexact")
     supplier = TextFilter(field_name="supplier__code")
     status = django_filters.ChoiceFilter(choices=BatchStatus.choices)
     expires_from = django_filters.DateFilter(field_name="label_expires_on", lookup_expr="gte")

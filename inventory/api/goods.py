@@ -72,7 +72,7 @@ def _lying(warehouse_id: int, lines: Sequence[Mapping[str, Any]]) -> dict[tuple[
 
 
 def _fits(row: BatchLocation, line: Mapping[str, Any]) -> bool:
-    return line.get("lot_number", row.batch.lot_number) == row.batch.lot_number and line.get("phase", row.phase) == row.phase
+    return line.get("lot_number", row.batch.lot_number).upper() == row.batch.lot_number.upper() and line.get("phase", row.phase) == row.phase
 
 
 def _told(error: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ class MovementFilters(django_filters.FilterSet):
     sku = NamedRowFilter(Product, "sku__iexact", "product_id")
     product = django_filters.NumberFilter(field_name="product_id")
     batch = django_filters.NumberFilter(field_name="batch_id")
-    lot_number = NamedRowFilter(Batch, "lot_number", "batch_id")
+    lot_number = NamedRowFilter(Batch, "lot_number__iexact", "batch_id")
     warehouse = NamedRowFilter(Warehouse, "code", "warehouse_id")
     location = NamedRowFilter(Location, "code", "location_id")
     document_type = django_filters.ChoiceFilter(choices=DocumentType.choices)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import django_filters
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
@@ -20,7 +20,9 @@ from inventory import orchestrator
 from inventory.api.names import locations_by_code, named_warehouse, products_by_sku
 from inventory.enums import ReturnCondition, ReturnDecision, ReturnStatus
 from inventory.models import Batch, Return, ReturnItem
+from inventory.models.batches import lot_key
 from inventory.orchestrator import Finding, ReturnLine
+from inventory.queries.lots import lot_ids
 from inventory.queries.order_lines import MAX_LINES
 from inventory.queries.stock import visible_to
 from inventory.services.return_inspection import PHOTO_BYTES
@@ -151,12 +153,12 @@ def return_rows() -> QuerySet[Return]:
 def return_lines(items: Sequence[Mapping[str, Any]], locations: Mapping[str, int], field: str = "{}") -> list[ReturnLine]:
     """Lines as the operations want them; products and lots are looked up in one statement each. `field` has places for the index and the name."""
     products = products_by_sku([item["sku"] for item in items], field=field.replace("name", "sku"))
-    wanted = {(products[item["sku"].upper()], item["lot_number"]) for item in items if item.get("lot_number")}
+    wanted = {lot_key(products[item["sku"].upper()], item["lot_number"]) for item in items if item.get("lot_number")}
     lots = _lots(wanted)
     missing = [
         {"field": field.replace("name", "lot_number").format(index), "code": "unknown", "lot_number": item["lot_number"]}
         for index, item in enumerate(items)
-        if item.get("lot_number") and (products[item["sku"].upper()], item["lot_number"]) not in lots
+        if item.get("lot_number") and lot_key(products[item["sku"].upper()], item["lot_number"]) not in lots
     ]
     if missing:
         raise ValidationFailed(f"There is no lot {', '.join(each['lot_number'] for each in missing)} of this product.", errors=missing)
@@ -164,7 +166,7 @@ def return_lines(items: Sequence[Mapping[str, Any]], locations: Mapping[str, int
         ReturnLine(
             product_id=products[item["sku"].upper()],
             quantity=item["quantity"],
-            batch_id=lots.get((products[item["sku"].upper()], item.get("lot_number", ""))),
+            batch_id=lots.get(lot_key(products[item["sku"].upper()], item.get("lot_number", ""))),
             location_id=locations.get(item.get("location", "")),
         )
         for item in items
@@ -172,10 +174,8 @@ def return_lines(items: Sequence[Mapping[str, Any]], locations: Mapping[str, int
 
 
 def _lots(wanted: set[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    if not wanted:
-        return {}
-    rows = Batch.objects.filter(Q(product__in={product for product, _ in wanted}, lot_number__in={lot for _, lot in wanted}))
-    return {(row.product_id, row.lot_number): row.pk for row in rows}
+    rows = Batch.objects.filter(pk__in=lot_ids(wanted))
+    return {lot_key(row.product_id, row.lot_number): row.pk for row in rows}
 
 
 class Returns(ReadEndpoints):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils import timezone
 from django_fsm import FSMField, transition
 
@@ -16,8 +17,13 @@ from inventory.models.warehouses import Warehouse
 from warehouse.core.quantities import MoneyField, QuantityField
 
 
+def lot_key(product_id: int, lot_number: str) -> tuple[int, str]:
+    """What makes two lots the same: one label is read with capitals, another without."""
+    return product_id, lot_number.upper()
+
+
 class Batch(models.Model):
-    """One lot of one product. Changes through receiving, hold, release and recall.
+    """One lot of one product; the case of its number does not count. Changes through receiving, hold, release and recall.
 
     A hold or recall reaches everything made of a lot (child lots, mixes): these follow, only the lot that was named is `held_itself`.
     """
@@ -39,8 +45,8 @@ class Batch(models.Model):
 
     class Meta:
         verbose_name_plural = "batches"
-        constraints = [models.UniqueConstraint(fields=["product", "lot_number"], name="lot_once_per_product")]
-        indexes = [models.Index(fields=["label_expires_on"], name="batch_label_expiry"), models.Index(fields=["lot_number"], name="batch_lot")]
+        constraints = [models.UniqueConstraint("product", Upper("lot_number"), name="lot_once_per_product")]
+        indexes = [models.Index(fields=["label_expires_on"], name="batch_label_expiry"), models.Index(Upper("lot_number"), name="batch_lot")]
 
     def __str__(self) -> str:
         return f"lot {self.lot_number}"

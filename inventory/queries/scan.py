@@ -11,6 +11,7 @@ from biip import parse as parse_code
 from biip.gs1_messages import GS1Message
 
 from inventory.models import Barcode, Batch, BatchLocation, Location, Product
+from inventory.queries.lots import find_lot
 from inventory.queries.stock import stocked_by, visible_to
 from warehouse.core.actor import Actor, Role
 from warehouse.core.texts import storable
@@ -79,14 +80,14 @@ def _gs1(code: str) -> Scanned | None:
         return Scanned(code, "unknown")
     lot = values[GS1_LOT].value if GS1_LOT in values else ""
     expiry = values.get(GS1_EXPIRY) or values.get(GS1_BEST_BEFORE)
-    batch = Batch.objects.filter(product=barcode.product_id, lot_number=lot).first() if lot else None
+    batch = find_lot(barcode.product_id, lot)
     return Scanned(
         code,
         "batch" if batch else "product",
         product_id=barcode.product_id,
         batch_id=batch.pk if batch else None,
         pack_quantity=barcode.pack_quantity,
-        lot_number=lot,
+        lot_number=batch.lot_number if batch else lot,
         expires_on=expiry.date if expiry else None,
         produced_on=values[GS1_PRODUCED].date if GS1_PRODUCED in values else None,
     )
@@ -111,7 +112,7 @@ def _sku(code: str) -> Scanned | None:
 
 
 def _lot(code: str) -> Scanned | None:
-    batches = list(Batch.objects.filter(lot_number=code)[:2])
+    batches = list(Batch.objects.filter(lot_number__iexact=code)[:2])
     if len(batches) != 1:
         return None
-    return Scanned(code, "batch", product_id=batches[0].product_id, batch_id=batches[0].pk, lot_number=code)
+    return Scanned(code, "batch", product_id=batches[0].product_id, batch_id=batches[0].pk, lot_number=batches[0].lot_number)

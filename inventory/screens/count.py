@@ -18,9 +18,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from inventory.enums import AuditLineStatus, AuditStatus
-from inventory.models import Audit, AuditLine, Batch, Location, Product
+from inventory.models import Audit, AuditLine, Location, Product
 from inventory.queries import floor
 from inventory.queries.audits import lines_of
+from inventory.queries.lots import find_lot
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.screens.count_shown import screen, second_hand
 from inventory.screens.entered import label_day, number_in, posted_quantity, today_at
@@ -191,7 +192,7 @@ def _take(request: HttpRequest, actor: Actor, state: dict[str, Any], line: Audit
 
 
 def _find_more(request: HttpRequest, audit: Audit, state: dict[str, Any], product: Product, found: Scanned) -> Feedback:
-    known = Batch.objects.filter(product=product, lot_number=found.lot_number).first() if found.lot_number else None
+    known = find_lot(product.pk, found.lot_number)
     expires = found.expires_on or (known.label_expires_on if known else None)
     goods = {
         "token": new_token(),

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from inventory.models import Batch, Location, Product, Receiving
 from inventory.queries import floor
+from inventory.queries.lots import find_lot
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.screens.entered import label_day, number_in, posted_quantity, today_at
 from inventory.screens.once import new_token, once, posted_token
@@ -232,7 +233,7 @@ def _lot(request: HttpRequest, receiving: Receiving, hand: dict[str, Any], code:
     if found.product_id not in (None, hand["product"]) or found.location_id:
         return Feedback(WRONG, _("This is no lot number"), _("Scan or type the lot on the label."), scanned=code)
     lot = (found.lot_number or code)[:LOT_LENGTH]
-    known = Batch.objects.filter(product=hand["product"], lot_number=lot).first()
+    known = find_lot(hand["product"], lot)
     if known is not None and known.label_expires_on and hand["expires"] not in ("", known.label_expires_on.isoformat()):
         return Feedback(
             WRONG,
@@ -250,7 +251,7 @@ def _lot(request: HttpRequest, receiving: Receiving, hand: dict[str, Any], code:
 def _more(request: HttpRequest, actor: Actor, receiving: Receiving, hand: dict[str, Any], code: str) -> Feedback:
     """A scan while goods are in hand: the same again adds a pack, a place is where they go, other goods count these first."""
     found = find_by_scan(code, warehouse_id=receiving.warehouse_id)
-    if found.product_id == hand["product"] and (not found.lot_number or found.lot_number == hand["lot"]):
+    if found.product_id == hand["product"] and (not found.lot_number or found.lot_number.upper() == hand["lot"].upper()):
         amount = (posted_quantity(request) if hand["quantity"] else ZERO) + found.pack_quantity
         _keep(request, hand | {"quantity": plain(amount)})
         return Feedback(RIGHT, f"+{shown.plain(found.pack_quantity)}")

@@ -16,7 +16,9 @@ from inventory.enums import AuditLineStatus, DocumentType, MovementType, Uncount
 from inventory.errors import CountAgain
 from inventory.locks import lock_audit, share_batches, share_products
 from inventory.models import Audit, AuditLine, Batch, BatchLocation
+from inventory.models.batches import lot_key
 from inventory.queries.audits import Books, books_of, lines_of
+from inventory.queries.lots import lot_ids
 from inventory.services.audit_counts import BELOW_ZERO
 from inventory.services.reallocation import free_up
 from inventory.stock import shelf_life
@@ -123,17 +125,15 @@ def _count_again(lines: Sequence[AuditLine], reasons: Sequence[str]) -> CountAga
 
 def _batches(audit: Audit, lines: Collection[AuditLine]) -> dict[int, Batch]:
     """The batch of each line, by the line's id: known lots FOR SHARE, the others (of found goods) new, at the price of the product's newest batch."""
-    numbers = {line.lot_number for line in lines if line.batch_id is None}
-    wanted = {line.batch_id for line in lines if line.batch_id is not None}
-    if numbers:
-        wanted |= set(Batch.objects.filter(product__in={line.product_id for line in lines}, lot_number__in=numbers).values_list("pk", flat=True))
-    known = {(batch.product_id, batch.lot_number): batch for batch in share_batches(wanted).values()}
-    missing = [line for line in lines if (line.product_id, line.lot_number) not in known]
+    keys = {line.pk: lot_key(line.product_id, line.lot_number) for line in lines}
+    wanted = {line.batch_id for line in lines if line.batch_id is not None} | lot_ids(keys[line.pk] for line in lines if line.batch_id is None)
+    known = {lot_key(batch.product_id, batch.lot_number): batch for batch in share_batches(wanted).values()}
+    missing = [line for line in lines if keys[line.pk] not in known]
     if missing:
         known |= _new_batches(audit, missing)
     for line in lines:
-        known[line.product_id, line.lot_number].product = line.product
-    return {line.pk: known[line.product_id, line.lot_number] for line in lines}
+        known[keys[line.pk]].product = line.product
+    return {line.pk: known[keys[line.pk]] for line in lines}
 
 
 def _new_batches(audit: Audit, lines: Collection[AuditLine]) -> dict[tuple[int, str], Batch]:
@@ -144,7 +144,7 @@ def _new_batches(audit: Audit, lines: Collection[AuditLine]) -> dict[tuple[int, 
     lives = lives_of_products({line.product_id: line.product for line in lines}.values())
     fresh: dict[tuple[int, str], Batch] = {}
     for line in lines:
-        key = (line.product_id, line.lot_number)
+        key = lot_key(line.product_id, line.lot_number)
         if key in fresh:
             continue
         condition = line.location.condition or shelf_life.usual_condition(lives[line.product_id])

@@ -14,6 +14,7 @@ from inventory.errors import LotMismatch
 from inventory.locks import lock_audit
 from inventory.models import Audit, AuditLine, Batch, BatchLocation, Location, Product
 from inventory.queries.audits import Books, books_of, counts_at, counts_product, in_hand, lines_of
+from inventory.queries.lots import find_lot
 from inventory.services.audits import list_lines
 from inventory.stock.gate import StockKey, lock_stock
 from inventory.stock.place import lives_of_products, require_allowed
@@ -264,7 +265,7 @@ def _send_back(line: AuditLine, reason: str) -> None:
 
 
 def _known_lot(product: Product, lot_number: str, label_expires_on: date | None) -> Batch | None:
-    batch = Batch.objects.filter(product=product, lot_number=lot_number).first() if lot_number else None
+    batch = find_lot(product.pk, lot_number)
     if batch is not None and label_expires_on is not None and batch.label_expires_on != label_expires_on:
         raise LotMismatch(
             f"{product.sku} lot {lot_number} is known with expiry {batch.label_expires_on}, not {label_expires_on}. Correct the lot, or the date.",
@@ -275,7 +276,7 @@ def _known_lot(product: Product, lot_number: str, label_expires_on: date | None)
 
 def _found_line(audit: Audit, location: Location, product: Product, lot_number: str, phase: str) -> AuditLine:
     number = lot_number or f"{audit.number}-F{AuditLine.objects.filter(audit=audit, found=True).count() + 1}"
-    listed = AuditLine.objects.filter(audit=audit, location=location, product=product, lot_number=number, phase=phase).first()
+    listed = AuditLine.objects.filter(audit=audit, location=location, product=product, lot_number__iexact=number, phase=phase).first()
     if listed is not None:
         raise Conflict(f"{product.sku} lot {number} is on the list of {location}: count it there.", line=listed.pk)
     return AuditLine(audit=audit, location=location, product=product, lot_number=number, phase=phase, found=True)

@@ -14,6 +14,7 @@ from inventory import events
 from inventory.enums import BatchStatus, DocumentType, LocationKind, MovementType
 from inventory.errors import PlaceNotAllowed, UnfitNow
 from inventory.models import Batch, BatchComponent, BatchLocation, Location
+from inventory.queries.lots import find_lot
 from inventory.services.moving import lock_goods, require_free
 from inventory.services.splitting import split_batch
 from inventory.stock.gate import Gate, StockKey
@@ -168,7 +169,7 @@ def _first_to_expire(parts: Sequence[_Part]) -> _Part:
 def _new_batch(parts: Sequence[_Part], lot_number: str) -> Batch:
     first = _first_to_expire(parts).row.batch
     batches = {part.row.batch_id: part.row.batch for part in parts}.values()
-    if lot_number and Batch.objects.filter(product=first.product, lot_number=lot_number).exists():
+    if find_lot(first.product_id, lot_number) is not None:
         raise Conflict(f"{first.product.sku} has a lot {lot_number} already. Leave the number out, or choose another.", lot_number=lot_number)
     suppliers = {batch.supplier_id for batch in batches}
     mixed = Batch.objects.create(

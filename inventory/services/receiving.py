@@ -292,7 +292,7 @@ def _line_for(receiving: Receiving, product_id: int, lot_number: str, expires_on
     lines = list(receiving.items.select_related("product").filter(product=product_id).order_by("pk"))
     if lot_number:
         for line in lines:
-            if line.lot_number == lot_number and (expires_on is None or line.label_expires_on in (None, expires_on)):
+            if line.lot_number.upper() == lot_number.upper() and (expires_on is None or line.label_expires_on in (None, expires_on)):
                 line.label_expires_on = line.label_expires_on or expires_on
                 return line
         for line in lines:

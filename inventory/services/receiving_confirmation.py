@@ -16,7 +16,9 @@ from inventory.enums import DocumentType, LocationKind, MovementType, Phase
 from inventory.errors import LotMismatch, ShortDated
 from inventory.locks import lock_receiving, share_batches, share_products
 from inventory.models import Batch, Location, Receiving, ReceivingItem
+from inventory.models.batches import lot_key
 from inventory.queries.locations import default_location
+from inventory.queries.lots import lot_ids
 from inventory.services.pricing import update_purchase_prices
 from inventory.stock import shelf_life
 from inventory.stock.gate import Gate, StockKey, lock_stock
@@ -97,19 +99,17 @@ def require_dates(produced_on: date | None, expires_on: date | None, *, sku: str
 def _batches(receiving: Receiving, items: Sequence[ReceivingItem], places: Mapping[int, Location], now: datetime) -> dict[int, Batch]:
     """The batch of each line, by the line's id: known lots FOR SHARE, the others new."""
     numbers = {item.pk: item.lot_number or f"{receiving.number}-{item.pk}" for item in items}
-    known_ids = Batch.objects.filter(product__in={item.product_id for item in items}, lot_number__in=set(numbers.values())).values_list(
-        "pk", flat=True
-    )
-    known = {(batch.product_id, batch.lot_number): batch for batch in share_batches(known_ids).values()}
+    keys = {item.pk: lot_key(item.product_id, numbers[item.pk]) for item in items}
+    known = {lot_key(batch.product_id, batch.lot_number): batch for batch in share_batches(lot_ids(keys.values())).values()}
     wrong = []
     fresh: dict[tuple[int, str], Batch] = {}
     for item in items:
-        key = (item.product_id, numbers[item.pk])
+        key = keys[item.pk]
         batch = known.get(key) or fresh.get(key)
         if batch is None:
             batch = fresh[key] = Batch(
                 product=item.product,
-                lot_number=key[1],
+                lot_number=numbers[item.pk],
                 supplier_id=receiving.supplier_id,
                 produced_on=item.produced_on,
                 label_expires_on=item.label_expires_on,
@@ -119,7 +119,9 @@ def _batches(receiving: Receiving, items: Sequence[ReceivingItem], places: Mappi
                 currency=item.currency,
             )
         elif item.label_expires_on is not None and batch.label_expires_on != item.label_expires_on:
-            wrong.append({"sku": item.product.sku, "lot": key[1], "known": str(batch.label_expires_on), "given": str(item.label_expires_on)})
+            wrong.append(
+                {"sku": item.product.sku, "lot": batch.lot_number, "known": str(batch.label_expires_on), "given": str(item.label_expires_on)}
+            )
         batch.product = item.product
     if wrong:
         text = "; ".join(f"{w['sku']} lot {w['lot']} is known with expiry {w['known']}, not {w['given']}" for w in wrong)
@@ -129,7 +131,7 @@ def _batches(receiving: Receiving, items: Sequence[ReceivingItem], places: Mappi
         batch.label_condition = batch.label_condition or shelf_life.usual_condition(lives[batch.product_id])
         batch.label_life = shelf_life.label_life(Lives(lives[batch.product_id]), now, _label_end(batch, receiving), batch.label_condition)
     Batch.objects.bulk_create(fresh.values())
-    return {item.pk: known.get((item.product_id, numbers[item.pk])) or fresh[item.product_id, numbers[item.pk]] for item in items}
+    return {item: known.get(key) or fresh[key] for item, key in keys.items()}
 
 
 def _label_end(batch: Batch, receiving: Receiving) -> datetime | None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from inventory.enums import MovementType
 from inventory.models import Batch
+from inventory.queries.lots import find_lot
 from inventory.services.moving import lock_goods, pairs_of, require_free, require_loose
 from inventory.stock.place import Arrival, child_lot, clock_of, lives_of, lots_beside, next_lot_number, place
 from inventory.stock.post import Header, post
@@ -37,7 +38,7 @@ def split_batch(
     require_loose([source.location])
     require_free(gate, [(source, quantity)])
     parent = source.batch
-    if lot_number and Batch.objects.filter(product=parent.product_id, lot_number=lot_number).exists():
+    if find_lot(parent.product_id, lot_number) is not None:
         raise Conflict(f"{parent.product.sku} has a lot {lot_number} already.", lot_number=lot_number)
     child = child_lot(parent, lot_number or next_lot_number(parent, lots_beside([parent])))
     child.save()

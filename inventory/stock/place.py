@@ -22,6 +22,7 @@ from django.utils import timezone
 from inventory.enums import BatchStatus, BlockedReason, Condition, Phase
 from inventory.errors import PlaceNotAllowed
 from inventory.models import Batch, BatchLocation, Location, Product, ShelfLife
+from inventory.models.batches import lot_key
 from inventory.stock import post
 from inventory.stock.shelf_life import Clock, Lives, as_decimal
 from warehouse.core.actor import Actor
@@ -243,7 +244,7 @@ def _place_apart(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], actor:
         child = next(suiting, None)
         if child is None:
             child = child_lot(parent, next_lot_number(parent, taken))
-            taken.add((parent.product_id, child.lot_number))
+            taken.add(lot_key(parent.product_id, child.lot_number))
             fresh.append(child)
         children.append(child)
     Batch.objects.bulk_create(fresh)
@@ -267,7 +268,7 @@ def child_lot(parent: Batch, lot_number: str) -> Batch:
 
 def next_lot_number(parent: Batch, taken: Collection[tuple[int, str]]) -> str:
     """The first number for a child lot that is not among the taken (`lots_beside`)."""
-    return next(f"{_stem(parent)}{n}" for n in count(1) if (parent.product_id, f"{_stem(parent)}{n}") not in taken)
+    return next(f"{_stem(parent)}{n}" for n in count(1) if lot_key(parent.product_id, f"{_stem(parent)}{n}") not in taken)
 
 
 def _stem(parent: Batch) -> str:
@@ -276,9 +277,9 @@ def _stem(parent: Batch) -> str:
 
 
 def lots_beside(parents: Iterable[Batch]) -> set[tuple[int, str]]:
-    """The lots, by (product, number), that are numbered like child lots of these: children, and what a supplier happened to call so."""
-    named = reduce(or_, (Q(product=parent.product_id, lot_number__startswith=_stem(parent)) for parent in parents))
-    return set(Batch.objects.filter(named).values_list("product_id", "lot_number"))
+    """The lots, by `lot_key`, that are numbered like child lots of these: children, and what a supplier happened to call so."""
+    named = reduce(or_, (Q(product=parent.product_id, lot_number__istartswith=_stem(parent)) for parent in parents))
+    return {lot_key(*lot) for lot in Batch.objects.filter(named).values_list("product_id", "lot_number")}
 
 
 def _key(arrival: Arrival) -> tuple[int, int, str]:

@@ -20,11 +20,13 @@ from inventory.orchestrator import (
     cancel_receiving,
     confirm_receiving,
     create_receiving,
+    find_by_scan,
     place_stock,
+    receive_at_once,
     receive_item,
     start_receiving,
 )
-from tests.factories.inventory import ACTOR, BarcodeFactory, ProductFactory, Site, StorefrontProductFactory, SupplierFactory, site
+from tests.factories.inventory import ACTOR, BarcodeFactory, ProductFactory, Site, StorefrontProductFactory, SupplierFactory, site, stocked
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
 from warehouse.core.actor import Actor, ActorType, Role
@@ -391,7 +393,7 @@ def test_who_may_receive(milk: Product, house: Site) -> None:
     picker = Actor("Pera", ActorType.EMPLOYEE, frozenset({Role.PICKER}))
     receiver = Actor("Rada", ActorType.EMPLOYEE, frozenset({Role.RECEIVER}))
 
-    with pytest.raises(PermissionDenied, match="receiver, warehouse-manager"):
+    with pytest.raises(PermissionDenied, match="receiver, seller, warehouse-manager"):
         place_stock(warehouse_id=house.id, line=line(milk, 1), actor=picker)
     assert place_stock(warehouse_id=house.id, line=line(milk, 1), actor=receiver).status == "confirmed"
     assert Movement.objects.get().performed_by == "Rada"
@@ -465,3 +467,30 @@ def test_a_count_that_is_none(milk: Product, house: Site, quantity: str) -> None
 
     with pytest.raises(ValidationFailed):
         receive_item(receiving.pk, scan="PLAIN", quantity=Decimal(quantity), actor=ACTOR)
+
+
+# --- lots whose case differs -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_case_of_a_lot_number_does_not_count(house: Site) -> None:
+    milk, bread = ProductFactory(sku="MILK"), ProductFactory(sku="BREAD")
+    stocked(milk, house.shelf, 5, lot="l1", expires_in_days=9)
+    stocked(milk, house.shelf, 3, lot="L1", expires_in_days=9)
+    stocked(bread, house.shelf, 2, lot="L1")
+
+    assert sorted(Batch.objects.values_list("product__sku", "lot_number")) == [("BREAD", "L1"), ("MILK", "l1")]
+    assert totals(milk.pk, house.id)[0] == 8
+    with pytest.raises(LotMismatch, match="MILK lot l1 is known with expiry"):
+        stocked(milk, house.shelf, 1, lot="L1", expires_in_days=10)
+    assert find_by_scan("l1").kind == "unknown"  # two products have it
+    assert_books_balance()
+
+
+def test_one_delivery_with_a_lot_in_both_cases(house: Site) -> None:
+    milk = ProductFactory(sku="MILK")
+    lines = [ReceivingLine(milk.pk, Decimal(1), lot_number=number, location_id=house.shelf.pk) for number in ("Abc", "aBC", "ABC")]
+
+    receive_at_once(warehouse_id=house.id, lines=lines, actor=ACTOR)
+
+    assert Batch.objects.get().lot_number == "Abc"
+    assert BatchLocation.objects.get().quantity == 3
