@@ -215,11 +215,12 @@ class Ground(RuleBasedStateMachine):
     @staticmethod
     def refused(work: Callable[[], object], *kinds: type[DomainError]) -> DomainError:
         """It is refused; that nothing changed, the invariants see."""
+        wanted = kinds or (DomainError,)
         try:
             work()
-        except kinds or (DomainError,) as refusal:
+        except wanted as refusal:
             return refusal
-        raise AssertionError(f"not refused with {', '.join(kind.__name__ for kind in kinds)}")
+        raise AssertionError(f"not refused with {', '.join(kind.__name__ for kind in wanted)}")
 
     # --- what is always so -------------------------------------------------------------------------------------------------------------------
 
