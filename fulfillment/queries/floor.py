@@ -85,3 +85,19 @@ def put_back_by_scan(warehouse_id: int, code: str) -> PutBack | None:
         return waiting.filter(batch__lot_number__iexact=code).first()
     of_product = waiting.filter(product=found.product_id)
     return (of_product.filter(batch__lot_number=found.lot_number) if found.lot_number else of_product).first()
+
+
+def order_refs_by_scan(code: str) -> list[str]:
+    """What inventory knows the orders by that a code names: an order's number, a waybill's, a package's, a task's."""
+    ours = code.upper()
+    ways: list[dict[str, Any]] = [
+        {"external_id": code},
+        {"order_number__iexact": code},
+        {"shipments__tracking_number": code},
+        {"packing_tasks__packages__barcode": ours},
+        {"packing_tasks__number": ours},
+    ]
+    for way in ways:
+        if found := [order.order_ref for order in Order.objects.filter(**way).distinct()[:SAME_NAME]]:
+            return found
+    return []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
+from fulfillment.queries.floor import order_refs_by_scan
 from fulfillment.screens import pack, pack_boxes, pick, put_back, words
-from warehouse.core.screens import WORDS
+from warehouse.core.screens import ORDER_FINDERS, WORDS
 
 WORDS.update(words.WORDS)
+ORDER_FINDERS.append(order_refs_by_scan)
 
 urlpatterns = [
     path("pick", pick.start_screen, name="pick"),

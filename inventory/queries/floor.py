@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 
-from inventory.enums import AuditLineStatus, AuditStatus, LocationKind, ReceivingStatus
-from inventory.models import Audit, AuditLine, BatchLocation, Receiving
+from inventory.enums import OPEN_RETURNS, AuditLineStatus, AuditStatus, LocationKind, ReceivingStatus
+from inventory.models import Audit, AuditLine, BatchLocation, Movement, Receiving, Return
+from inventory.queries.returns import SALES
 
 OPEN_RECEIVINGS = [ReceivingStatus.DRAFT, ReceivingStatus.IN_PROGRESS]
 
@@ -56,3 +58,21 @@ def places_to_count(audit_id: int, user_id: int | None) -> QuerySet[AuditLine, d
     lines = lines_for(AuditLine.objects.filter(audit=audit_id), user_id)
     names = ("location", "location__code", "location__zone", "location__pick_sequence")
     return lines.values(*names).annotate(count=Count("pk")).order_by("location__pick_sequence", "location__code")
+
+
+def open_returns(warehouse_id: int) -> QuerySet[Return]:
+    """Returns that are not on the books yet, with `item_count`, the newest first."""
+    rows = Return.objects.filter(warehouse=warehouse_id, status__in=OPEN_RETURNS)
+    return rows.annotate(item_count=Count("items")).order_by("-pk")
+
+
+def return_by_scan(warehouse_id: int, code: str, order_refs: Collection[str]) -> Return | None:
+    """The open return that a code names: by its number, its reference (a waybill), or its order."""
+    rows = open_returns(warehouse_id)
+    return rows.filter(Q(number=code.upper()) | Q(reference=code) | Q(order_ref__in=[code, *order_refs])).first()
+
+
+def shipped_order(order_refs: Collection[str]) -> str | None:
+    """The one of these orders under which something has left; None when it is none or several."""
+    gone = Movement.objects.filter(order_ref__in=order_refs, type__in=SALES).order_by().values_list("order_ref", flat=True).distinct()[:2]
+    return gone[0] if len(gone) == 1 else None

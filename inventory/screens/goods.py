@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.utils.functional import Promise
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from inventory.enums import PICKABLE_KINDS, BatchStatus, BlockedReason, Condition, LocationKind, Phase
-from inventory.models import BatchLocation, Warehouse
+from inventory.models import BatchLocation, ReturnItem, Warehouse
 from inventory.queries.scan import find_by_scan
 from warehouse.core import shown
 
@@ -73,8 +73,14 @@ def row_of(row: BatchLocation, warehouse: Warehouse) -> dict[str, Any]:
     }
 
 
-def meant(code: str, rows: Iterable[BatchLocation], warehouse_id: int) -> list[BatchLocation]:
-    """Those of the rows that a scanned code names: by SKU, lot, a barcode of the product, or a GS1 code that names no other lot."""
+_Row = TypeVar("_Row", BatchLocation, ReturnItem)
+
+
+def meant(code: str, rows: Iterable[_Row], warehouse_id: int) -> list[_Row]:
+    """Those of the rows that a scanned code names: by SKU, lot, a barcode of the product, or a GS1 code that names no other lot.
+
+    Their product and batch must be loaded.
+    """
     rows = list(rows)
     wanted = code.casefold()
     by_name = [row for row in rows if row.product.sku.casefold() == wanted] or [row for row in rows if row.batch.lot_number.casefold() == wanted]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from inventory.screens import count, lookup, move, put_away, receive, receive_steps, words
+from inventory.screens import count, lookup, move, put_away, receive, receive_steps, returns, words
 from warehouse.core.screens import WORDS
 
 WORDS.update(words.WORDS)
@@ -37,6 +37,15 @@ urlpatterns = [
     path("count/<int:audit_id>/take", count.take, name="count_take"),
     path("count/<int:audit_id>/leave", count.leave_it, name="count_leave"),
     path("count/<int:audit_id>/nothing-more", count.nothing_more, name="count_nothing_more"),
+    path("returns", returns.start_screen, name="returns"),
+    path("returns/find", returns.find, name="return_find"),
+    path("returns/<int:return_id>", returns.one_screen, name="return_one"),
+    path("returns/<int:return_id>/scan", returns.scan, name="return_scan"),
+    path("returns/<int:return_id>/decide", returns.decide, name="return_decide"),
+    path("returns/<int:return_id>/photo", returns.photo, name="return_photo"),
+    path("returns/<int:return_id>/remove", returns.remove, name="return_remove"),
+    path("returns/<int:return_id>/drop", returns.drop, name="return_drop"),
+    path("returns/<int:return_id>/book", returns.book, name="return_book"),
     path("lookup", lookup.screen, name="lookup"),
     path("lookup/find", lookup.find, name="lookup_find"),
 ]

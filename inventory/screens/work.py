@@ -9,6 +9,7 @@ from inventory.screens.lookup import LOOKUP
 from inventory.services.audit_counts import record_count
 from inventory.services.moving import move_stock, put_away
 from inventory.services.receiving import receive_item
+from inventory.services.return_inspection import inspect_return
 from warehouse.core.actor import Actor
 from warehouse.core.screens import Work
 
@@ -25,6 +26,10 @@ def _to_count(warehouse_id: int, actor: Actor) -> int:
     return floor.running_audits(warehouse_id).count()
 
 
+def _returns(warehouse_id: int, actor: Actor) -> int:
+    return floor.open_returns(warehouse_id).count()
+
+
 def _nothing_waits(warehouse_id: int, actor: Actor) -> None:
     """What one does when one wants to."""
 
@@ -34,5 +39,6 @@ WORK = [
     Work(_("Put away"), "floor:put_away", put_away, _on_docks),
     Work(_("Move"), "floor:move", move_stock, _nothing_waits),
     Work(_("Count"), "floor:count", record_count, _to_count),
+    Work(_("Returns"), "floor:returns", inspect_return, _returns),
     Work(_("Look up"), "floor:lookup", LOOKUP, _nothing_waits),
 ]

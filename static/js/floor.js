@@ -122,6 +122,10 @@
     if (!typing(event.target)) setTimeout(listen); // afterwards: a form still has to learn which of its buttons was pressed
   });
 
+  document.addEventListener("change", (event) => {
+    if ("send" in event.target.dataset && event.target.files.length) event.target.form.requestSubmit(); // a photo is sent as soon as it is taken
+  });
+
   // --- number pad ---
   const padFields = () => [...document.querySelectorAll("[data-pad-target]")];
   let current = null;
@@ -154,6 +158,7 @@
     if (key === "clear") field.value = "";
     else if (key === "back") field.value = field.value.slice(0, -1);
     else if (key === "." && keep.includes(".")) return;
+    else if (key === "-") field.value = keep.startsWith("-") ? keep.slice(1) : `-${keep}`;
     else if ("padDate" in field.dataset) field.value = (keep.replaceAll(".", "") + key).slice(0, 6).match(/..?/g).join(".");
     else if (field.maxLength < 0 || keep.length < field.maxLength) field.value = keep + key;
   }

@@ -70,6 +70,10 @@ class Work:
     waiting: Callable[[int, Actor], int | None]
 
 
+# What finds the orders (as `source:id`) that a scanned code names: their number, a waybill, a package. The app that knows orders adds itself.
+ORDER_FINDERS: list[Callable[[str], list[str]]] = []
+
+
 @dataclass(frozen=True, slots=True)
 class Feedback:
     """What a screen says after an action: `right` and `done` in green, `wrong` in red over the whole screen, each with its sound.
