@@ -64,19 +64,18 @@ READS = {
     Role.MANAGER: "*",
     Role.VIEWER: "*",
     Role.AUDITOR: "* -events",
-    Role.INTEGRATION: "* -audits -receivings -returns -suppliers -transfers",
+    Role.INTEGRATION: "* -audits -receivings -returns -suppliers -transfers -write-offs",
     Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products discounts alerts batches"
-    " mixed-batches stock stock/low receivings returns transfers put-backs",
+    " mixed-batches stock stock/low receivings returns transfers write-offs put-backs",
     Role.PICKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock stock/low orders picking-tasks put-backs",
     Role.PACKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock"
     " stock/low orders packing-tasks shipments put-backs",
-    Role.SELLER: "offline-sales products barcodes warehouses locations stock stock/low movements movements/export alerts",
+    Role.SELLER: "offline-sales products barcodes warehouses locations stock stock/low movements movements/export alerts write-offs",
 }
 LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "discounts", "markdown-steps",
-    "price-changes", "alerts", "batches", "mixed-batches", "stock", "stock/low",
-    "movements", "movements/export", "offline-sales", "receivings", "returns", "transfers", "audits", "reservations", "orders", "picking-tasks", "packing-tasks",
-    "shipments", "put-backs", "events",
+    "price-changes", "alerts", "batches", "mixed-batches", "stock", "stock/low", "movements", "movements/export", "offline-sales", "receivings",
+    "returns", "transfers", "write-offs", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs", "events",
 ]  # fmt: skip
 
 
@@ -121,6 +120,10 @@ CALLS = {
     "audits": {Role.AUDITOR},
     "audits/1/complete": {Role.AUDITOR},
     "audits/1/count-again": set(),
+    "write-offs": {Role.RECEIVER, Role.SELLER},
+    "write-offs/1/confirm": {Role.RECEIVER, Role.SELLER},
+    "write-offs/1/approve": set(),
+    "stock/remove": {Role.RECEIVER, Role.SELLER},
     "returns": {Role.RECEIVER},
     "returns/1/inspect": {Role.RECEIVER},
     "returns/1/items/1/photo": {Role.RECEIVER},

@@ -11,15 +11,17 @@ from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import PackingTask, PickingTask, PutBack, Shipment
 from fulfillment.services.orders import process_order_cancelled
-from inventory.models import BatchLocation, OfflineSale, Product, Receiving, Reservation, Return, Warehouse
+from inventory.models import BatchLocation, OfflineSale, Product, Receiving, Reservation, Return, Warehouse, WriteOff
 from inventory.orchestrator import (
     MixSource,
     OrderedLine,
     ReturnLine,
     SaleLine,
+    WriteOffLine,
     consume_reservation,
     create_audit,
     create_return,
+    create_write_off,
     mix_batches,
     process_offline_sale,
     reserve_for_order,
@@ -29,6 +31,7 @@ from tests.factories.inventory import (
     BarcodeFactory,
     ProductFactory,
     SellerFactory,
+    Site,
     StorefrontFactory,
     StorefrontProductFactory,
     SupplierFactory,
@@ -59,6 +62,7 @@ def one_more() -> None:
     came_back([product], here.warehouse)
     mixed_and_sold(product, here.id)
     create_audit(warehouse_id=here.id, actor=ACTOR)
+    thrown_away([product], here)
     process_order_cancelled(gone.source, gone.external_id, "x", actor=ACTOR)
     for event in OutboxEvent.objects.filter(position=None).order_by("sequence"):
         last = OutboxEvent.objects.filter(position__isnull=False).order_by("-position").values_list("position", flat=True).first() or 0
@@ -75,6 +79,12 @@ def mixed_and_sold(product: Product, warehouse_id: int) -> OfflineSale:
     return process_offline_sale(warehouse_id=warehouse_id, lines=[SaleLine(product.pk, Decimal(1))], receipt_number=f"R{product.pk}", actor=ACTOR)
 
 
+def thrown_away(products: list[Product], here: Site) -> WriteOff:
+    """The draft of a write-off with a line of each product."""
+    lines = [WriteOffLine(stocked(product, here.dock, 1).pk, Decimal(1), "lost") for product in products]
+    return create_write_off(warehouse_id=here.id, lines=lines, actor=person(Role.RECEIVER))
+
+
 def came_back(products: list[Product], here: Warehouse) -> Return:
     """The draft of a return with a line of each product."""
     ref = f"till:{products[0].pk}"
@@ -86,7 +96,7 @@ def came_back(products: list[Product], here: Warehouse) -> Return:
 LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "mixed-batches", "offline-sales",
     "stock", "stock/low",
-    "movements", "receivings", "returns", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs", "events",
+    "movements", "receivings", "returns", "write-offs", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs", "events",
 ]  # fmt: skip
 
 
@@ -152,6 +162,7 @@ def test_single_rows_do_not_grow(manager):
             f"shipments/{Shipment.objects.get(order=order).pk}",
             f"receivings/{Receiving.objects.order_by('-pk').values_list('pk', flat=True)[0]}",
             f"returns/{came_back(products, here.warehouse).pk}",
+            f"write-offs/{thrown_away(products, here).pk}",
             f"locations/{here.shelf.pk}/stock",
             f"products/{products[0].pk}/stock",
             f"stock/availability?sku={products[0].sku}",

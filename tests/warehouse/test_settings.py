@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.urls import resolve
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -35,6 +36,13 @@ def test_an_empty_value_is_no_address() -> None:
         ["10.0.0.2/32", "172.16.0.0/12"],
     ]
     assert settings_of(TRUSTED_PROXIES="")[1] == []
+
+
+@pytest.mark.parametrize("limit", ["-1", "NaN", "Infinity", "many", "5,00"])
+def test_a_limit_that_is_no_amount_stops_the_start(limit: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as stopped:
+        settings_of(WRITE_OFF_APPROVAL_LIMIT=limit)
+    assert f"WRITE_OFF_APPROVAL_LIMIT='{limit}' is no amount of money" in stopped.value.stderr
 
 
 def test_the_proxy_serves_what_the_site_has() -> None:
