@@ -10,22 +10,37 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from inventory.models import Batch, BatchLocation, Location, Movement, Product, Receiving, Reservation, Stock, StorefrontProduct, Warehouse
-from inventory.orchestrator import OrderedLine, reserve_for_order
+from inventory.models import (
+    Batch,
+    BatchLocation,
+    Location,
+    MixedBatch,
+    Movement,
+    OfflineSale,
+    Product,
+    Receiving,
+    Reservation,
+    Stock,
+    StorefrontProduct,
+    Warehouse,
+)
+from inventory.orchestrator import MixSource, OrderedLine, SaleLine, mix_batches, process_offline_sale, reserve_for_order
 from tests.factories.inventory import ACTOR, ProductFactory, SellerFactory, Site, StorefrontProductFactory, SupplierFactory, site, stocked
 from tests.factories.office import clerk, listing, office, page
 from warehouse.core.actor import Role
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Batch, BatchLocation, Location, Movement, Product, Receiving, Reservation, Stock, StorefrontProduct, Warehouse]
-BIG = [Batch, BatchLocation, Movement, Reservation, Stock]
+MODELS = [Batch, BatchLocation, Location, MixedBatch, Movement, OfflineSale, Product, Receiving, Reservation, Stock, StorefrontProduct, Warehouse]
+BIG = [Batch, BatchLocation, MixedBatch, Movement, OfflineSale, Reservation, Stock]
 
 
 def grow(n: int) -> None:
     """One more row of everything, each with relatives of its own."""
     house, product = site(), ProductFactory()
-    stocked(product, house.shelf, 5, lot=f"LOT{n}")
+    lots = [stocked(product, house.shelf, 5, lot=f"{name}{n}") for name in ("LOT", "MORE")]
+    mix_batches(warehouse_id=house.id, to_location_id=house.shelf.pk, sources=[MixSource(lot.pk, Decimal(1)) for lot in lots], actor=ACTOR)
+    process_offline_sale(warehouse_id=house.id, lines=[SaleLine(product.pk, Decimal(1))], receipt_number=str(n), actor=ACTOR)
     Receiving.objects.update(supplier=SupplierFactory(), created_by=clerk())
     StorefrontProductFactory(product=product)
     reserve_for_order(f"test:{n}", [OrderedLine(product.pk, Decimal(1))], warehouse_id=house.id, actor=ACTOR)
