@@ -92,6 +92,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     board = Board()
     if may(actor, "view", "fulfillment.order"):
         board.add(kept("work", FRESH_SECONDS, work_board))
+    if may(actor, "view", "inventory.alert"):
+        board.add(kept(f"alerts:{_eyes(actor)}", FRESH_SECONDS, lambda: alerts_board(actor)))
     if may(actor, "view", "inventory.stock"):
         board.add(kept(f"stock:{_eyes(actor)}", FRESH_SECONDS, lambda: stock_board(actor)))
     if may(actor, "view", "inventory.writeoff"):
@@ -163,6 +165,40 @@ def work_board() -> Board:
                 "Every carrier answers.",
                 f"{_list('fulfillment_shipment')}?waybill=failing",
             ),
+        ],
+    )
+
+
+def alerts_board(actor: Actor) -> Board:
+    """What somebody should look at, as far as the actor sees it."""
+    alerts, rows = stock.open_alerts(actor), stock.newest_alerts(actor, limit=ROWS)
+    listed = _list("inventory_alert")
+    return Board(
+        figures=[
+            Figure(
+                "Open alerts",
+                str(alerts.count),
+                f"{alerts.critical} critical, {alerts.new} that nobody looks after",
+                f"{listed}?state=open",
+                alarm=alerts.critical > 0,
+            )
+        ],
+        tables=[
+            Table(
+                "Alerts",
+                ["severity", "what", "site", "for"],
+                [
+                    [
+                        row.get_severity_display(),
+                        _link("inventory_alert", row.pk, row.message),
+                        row.warehouse.code if row.warehouse else "",
+                        timesince(row.first_seen_at, depth=1),
+                    ]
+                    for row in rows
+                ],
+                "Nothing waits to be looked at.",
+                f"{listed}?state=new",
+            )
         ],
     )
 

@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from fulfillment.queries.performance import Duration, performance
+from inventory.queries.reports import open_alerts_by_kind
 
 
 @never_cache
@@ -28,6 +29,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry.register(OrderStream())
     registry.register(Fulfillment())
     registry.register(Promises())
+    registry.register(Alerts())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -125,3 +127,13 @@ class Promises(Collector):
             )
             row = cursor.fetchone()
         yield GaugeMetricFamily("reservations_overdue", "Reservations that have expired and still hold stock", value=row[0] if row else 0)
+
+
+class Alerts(Collector):
+    """What somebody should look at."""
+
+    def collect(self) -> Iterator[Metric]:
+        alerts = GaugeMetricFamily("alerts_open", "Alerts whose cause is still there", labels=["kind"])
+        for kind, count in open_alerts_by_kind().items():
+            alerts.add_metric([kind], count)
+        yield alerts

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, F, Sum
+from django.db.models import Case, Count, F, Q, Sum, When
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from inventory.enums import StockStatus, WriteOffStatus
-from inventory.models import BatchLocation, Stock, WriteOff
+from inventory.enums import AlertKind, Severity, StockStatus, WriteOffStatus
+from inventory.models import Alert, BatchLocation, Stock, WriteOff
 from inventory.queries.stock import get_low_stock, visible_to
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import ZERO
@@ -77,6 +77,36 @@ def stock_value(actor: Actor) -> list[SiteValue]:
     rows = visible_to(BatchLocation.objects.all(), actor).filter(has_stock=True)
     found = rows.values_list("warehouse__code", "batch__currency").annotate(value=Sum(F("quantity") * F("batch__purchase_price")))
     return [SiteValue(*row) for row in found.order_by("warehouse__code", "batch__currency")]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlerts:
+    """Alerts whose cause is still there: how many, how many of them are critical, and how many nobody looks after."""
+
+    count: int
+    critical: int
+    new: int
+
+
+def open_alerts(actor: Actor) -> OpenAlerts:
+    """How many alerts there are for the actor to see."""
+    found = visible_to(Alert.objects.filter(resolved_at=None), actor).aggregate(
+        count=Count("pk"), critical=Count("pk", filter=Q(severity=Severity.CRITICAL)), new=Count("pk", filter=Q(acknowledged_at=None))
+    )
+    return OpenAlerts(**found)
+
+
+def newest_alerts(actor: Actor, *, limit: int) -> Sequence[Alert]:
+    """The open alerts that nobody looks after, the gravest and then the newest first."""
+    rows = visible_to(Alert.objects.filter(resolved_at=None, acknowledged_at=None), actor).select_related("warehouse")
+    gravity = Case(When(severity=Severity.CRITICAL, then=0), When(severity=Severity.WARNING, then=1), default=2)
+    return list(rows.order_by(gravity, "-pk")[:limit])
+
+
+def open_alerts_by_kind() -> dict[str, int]:
+    """How many alerts are open, by kind; inventory's own kinds also where there is none."""
+    none: dict[str, int] = {kind.value: 0 for kind in AlertKind}
+    return none | dict(Alert.objects.filter(resolved_at=None).order_by().values_list("kind").annotate(Count("pk")))
 
 
 def _start_of_day(moment: datetime) -> datetime:

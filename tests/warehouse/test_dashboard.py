@@ -18,8 +18,10 @@ from django.utils import timezone
 from fulfillment.models import Order, Pick, PickingTask, Shipment
 from fulfillment.queries import reports as work
 from fulfillment.services.picking_tasks import cancel_picking_task
+from inventory.enums import Severity
 from inventory.models import Batch, BatchLocation
 from inventory.queries import reports as stock
+from inventory.services.alerts import acknowledge_alert, open_alert, resolve_alert
 from tests.factories.fulfillment import begun, order_for, packed, person, pick, picked, reachable_site
 from tests.factories.inventory import ACTOR, ProductFactory, SellerFactory, Site, site, stocked
 from tests.factories.office import clerk, office
@@ -123,8 +125,10 @@ def test_the_page_of_a_manager(house: Site) -> None:
         "Late tasks": "1",
         "Waiting for the carrier": "0",
         "To put back": "0",
+        "Open alerts": "0",
         "Low or out of stock": "1",
         "Expiring in 7 days": "1",
+        "Awaiting approval": "0",
         "Events waiting": events,
     }
     assert {figure.title for figure in board.figures if figure.alarm} == {"Need a person", "Late tasks", "Low or out of stock", "Expiring in 7 days"}
@@ -141,9 +145,9 @@ def test_the_page_of_a_manager(house: Site) -> None:
     ("role", "seen"),
     [
         (Role.PICKER, {"Late", "Shipments in trouble", "Running out", "Expiring"}),
-        (Role.RECEIVER, {"Running out", "Expiring"}),
-        (Role.AUDITOR, {"Late", "Shipments in trouble", "Running out", "Expiring", "Stock value"}),
-        (Role.SELLER, {"Running out", "Expiring", "Stock value"}),
+        (Role.RECEIVER, {"Alerts", "Running out", "Expiring"}),
+        (Role.AUDITOR, {"Alerts", "Late", "Shipments in trouble", "Running out", "Expiring", "Stock value"}),
+        (Role.SELLER, {"Alerts", "Running out", "Expiring", "Stock value"}),
     ],
 )
 def test_a_role_sees_the_blocks_of_its_pages(role: Role, seen: set[str]) -> None:
@@ -163,7 +167,7 @@ def test_a_seller_sees_the_value_of_its_own_sites_only() -> None:
     assert board_of(office(Role.MANAGER)).tables[-1].rows == [["MINE", "8.00 EUR"], ["THEIRS", "8.00 EUR"]]
     board = board_of(client)
     assert board.tables[-1].rows == [["MINE", "8.00 EUR"]]
-    assert figures(board) == {"Low or out of stock": "1", "Expiring in 7 days": "1"}
+    assert figures(board) == {"Open alerts": "0", "Low or out of stock": "1", "Expiring in 7 days": "1", "Awaiting approval": "0"}
     assert stock.stock_value(Actor.of_user(member)) == [stock.SiteValue("MINE", "EUR", Decimal(8))]
 
 
@@ -176,7 +180,7 @@ def test_the_figures_are_kept_for_a_moment(house: Site) -> None:
         return len(queries)
 
     first, again = statements(), statements()
-    assert first <= 24
+    assert first <= 26
     assert again <= 5
 
 
@@ -204,6 +208,31 @@ def test_low_or_out_leads_to_both(house: Site) -> None:
     (figure,) = [figure for figure in board_of(client).figures if figure.title == "Low or out of stock"]
     assert (figure.value, figure.note) == ("2", "1 low, 1 out")
     assert {row.product_id for row in client.get(figure.link).context["cl"].result_list} == {low.pk, out.pk}
+
+
+def test_alerts_the_gravest_first(house: Site) -> None:
+    own = SellerFactory()
+    shop = site(code="SHOP", seller=own)
+    warning = open_alert("low_stock", "a", message="TEA is low", warehouse_id=house.id, actor=ACTOR)
+    open_alert("partner", "b", message="carrier is away", severity=Severity.INFO, actor=ACTOR)
+    grave = open_alert("out_of_stock", "c", message="MILK is out", severity=Severity.CRITICAL, warehouse_id=shop.id, actor=ACTOR)
+    taken = open_alert("out_of_stock", "d", message="SALT is out", severity=Severity.CRITICAL, warehouse_id=house.id, actor=ACTOR)
+    acknowledge_alert(taken.pk, actor=ACTOR)
+    open_alert("out_of_stock", "e", message="gone", severity=Severity.CRITICAL, actor=ACTOR)
+    resolve_alert("out_of_stock", "e", actor=ACTOR)
+    client = office(Role.MANAGER)
+    board = board_of(client)
+    (figure,) = [figure for figure in board.figures if figure.title == "Open alerts"]
+    assert (figure.value, figure.note, figure.alarm) == ("4", "2 critical, 3 that nobody looks after", True)
+    assert {row.subject for row in client.get(figure.link).context["cl"].result_list} == {"a", "b", "c", "d"}
+    (table,) = [table for table in board.tables if table.title == "Alerts"]
+    assert [(row[0], row[2]) for row in table.rows] == [("critical", "SHOP"), ("warning", "MAIN"), ("info", "")]
+    assert str(grave.pk) in table.rows[0][1]
+    member = clerk(Role.SELLER)
+    own.members.add(member)
+    client.force_login(member)
+    assert figures(board_of(client))["Open alerts"] == "1"
+    assert warning.resolved_at is None
 
 
 def test_without_redis_the_page_stands(house: Site, redis: redis_client.Redis, settings: Any) -> None:

@@ -7,6 +7,8 @@ from django.conf import LazySettings, settings
 from django.db import connection
 from django.test import Client
 
+from inventory.services.alerts import open_alert, resolve_alert
+from tests.factories.inventory import ACTOR
 from warehouse import health
 
 
@@ -86,3 +88,16 @@ def test_metrics_are_for_this_machine_or_the_bearer_of_the_token(client: Client,
     assert client.get("/metrics").status_code == 403
     assert client.get("/metrics", headers={"Authorization": "Bearer another"}).status_code == 403
     assert samples(client, Authorization="Bearer a-token")["outbox_backlog_events"] == 0
+
+
+def test_open_alerts_by_kind(client: Client, db: None) -> None:
+    for subject in ("a", "b"):
+        open_alert("out_of_stock", subject, message="out", actor=ACTOR)
+    open_alert("picking_stuck", "picking_task:7", message="stuck", actor=ACTOR)
+    open_alert("expired", "batch:7", message="expired", actor=ACTOR)
+    resolve_alert("expired", "batch:7", actor=ACTOR)
+    found = {name: value for name, value in samples(client).items() if name.startswith("alerts_open")}
+    assert found == {
+        f'alerts_open{{kind="{kind}"}}': count
+        for kind, count in {"expiring": 0, "expired": 0, "low_stock": 0, "out_of_stock": 2, "reservation_overdue": 0, "picking_stuck": 1}.items()
+    }
