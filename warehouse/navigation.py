@@ -29,6 +29,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         "Documents",
         [
             ("Receivings", "move_to_inbox", "inventory.receiving"),
+            ("Transfers", "local_shipping", "inventory.transfer"),
             ("Write-offs", "delete_sweep", "inventory.writeoff"),
             ("Returns", "assignment_return", "inventory.return"),
             ("Audits", "fact_check", "inventory.audit"),

@@ -33,7 +33,21 @@ class StockedProducts(RoleAdmin):
         return stocked_by(rows, actor)
 
 
-class SavedByOperations(RoleAdmin):
+class RefusalsSaid(RoleAdmin):
+    """A form that is saved by operations: what they refuse is said on the page."""
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The page; what an operation refuses is said, and nothing of the form is saved."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DomainError as error:
+            messages.error(request, error.detail)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class SavedByOperations(RefusalsSaid):
     """A form of the catalogue. What it changes goes through the operations of the noun, which join the page's transaction."""
 
     create_operation: Operation[..., Any]
@@ -48,16 +62,6 @@ class SavedByOperations(RoleAdmin):
             obj.pk = self.create_operation.inside(values_of(obj, form.cleaned_data), actor=actor_of(request)).pk
             obj._state.adding = False
         obj.refresh_from_db()
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The page; what an operation refuses is said, and nothing of the form is saved."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except DomainError as error:
-            messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
 
 
 def values_of(row: Model, names: Iterable[str]) -> dict[str, Any]:

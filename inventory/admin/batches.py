@@ -13,6 +13,7 @@ from unfold.enums import ActionVariant
 
 from inventory.admin.base import SiteRows
 from inventory.admin.mixing import MIX
+from inventory.admin.moving import MOVES
 from inventory.admin.tracing import trace_tables, withdrawal_preview
 from inventory.enums import BatchStatus, BlockedReason
 from inventory.models import Batch, BatchComponent, BatchLocation
@@ -191,7 +192,7 @@ class BatchLocationAdmin(StepsAdmin, SiteRows, BigTableAdmin):
     ]
     search_fields = ["=batch__lot_number"]
     search_help_text = "A lot number"
-    steps = [MIX]
+    steps = [*MOVES, MIX]
 
     @display(description="quantity")
     def amount(self, row: BatchLocation) -> str:
