@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
@@ -29,10 +27,11 @@ from inventory.admin.audit_forms import (
     has_counts_to_enter,
     is_running,
 )
+from inventory.admin.audit_report import report_of
 from inventory.admin.base import SiteRows
 from inventory.enums import AuditLineStatus, AuditStatus
 from inventory.models import Audit, AuditLine
-from inventory.queries.audit_report import AuditReport, Money, audit_report, progress, with_difference
+from inventory.queries.audit_report import progress, with_difference
 from inventory.queries.audits import lines_of, sees_books
 from inventory.queries.scan import find_by_scan
 from inventory.services.audit_completion import complete_audit
@@ -50,7 +49,7 @@ COLOURS = {
     AuditStatus.COMPLETED: "success",
     AuditStatus.CANCELLED: "danger",
 }
-PLACES_SHOWN = 50
+T = TypeVar("T")
 LINE_COLOURS = {AuditLineStatus.PENDING: "primary", AuditLineStatus.COUNTED: "success", AuditLineStatus.RECOUNT: "warning"}
 
 
@@ -154,7 +153,6 @@ class AuditAdmin(StepsAdmin, SiteRows):
     search_fields = ["number", "zone"]
     ordering = ["-pk"]
     autocomplete_fields = ["warehouse", "locations", "products"]
-    inlines = [AuditLineInline]
     readonly_fields = ["number", "status", "uncounted", "started_at", "completed_at", "cancellation_reason", "created_by", "how_far", "report"]
     actions = None
     prints = ["count_sheet"]
@@ -216,6 +214,9 @@ class AuditAdmin(StepsAdmin, SiteRows):
         context = {"audit": audit, "places": places.values(), "barcode": code128.svg(audit.number), "with_books": not audit.blind}
         return render(request, "documents/audits/count_sheet.html", context)
 
+    def get_inlines(self, request: HttpRequest, obj: Audit | None) -> list[Any]:
+        return [] if is_draft(obj) else [AuditLineInline]
+
     def get_fieldsets(self, request: HttpRequest, obj: Audit | None = None) -> list[Any]:
         paper: list[Any] = [("warehouse", "scope"), "zone", "locations", "products", ("blind", "recount_above_percent"), "notes"]
         if obj is None:
@@ -268,33 +269,25 @@ class AuditAdmin(StepsAdmin, SiteRows):
 
     @display(description="progress")
     def how_far(self, row: Audit) -> str:
-        found = progress(row)
-        again = f", {found['to_recount']} to be counted again" if found["to_recount"] else ""
-        return f"{found['counted']} of {found['lines']} lines counted{again}"
+        return kept(row, "how_far", _progress_of)
 
     @display(description="")
     def report(self, row: Audit) -> SafeString:
-        return render_to_string("admin/audit_report.html", shown_report(audit_report(row)) | {"completed": row.status == AuditStatus.COMPLETED})
+        return kept(row, "report", report_of)
 
 
-def shown_report(report: AuditReport) -> dict[str, Any]:
-    """A report in words."""
+def kept(row: Audit, name: str, compute: Callable[[Audit], T]) -> T:
+    """A figure of the page, computed once: its template asks for each field several times."""
+    figures = row.__dict__.setdefault("_figures", {})
+    if name not in figures:
+        figures[name] = compute(row)
+    return figures[name]
 
-    def share(percent: Decimal | None) -> str:
-        return "" if percent is None else f"{plain(percent)} %"
 
-    def worth(rows: Iterable[Money]) -> str:
-        return ", ".join(f"{row.net:+,.2f} {row.currency}" for row in rows)
-
-    off = [place for place in report.places if place.right < place.counted or place.money]
-    return {
-        "summary": f"{report.right} of {report.counted} counted lines were right" + (f" ({share(report.accuracy)})" if report.counted else ""),
-        "rest": {"not counted": report.uncounted, "to be counted again": report.to_recount, "found": report.found},
-        "units": [(row.unit, plain(row.books), signed(row.missing * -1), signed(row.surplus), share(row.accuracy)) for row in report.units],
-        "money": [(row.currency, f"{row.missing:+,.2f}", f"{row.surplus:+,.2f}", f"{row.net:+,.2f}") for row in report.money],
-        "places": [(row.location, row.counted, row.right, share(row.accuracy), worth(row.money)) for row in off[:PLACES_SHOWN]],
-        "more_places": max(0, len(off) - PLACES_SHOWN),
-    }
+def _progress_of(row: Audit) -> str:
+    found = progress(row)
+    again = f", {found['to_recount']} to be counted again" if found["to_recount"] else ""
+    return f"{found['counted']} of {found['lines']} lines counted{again}"
 
 
 def _of_scope(audit: Audit) -> set[str]:
