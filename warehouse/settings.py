@@ -196,8 +196,8 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["warehouse.core.api.auth.TokenThrottle"],
     "COERCE_DECIMAL_TO_STRING": True,
 }
-# The largest bodies that are read: of a call, and of a file of products (100,000 lines have about 15 MB).
-API_BODY_BYTES = int(os.environ.get("API_BODY_BYTES", str(8 * 1024**2)))
+# The largest bodies that are read: of a call or form, and of a file of products (100,000 lines have about 15 MB).
+DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("BODY_BYTES", str(8 * 1024**2)))
 IMPORT_BYTES = int(os.environ.get("IMPORT_BYTES", str(30 * 1024**2)))
 API_RATE = os.environ.get("API_RATE", "6000/min")
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None}

@@ -149,3 +149,12 @@ def test_an_operation_of_its_own_accord_explains_itself(integration):
     assert response.json()["errors"] == [
         {"product_id": product.pk, "sku": product.sku, "warehouse_id": here.warehouse.pk, "asked": "3.000", "available": "0", "skipped": []}
     ]
+
+
+def test_a_body_that_is_too_large_is_not_read(integration, settings):
+    response = integration.post("reservations", {"order_ref": "x" * 20 * 1024**2})
+    assert codes(response) == (413, "too_large")
+    assert response.json()["data"]["largest"] == settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 40
+    assert codes(integration.post("reservations", {"order_ref": "x" * 40})) == (413, "too_large")
+    assert codes(integration.post("reservations", {"order_ref": ""})) == (400, "validation_failed")

@@ -54,6 +54,14 @@ class Unprocessable(ValidationFailed):
     status = 422
 
 
+class TooLarge(DomainError):
+    """More was sent than is read in one call."""
+
+    code = "too_large"
+    title = "Too large"
+    status = 413
+
+
 class PermissionDenied(DomainError):
     """The actor holds none of the roles that the operation asks for."""
 

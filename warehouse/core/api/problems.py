@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from warehouse.core.errors import DomainError, Unavailable, ValidationFailed
+from warehouse.core.errors import DomainError, TooLarge, Unavailable, ValidationFailed
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,9 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         logger.error("The database does not answer: %s", error)
         error = Unavailable("The database does not answer. Repeat the call in a moment.")
         headers["Retry-After"] = "2"
+    if isinstance(error, RequestDataTooBig):
+        largest = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        error = TooLarge(f"The body has more than the {largest:,} bytes that are read in one call. Split it.", largest=largest)
     if isinstance(error, DomainError):
         body = error.as_problem()
     elif isinstance(error, (exceptions.APIException, Http404, DjangoPermissionDenied)):
