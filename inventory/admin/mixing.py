@@ -52,6 +52,9 @@ class MixForm(StepForm):
                 help_text=f"{plain(place.quantity - place.reserved)} free{expires}",
             )
 
+    def tells(self) -> list[str]:
+        return [] if len(self.takes) > 1 else ["No other lot of this product is free in this warehouse: there is nothing to mix it with."]
+
     def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
         first = [self[name] for name in ("expected_version", "to_location_id", "lot_number")]
         return [("", first), ("How much of each", [self[name] for name in self.takes])]

@@ -110,11 +110,10 @@ def withdrawal_preview(batch: Batch, *, for_good: bool) -> list[str]:
     picking = sorted({promise.order_ref for promise in promised if promise.picking_started})
     shipped = sorted({order.order_ref for order in shipped_orders(family) if order.kept > 0})
     free = sum((place.quantity - place.reserved for place in places if not place.blocked_reason), ZERO)
+    where = _some([f"{place.warehouse} {place.location}" for place in places])
     told = [
         f"With it: lot {_some(sorted(lots))}." if lots else "No other lot was made of it.",
-        f"{plain(free)} stop being for sale, in {_some([f'{place.warehouse} {place.location}' for place in places])}."
-        if places
-        else "Nothing of it lies in the house.",
+        f"It lies in {where}; {plain(free)} of it stop being for sale." if places else "Nothing of it lies in the house.",
         f"Promised to {_some(waiting)}: other goods are promised instead where there are some, else released." if waiting else "No promise is moved.",
     ]
     if picking:

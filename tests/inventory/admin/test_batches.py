@@ -63,7 +63,7 @@ def test_a_dialog_says_before_what_it_will_do(manager: Client, lot: BatchLocatio
     shown = text(manager.get(dialog(lot.batch, "recall")))
     for part in (
         "With it: lot BAD/1.",
-        "13 stop being for sale, in MAIN A-01.",
+        "It lies in MAIN A-01; 13 of it stop being for sale.",
         "Promised to shop:2: other goods are promised instead where there are some, else released.",
         "Shipped to shop:1: write to these customers.",
     ):
