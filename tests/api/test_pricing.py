@@ -16,16 +16,16 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def page():
+def offer():
     return StorefrontProductFactory(
         product=ProductFactory(sku="MILK"), price=Decimal(10), external_listing_id="100", storefront__external_id="7", currency="EUR"
     )
 
 
-def test_the_life_of_a_discount(integration, page):
-    path = f"storefront-products/{page.pk}"
+def test_the_life_of_a_discount(integration, offer):
+    path = f"storefront-products/{offer.pk}"
     assert integration.get(path).json()["effective_price"] == "10.0000"
-    made = integration.post("discounts", {"storefront_products": [page.pk], "kind": "percent", "value": "20", "note": "Tuesday"})
+    made = integration.post("discounts", {"storefront_products": [offer.pk], "kind": "percent", "value": "20", "note": "Tuesday"})
     assert made.status_code == 201, made.content
     (shown,) = made.json()
     assert {name: shown[name] for name in ("storefront_id", "listing_id", "sku", "kind", "value", "reason", "running", "automatic", "valid_to")} == {
@@ -38,7 +38,7 @@ def test_the_life_of_a_discount(integration, page):
     assert (ended.status_code, ended.json()["running"]) == (200, False)
     assert codes(integration.post(f"discounts/{shown['id']}/end")) == (409, "conflict")
     assert integration.get(path).json()["effective_price"] == "10.0000"
-    history = integration.get("price-changes", storefront_product=page.pk).json()["results"]
+    history = integration.get("price-changes", storefront_product=offer.pk).json()["results"]
     assert [(row["field"], row["before"], row["after"], row["currency"]) for row in history] == [
         ("effective_price", "8.0000", "10.0000", "EUR"),
         ("effective_price", "10.0000", "8.0000", "EUR"),
@@ -46,8 +46,8 @@ def test_the_life_of_a_discount(integration, page):
     assert history[1]["reason"] == "discount: manual, Tuesday"
 
 
-def test_every_listing_of_a_product_once(integration, page):
-    StorefrontProductFactory(product=page.product, price=Decimal(3))
+def test_every_listing_of_a_product_once(integration, offer):
+    StorefrontProductFactory(product=offer.product, price=Decimal(3))
     body = {"sku": "milk", "kind": "fixed", "value": "1.50", "reason": "returned_item"}
     first = integration.post("discounts", body, **{"Idempotency-Key": "k"})
     again = integration.post("discounts", body, **{"Idempotency-Key": "k"})
@@ -55,13 +55,13 @@ def test_every_listing_of_a_product_once(integration, page):
     assert [row["effective_price"] for row in integration.get("storefront-products", sku="MILK").json()["results"]] == ["1.5000", "8.5000"]
 
 
-def test_lists(integration, page):
+def test_lists(integration, offer):
     now = timezone.now()
     for start, end in ((-2, 2), (1, 2), (-2, -1)):
-        Discount.objects.create(storefront_product=page, value=10, valid_from=now + timedelta(days=start), valid_to=now + timedelta(days=end))
+        Discount.objects.create(storefront_product=offer, value=10, valid_from=now + timedelta(days=start), valid_to=now + timedelta(days=end))
     assert [row["running"] for row in integration.get("discounts").json()["results"]] == [False, False, True]
     assert len(integration.get("discounts", running="true", listing_id="100", storefront_id="7", sku="MILK").json()["results"]) == 1
-    assert len(integration.get("discounts", running="false", storefront_product=page.pk).json()["results"]) == 2
+    assert len(integration.get("discounts", running="false", storefront_product=offer.pk).json()["results"]) == 2
     assert integration.get("discounts", automatic="true").json()["results"] == []
     assert integration.get("price-changes", field="price", changed_from=now.isoformat()).json()["results"] == []
     assert codes(integration.get("price-changes", listing="100")) == (400, "validation_failed")
@@ -86,8 +86,8 @@ def test_lists(integration, page):
     ],
     ids=str,
 )
-def test_what_is_no_discount(integration, page, wrong, code):
-    body = {"storefront_products": [page.pk], "kind": "percent", "value": "10"} | wrong
+def test_what_is_no_discount(integration, offer, wrong, code):
+    body = {"storefront_products": [offer.pk], "kind": "percent", "value": "10"} | wrong
     assert codes(integration.post("discounts", body)) == code
     assert codes(integration.post("discounts", {"kind": "percent", "value": "10"})) == (400, "validation_failed")
     assert (Discount.objects.count(), PriceChange.objects.count()) == (0, 0)
@@ -114,8 +114,8 @@ def test_markdown_steps(manager, integration):
     assert MarkdownStep.objects.count() == 1
 
 
-def test_a_price_that_contradicts_the_markup(integration, page):
-    path = f"storefront-products/{page.pk}"
+def test_a_price_that_contradicts_the_markup(integration, offer):
+    path = f"storefront-products/{offer.pk}"
     tag = integration.get(path)["ETag"]
     body = {"purchase_price": "2", "markup_percent": "50"}
     assert codes(integration.patch(path, body | {"price": "4"}, **{"If-Match": tag})) == (400, "validation_failed")

@@ -37,7 +37,7 @@ def milk(db: None) -> Product:
 
 
 @pytest.fixture
-def page(milk: Product) -> StorefrontProduct:
+def offer(milk: Product) -> StorefrontProduct:
     return StorefrontProductFactory(product=milk, price=Decimal(10))
 
 
@@ -46,35 +46,35 @@ def left(lot: str, days: float) -> None:
     BatchLocation.objects.filter(batch__lot_number=lot).update(effective_expires_at=timezone.now() + timedelta(days=days))
 
 
-def costs(page: StorefrontProduct) -> Decimal:
-    page.refresh_from_db()
-    return page.effective_price
+def costs(offer: StorefrontProduct) -> Decimal:
+    offer.refresh_from_db()
+    return offer.effective_price
 
 
 def running() -> list[tuple[Decimal, str]]:
     return list(Discount.objects.filter(valid_to=None).order_by("pk").values_list("value", "reason"))
 
 
-def test_it_begins_grows_and_ends_by_itself(milk: Product, page: StorefrontProduct, house: Site, steps: Any) -> None:
+def test_it_begins_grows_and_ends_by_itself(milk: Product, offer: StorefrontProduct, house: Site, steps: Any) -> None:
     stocked(milk, house.cool, 4, lot="OLD", expires_in_days=20)
-    assert (mark_down(actor=ACTOR), costs(page)) == (0, 10)
+    assert (mark_down(actor=ACTOR), costs(offer)) == (0, 10)
 
     left("OLD", 10)
     with heard() as events:
         assert mark_down(actor=ACTOR) == 1
-    assert (costs(page), running()) == (8, [(20, "expiring_soon")])
+    assert (costs(offer), running()) == (8, [(20, "expiring_soon")])
     assert [payload["effective_price"] for payload in events.of("inventory.price.changed")] == ["8"]
     assert mark_down(actor=ACTOR) == 0
 
     left("OLD", 4.9)
     assert mark_down(actor=ACTOR) == 1
-    assert (costs(page), running()) == (5, [(50, "expiring_soon")])
+    assert (costs(offer), running()) == (5, [(50, "expiring_soon")])
 
     promise_order("shop:1", [OrderedLine(milk.pk, Decimal(4))], actor=ACTOR)  # the old goods are spoken for
     stocked(milk, house.cool, 4, lot="NEW", expires_in_days=20)
     with heard() as events:
         assert mark_down(actor=ACTOR) == 1
-    assert (costs(page), running(), mark_down(actor=ACTOR)) == (10, [], 0)
+    assert (costs(offer), running(), mark_down(actor=ACTOR)) == (10, [], 0)
     assert [payload["effective_price"] for payload in events.of("inventory.price.changed")] == ["10"]
     assert list(PriceChange.objects.order_by("pk").values_list("after", flat=True)) == [8, 5, 10]
     assert set(PriceChange.objects.values_list("reason", flat=True)) == {"markdown by freshness"}
@@ -83,20 +83,20 @@ def test_it_begins_grows_and_ends_by_itself(milk: Product, page: StorefrontProdu
 
 @pytest.mark.parametrize("sold_out", [False, True])
 def test_without_sellable_goods_there_is_nothing_to_mark_down(
-    milk: Product, page: StorefrontProduct, house: Site, steps: Any, sold_out: bool
+    milk: Product, offer: StorefrontProduct, house: Site, steps: Any, sold_out: bool
 ) -> None:
     stocked(milk, house.cool, 4, lot="OLD", expires_in_days=20)
     left("OLD", 4)
     mark_down(actor=ACTOR)
-    assert costs(page) == 5
+    assert costs(offer) == 5
     if sold_out:
         promise_order("shop:1", [OrderedLine(milk.pk, Decimal(4))], actor=ACTOR)
     else:
         left("OLD", -1)
-    assert (mark_down(actor=ACTOR), costs(page)) == (1, 10)
+    assert (mark_down(actor=ACTOR), costs(offer)) == (1, 10)
 
 
-def test_what_may_not_be_sold_does_not_speak(milk: Product, page: StorefrontProduct, house: Site, steps: Any) -> None:
+def test_what_may_not_be_sold_does_not_speak(milk: Product, offer: StorefrontProduct, house: Site, steps: Any) -> None:
     stocked(milk, house.quarantine, 4, lot="DAMAGED", expires_in_days=20)
     stocked(milk, house.cool, 4, lot="FRESH", expires_in_days=20)
     held = stocked(milk, house.cool, 4, lot="HELD", expires_in_days=20)
@@ -115,7 +115,7 @@ def test_what_may_not_be_sold_does_not_speak(milk: Product, page: StorefrontProd
 
 
 def test_a_product_that_leaves_by_receipt_is_judged_by_what_was_received_first(
-    milk: Product, page: StorefrontProduct, house: Site, steps: Any
+    milk: Product, offer: StorefrontProduct, house: Site, steps: Any
 ) -> None:
     stocked(milk, house.cool, 4, lot="FIRST", expires_in_days=20)
     stocked(milk, house.cool, 4, lot="SECOND", expires_in_days=20)
@@ -140,7 +140,7 @@ def test_a_product_that_leaves_by_receipt_is_judged_by_what_was_received_first(
     ],
 )
 def test_the_whole_life(
-    milk: Product, page: StorefrontProduct, house: Site, steps: Any, lot: str, change: dict[str, Any], days: int | None, percent: int | None
+    milk: Product, offer: StorefrontProduct, house: Site, steps: Any, lot: str, change: dict[str, Any], days: int | None, percent: int | None
 ) -> None:
     place = stocked(milk, house.cool, 4, lot=lot, expires_in_days=20)
     received = timezone.now() - timedelta(days=3, minutes=1)
@@ -155,36 +155,36 @@ def test_the_whole_life(
     assert [due.percent for due in markdowns_due()] == ([] if percent is None else [percent])
 
 
-def test_a_storefronts_own_steps_add_to_those_of_all(milk: Product, page: StorefrontProduct, house: Site, steps: Any) -> None:
+def test_a_storefronts_own_steps_add_to_those_of_all(milk: Product, offer: StorefrontProduct, house: Site, steps: Any) -> None:
     eager = StorefrontProductFactory(product=milk, price=Decimal(10), storefront=StorefrontFactory())
     own = create_markdown_step({"storefront_id": eager.storefront_id, "freshness_percent": 75, "discount_percent": 30}, actor=ACTOR)
     stocked(milk, house.cool, 4, lot="OLD", expires_in_days=20)
     left("OLD", 9)
     assert mark_down(actor=ACTOR) == 2
-    assert (costs(page), costs(eager)) == (8, 7)
+    assert (costs(offer), costs(eager)) == (8, 7)
     change_markdown_step(own.pk, {"discount_percent": 10}, actor=ACTOR)
     assert mark_down(actor=ACTOR) == 1
-    assert (costs(page), costs(eager)) == (8, 8)
+    assert (costs(offer), costs(eager)) == (8, 8)
     for step in MarkdownStep.objects.all():
         delete_markdown_step(step.pk, actor=ACTOR)
     assert mark_down(actor=ACTOR) == 2
-    assert (costs(page), costs(eager), running()) == (10, 10, [])
+    assert (costs(offer), costs(eager), running()) == (10, 10, [])
 
 
-def test_beside_a_discount_of_a_person(milk: Product, page: StorefrontProduct, house: Site, steps: Any) -> None:
+def test_beside_a_discount_of_a_person(milk: Product, offer: StorefrontProduct, house: Site, steps: Any) -> None:
     stocked(milk, house.cool, 4, lot="OLD", expires_in_days=20)
     left("OLD", 9)
-    apply_discount(listing_ids=[page.pk], kind="percent", value=Decimal(40), reason="expiring_soon", actor=ACTOR)
+    apply_discount(listing_ids=[offer.pk], kind="percent", value=Decimal(40), reason="expiring_soon", actor=ACTOR)
     mark_down(actor=ACTOR)
-    assert costs(page) == 6
+    assert costs(offer) == 6
     left("OLD", 4)
     mark_down(actor=ACTOR)
-    assert costs(page) == 5
+    assert costs(offer) == 5
     with pytest.raises(Conflict, match="ends by itself"):
         end_discount(Discount.objects.get(automatic=True, valid_to=None).pk, actor=ACTOR)
     left("OLD", 19)
     mark_down(actor=ACTOR)
-    assert costs(page) == 6
+    assert costs(offer) == 6
 
 
 def test_the_same_step_twice_is_refused(steps: Any) -> None:
