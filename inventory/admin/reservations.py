@@ -6,7 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.db.models import F
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -17,12 +19,14 @@ from unfold.decorators import display
 
 from inventory.admin.base import SiteRows
 from inventory.enums import ReservationStatus, Rotation
-from inventory.models import Reservation, ReservationItem
+from inventory.models import BatchLocation, Reservation, ReservationItem
 from inventory.queries.stock import explain_reservation
+from inventory.services.moving import BENCHES
+from inventory.services.reallocation import reallocate_item
 from inventory.services.reservations import release_reservation
 from warehouse.core.actor import Actor
 from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, pairs, plain
-from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin
+from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, choice_field, quantity_field, text_field
 from warehouse.core.errors import Conflict
 
 COLOURS = {
@@ -31,6 +35,8 @@ COLOURS = {
     ReservationStatus.RELEASED: "primary",
     ReservationStatus.EXPIRED: "warning",
 }
+# So many goods are offered instead, the first to expire first.
+OFFERED = 200
 
 
 def is_checkout(row: Reservation) -> bool:
@@ -42,6 +48,37 @@ def release_checkout(row: Reservation, arguments: dict[str, Any], actor: Actor, 
     if row.status == ReservationStatus.ACTIVE and not is_checkout(row):
         raise Conflict("This promise belongs to an order. Cancel the order.", order_ref=row.order_ref)
     return release_reservation(row.pk, reason=arguments["reason"], actor=actor)
+
+
+class ReallocateForm(StepForm):
+    """Which part of the promise, and which other goods of the product."""
+
+    quantity = quantity_field("How many", required=False, help_text="Empty: all of it.")
+    reason = text_field("Why")
+    field_order = ("item_id", "goods", "quantity", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = self.row.items.select_related("product", "batch_location__batch", "batch_location__location").order_by("pk")
+        items = [item for item in rows if item.held and item.batch_location.location.kind not in BENCHES]
+        parts = [(item.pk, f"{plain(item.held)} of {item.product.sku}, {_goods(item.batch_location)}") for item in items]
+        free = BatchLocation.objects.filter(
+            warehouse=self.row.warehouse_id, product__in={item.product_id for item in items}, has_stock=True, quantity__gt=F("reserved")
+        )
+        found = free.select_related("product", "batch", "location").order_by("product__sku", "effective_expires_at", "pk")[:OFFERED]
+        others = [(row.pk, f"{row.product.sku}, {_goods(row)}: {plain(row.quantity - row.reserved)} free") for row in found]
+        for name, label, choices in (("item_id", "Instead of", parts), ("goods", "Promise", others)):
+            self.fields[name] = forms.TypedChoiceField(label=label, coerce=int, choices=choices, widget=choice_field(label, choices).widget)
+        self.order_fields(self.field_order)
+
+
+def _goods(row: BatchLocation) -> str:
+    expires = f", expires {date_format(timezone.localtime(row.effective_expires_at), 'SHORT_DATE_FORMAT')}" if row.effective_expires_at else ""
+    return f"lot {row.batch.lot_number} in {row.location.code}{expires}"
+
+
+def promise_other_goods(row: Reservation, arguments: dict[str, Any], actor: Actor, version: int) -> ReservationItem:
+    return reallocate_item(arguments["item_id"], arguments["goods"], quantity=arguments["quantity"], reason=arguments["reason"], actor=actor)
 
 
 class ReservationItemInline(ReadOnlyInline):
@@ -100,7 +137,18 @@ class ReservationAdmin(StepsAdmin, SiteRows, BigTableAdmin):
             icon="lock_open",
             version="",
             call=release_checkout,
-        )
+        ),
+        Step(
+            "reallocate",
+            "Promise other goods",
+            reallocate_item,
+            possible=lambda row: bool(row.status == ReservationStatus.ACTIVE),
+            description="Another lot or place than the order of leaving says. Why is kept; the picking task follows by itself.",
+            form=ReallocateForm,
+            icon="swap_horiz",
+            version="",
+            call=promise_other_goods,
+        ),
     ]
 
     @display(description="status", label=COLOURS)

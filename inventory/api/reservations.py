@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory import orchestrator
+from inventory.api.goods import goods_by_name
 from inventory.api.names import named_warehouse
 from inventory.enums import ReservationStatus
 from inventory.models import Reservation, ReservationItem
@@ -20,7 +21,7 @@ from inventory.queries.order_lines import MAX_LINES
 from inventory.services.reservations import default_ttl
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, MomentField, QuantityField, Reason
-from warehouse.core.errors import ValidationFailed
+from warehouse.core.errors import NotFound, ValidationFailed
 from warehouse.outbox.http import ReadEndpoints
 
 LONGEST_TTL_MINUTES = 60 * 24 * 30
@@ -79,6 +80,22 @@ class ConsumeIn(Input):
 
 class ExtendIn(Input):
     until = MomentField()
+
+
+class ReallocateIn(Input):
+    item = IdField(help_text="Of the reservation's items.")
+    batch_location = IdField(required=False, help_text="The goods to promise instead.")
+    location = CodeField(
+        required=False, max_length=40, help_text="Instead of `batch_location`: the place where they lie, with `lot_number` if needed."
+    )
+    lot_number = CodeField(required=False, max_length=60)
+    quantity = QuantityField(required=False, help_text="Default: all that the item holds.")
+    reason = serializers.CharField(max_length=200)
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        if "batch_location" not in data and "location" not in data:
+            raise serializers.ValidationError({"batch_location": ["Name the other goods: by batch_location, or by location."]}, code="required")
+        return data
 
 
 class PartOut(serializers.Serializer):
@@ -153,8 +170,9 @@ class Reservations(ReadEndpoints):
         "release": orchestrator.release_reservation,
         "consume": orchestrator.consume_reservation,
         "extend": orchestrator.extend_reservation,
+        "reallocate": orchestrator.reallocate_item,
     }
-    inputs = {"create": ReservationIn, "release": Reason, "consume": ConsumeIn, "extend": ExtendIn}
+    inputs = {"create": ReservationIn, "release": Reason, "consume": ConsumeIn, "extend": ExtendIn, "reallocate": ReallocateIn}
     outputs = {"explain": ExplanationOut}
 
     def create(self, request: Request) -> Response:
@@ -184,10 +202,23 @@ class Reservations(ReadEndpoints):
         """Move the limit further away."""
         return self.run(int(pk), until=self.body()["until"])
 
+    @action(detail=True, methods=["post"])
+    def reallocate(self, request: Request, pk: str) -> Response:
+        """Promise other goods for an item, against the order of leaving; why is kept."""
+        body = self.body()
+        item = ReservationItem.objects.select_related("reservation", "product").filter(pk=body["item"], reservation=int(pk)).first()
+        if item is None:
+            raise NotFound(f"Reservation {pk} has no item {body['item']}.", item=body["item"])
+        (goods,) = goods_by_name(item.reservation.warehouse_id, [{"sku": item.product.sku, **body}], field="batch_location")
+        return self.run(item.pk, goods, quantity=body.get("quantity"), reason=body["reason"], render=self.show_reservation)
+
     @action(detail=True)
     def explain(self, request: Request, pk: str) -> Response:
         """Why these goods: what was taken, what was passed over, and for which reason."""
         return Response(orchestrator.explain_reservation(self.get_object().pk))
+
+    def show_reservation(self, item: ReservationItem) -> Any:
+        return ReservationOut(self.rows.get(pk=item.reservation_id)).data
 
     def show_promise(self, promised: orchestrator.Reserved) -> Any:
         return ReservationOut(self.rows.get(pk=promised.reservation_id)).data

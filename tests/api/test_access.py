@@ -67,7 +67,8 @@ READS = {
     Role.INTEGRATION: "* -audits -receivings -returns -suppliers -transfers -write-offs",
     Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products discounts alerts batches"
     " mixed-batches stock stock/low receivings returns transfers write-offs put-backs",
-    Role.PICKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock stock/low orders picking-tasks put-backs",
+    Role.PICKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock stock/low"
+    " reservations orders picking-tasks put-backs",
     Role.PACKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock"
     " stock/low orders packing-tasks shipments put-backs",
     Role.SELLER: "offline-sales products barcodes warehouses locations stock stock/low movements movements/export alerts write-offs",
@@ -130,6 +131,7 @@ CALLS = {
     "returns/1/complete": {Role.RECEIVER},
     "reservations": {Role.INTEGRATION},
     "reservations/1/consume": {Role.INTEGRATION},
+    "reservations/1/reallocate": {Role.PICKER},
     "orders": {Role.INTEGRATION},
     "orders/cancel": {Role.INTEGRATION},
     "picking-tasks": {Role.INTEGRATION},

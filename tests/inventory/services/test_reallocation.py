@@ -182,7 +182,7 @@ def test_what_is_said_and_written(milk: Product, house: Site) -> None:
     ]
     assert (old.pk, ReservationItem.objects.get(pk=old.pk).released) == (old.pk, 3)
     why = explain_reservation(reservation.pk)["lines"][-1]
-    assert (why["reallocated"], why["instead_of"], why["taken"][0]["lot"], why["taken"][0]["quantity"]) == ("RECALL", place.pk, "B", "3.000")
+    assert (why["reallocated"], why["instead_of"]["lot"], why["taken"][0]["lot"], why["taken"][0]["quantity"]) == ("RECALL", "A", "B", "3.000")
     assert Reservation.objects.get(pk=reservation.pk).version == reservation.version + 1
     assert_books_balance()
 
@@ -323,7 +323,7 @@ def test_a_picker_promises_another_lot_and_says_why(milk: Product, house: Site, 
     assert (new.batch_location_id, new.quantity, held(reservation)) == (lots[1].pk, 2, [("A", 3), ("B", 2)])
     assert events.types() == ["stock.reallocated"]
     why = explain_reservation(reservation.pk)["lines"][-1]
-    assert (why["override"], why["by"], why["instead_of"], why["taken"][0]["lot"]) == ("the box is wet", picker.name, lots[0].pk, "B")
+    assert (why["override"], why["by"], why["instead_of"]["lot"], why["taken"][0]["lot"]) == ("the box is wet", picker.name, "A", "B")
     assert Reservation.objects.get(pk=reservation.pk).version == reservation.version + 1
     # What was asked of its freshness is still known, and the rest may follow.
     assert reallocate_item(item.pk, lots[1].pk, reason="all of it", actor=picker).quantity == 3
