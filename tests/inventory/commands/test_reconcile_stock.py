@@ -11,9 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from inventory.models import BatchLocation, Movement, Product, Reservation, ReservationItem, Stock
+from inventory.models import Audit, Batch, BatchLocation, Location, Movement, Product, Reservation, ReservationItem, Stock, Warehouse
 from inventory.orchestrator import OrderedLine, consume_reservation, pick_reserved, promise_order, release_reservation
 from tests.factories.inventory import ACTOR, ProductFactory, Site, site, stocked
+from tests.inventory.books import totals
+from tests.inventory.events import heard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -246,3 +248,111 @@ def test_it_reads_one_snapshot_and_writes_nothing(milk: Product) -> None:
 
     with pytest.raises(InternalError, match="read-only"), snapshot():
         Stock.objects.update(reserved=0)
+
+
+# --- repaired when told to ---------------------------------------------------------------------------------------------------------------
+
+
+def repair() -> dict[str, Any]:
+    code, out, _ = reconcile("--json", "--repair")
+    return {"code": code, **json.loads(out)}
+
+
+def test_nothing_to_repair(milk: Product) -> None:
+    assert repair() == {"code": 0, "findings": [], "count": 0, "repairs": [], "ok": True}
+    assert not Audit.objects.exists()
+    assert reconcile("--repair")[1] == "The books balance.\n"
+
+
+def test_without_being_told_nothing_is_repaired(milk: Product) -> None:
+    sql("UPDATE inventory_stock SET reserved = reserved - 1")
+    assert [reconcile()[0], reconcile()[0]] == [1, 1]
+    assert not Audit.objects.exists()
+
+
+def test_a_place_follows_the_ledger_and_an_audit_shows_it(milk: Product) -> None:
+    place = BatchLocation.objects.get(batch__lot_number="L2")
+    Batch.objects.update(purchase_price=Decimal(2))
+    sql("UPDATE inventory_batchlocation SET quantity = quantity + 3 WHERE id = %s", place.pk)
+    lines = Movement.objects.count()
+
+    with heard() as events:
+        done = repair()
+
+    assert (done["code"], done["count"], done["left"], done["ok"]) == (0, 2, [], True)
+    audit = Audit.objects.get()
+    stock = Stock.objects.get()
+    assert (audit.status, audit.scope, list(audit.products.all())) == ("completed", "products", [milk])
+    assert audit.notes == f"The books were repaired:\nBatchLocation {place.pk}: quantity 11.000 → 8.000"
+    assert list(audit.lines.values_list("batch_location", "books_quantity", "counted_quantity", "difference")) == [(place.pk, 11, 8, -3)]
+    assert [(each["document"], each["warehouse"], len(each["changes"])) for each in done["repairs"]] == [(audit.number, "MAIN", 1)]
+    assert events.types() == ["inventory.audit.completed"]
+    assert (events[0][1]["repair"], events[0][1]["value"]) == (True, {"EUR": "-6"})
+    assert (stock.quantity, Movement.objects.count()) == (18, lines)
+    assert reconcile()[0] == 0
+
+
+def test_totals_reasons_and_what_promises_that_are_over_hold(milk: Product) -> None:
+    house = Warehouse.objects.get()
+    place = BatchLocation.objects.get(batch__lot_number="L2")
+    reservation = Reservation.objects.get(order_ref="shop:1")
+    sql("UPDATE inventory_reservation SET status = 'released', closed_at = now() WHERE id = %s", reservation.pk)
+    sql("UPDATE inventory_batchlocation SET blocked_reason = 'held' WHERE id = %s", place.pk)
+    sql("UPDATE inventory_stock SET quantity = 99, status = 'low_stock'")
+
+    with heard() as events:
+        done = repair()
+
+    assert (done["code"], done["left"]) == (0, [])
+    assert totals(milk.pk, house.pk) == (18, 0, 4, 14)  # the 4 picked ones stand on the bench
+    released = Movement.objects.filter(document_type="audit")
+    assert {(line.type, line.reservation_id, line.order_ref, line.document_id) for line in released} == {
+        ("release", reservation.pk, "shop:1", Audit.objects.get().pk)
+    }
+    assert "stock.changed" in events.types()
+    assert f"BatchLocation {place.pk}: blocked_reason held → none" in Audit.objects.get().notes
+    assert reconcile()[0] == 0
+
+
+def test_a_total_that_is_gone_is_made_again(milk: Product) -> None:
+    sql("DELETE FROM inventory_stock")
+    assert repair()["code"] == 0
+    assert Stock.objects.get().quantity == 18
+
+
+def test_what_can_not_be_known_is_left_alone(milk: Product) -> None:
+    """A line of the ledger is gone: its sum is not to be trusted, whether it is possible or not."""
+    good = ProductFactory(sku="GOOD")
+    row = stocked(good, Location.objects.get(code="A-01"), 5)
+    lost = Movement.objects.filter(batch_location__batch__lot_number="L2", type="reservation").earliest("pk")
+    sql("DELETE FROM inventory_movement WHERE id = %s", lost.pk)
+    sql("UPDATE inventory_batchlocation SET quantity = 7 WHERE id = %s", row.pk)
+    before = list(BatchLocation.objects.filter(product=milk).order_by("pk").values("quantity", "reserved"))
+
+    done = repair()
+
+    assert (done["code"], done["ok"]) == (1, False)
+    assert {finding["sku"] for finding in done["left"]} == {"MILK"}
+    assert list(BatchLocation.objects.filter(product=milk).order_by("pk").values("quantity", "reserved")) == before
+    assert BatchLocation.objects.get(pk=row.pk).quantity == 5
+
+
+def test_an_impossible_ledger_does_not_keep_the_others_from_being_repaired(milk: Product) -> None:
+    house = Location.objects.get(code="A-01")
+    bad, good = (stocked(ProductFactory(sku=sku), house, 5) for sku in ("BAD", "GOOD"))
+    sql("UPDATE inventory_movement SET quantity_change = -5, quantity_after = -5 WHERE batch_location_id = %s", bad.pk)
+    sql("UPDATE inventory_batchlocation SET quantity = 7 WHERE id = %s", good.pk)
+
+    code, out, message = reconcile("--repair")
+
+    assert (code, BatchLocation.objects.get(pk=good.pk).quantity, BatchLocation.objects.get(pk=bad.pk).quantity) == (1, 5, 5)
+    assert "quantity 7.000 → 5.000" in out
+    assert message.endswith("disagreements are left.")
+
+
+def test_a_promise_that_is_not_what_its_ledger_says_is_left_alone(milk: Product) -> None:
+    item = ReservationItem.objects.filter(reservation__order_ref="shop:1", batch_location__batch__lot_number="L2").get()
+    sql("UPDATE inventory_reservationitem SET quantity = quantity - 1 WHERE id = %s", item.pk)
+    done = repair()
+    assert (done["code"], done["repairs"]) == (1, [])
+    assert not Audit.objects.exists()
