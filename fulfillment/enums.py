@@ -80,6 +80,7 @@ class ShipmentStatus(TextChoices):
     RETURNED = "returned", "returned"
     CANCELLED = "cancelled", "cancelled"
     VOID_REQUESTED = "void_requested", "void requested"
+    VOIDED = "voided", "voided"
 
 
 # A package has at most one shipment in these states.
@@ -89,3 +90,28 @@ LIVING_SHIPMENTS = {ShipmentStatus.REQUESTED, ShipmentStatus.CREATED, ShipmentSt
 class PutBackStatus(TextChoices):
     PENDING = "pending", "pending"
     DONE = "done", "done"
+
+
+class QualityStatus(TextChoices):
+    PENDING = "pending", "to be checked"
+    IN_PROGRESS = "in_progress", "being checked"
+    PASSED = "passed", "passed"
+    FAILED = "failed", "failed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+OPEN_QUALITY = {QualityStatus.PENDING, QualityStatus.IN_PROGRESS}
+
+
+class QualityDecision(TextChoices):
+    """What becomes of goods that failed; they lie in quarantine by then."""
+
+    REPICK = "repick", "pick others"
+    WRITE_OFF = "write_off", "write off and pick others"
+    HOLD = "hold", "hold the lot and pick others"
+
+
+class LabelFormat(TextChoices):
+    ZPL = "zpl", "ZPL"
+    PDF = "pdf", "PDF"
+    PNG = "png", "PNG"

@@ -1,13 +1,18 @@
+from fulfillment.models.box_types import BoxType
 from fulfillment.models.orders import Order, OrderLine, StatusReport
-from fulfillment.models.packing_tasks import Package, PackageItem, PackingTask, PackingTaskItem
+from fulfillment.models.packing_tasks import Package, PackageItem, PackingTask, PackingTaskItem, PackScan
 from fulfillment.models.picking_tasks import Pick, PickingTask, PickingTaskItem
+from fulfillment.models.printers import Printer
 from fulfillment.models.put_backs import PutBack
+from fulfillment.models.quality_checks import QualityCheck, QualityCheckItem, QualityRule
 from fulfillment.models.shipments import DeliveryProvider, Shipment
 
 __all__ = [
+    "BoxType",
     "DeliveryProvider",
     "Order",
     "OrderLine",
+    "PackScan",
     "Package",
     "PackageItem",
     "PackingTask",
@@ -15,7 +20,11 @@ __all__ = [
     "Pick",
     "PickingTask",
     "PickingTaskItem",
+    "Printer",
     "PutBack",
+    "QualityCheck",
+    "QualityCheckItem",
+    "QualityRule",
     "Shipment",
     "StatusReport",
 ]

@@ -6,8 +6,10 @@ import uuid
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django_fsm import FSMField, transition
 
 from fulfillment.enums import OPEN_PACKING, PackagingType, PackingItemStatus, PackingStatus
@@ -81,6 +83,7 @@ class PackingTaskItem(models.Model):
     packed_quantity = QuantityField(default=Decimal(0))
     status = FSMField(default=PackingItemStatus.PENDING, choices=PackingItemStatus.choices, protected=True)
     packed_at = models.DateTimeField(null=True, blank=True)
+    actual_quantity = QuantityField(null=True, blank=True, help_text="What a weighed item really is, once it was weighed.")
 
     class Meta:
         ordering = ["task", "id"]
@@ -117,6 +120,8 @@ class Package(models.Model):
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     barcode = models.CharField(max_length=40, unique=True, editable=False)
     packaging_type = models.CharField(max_length=8, choices=PackagingType.choices, default=PackagingType.BOX)
+    box_type = models.ForeignKey("fulfillment.BoxType", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    sscc = models.CharField("SSCC", max_length=18, blank=True, editable=False, help_text="Its number in the world, by GS1.")
     weight = models.DecimalField("weight, kg", max_digits=10, decimal_places=3, null=True, blank=True)
     length = models.DecimalField("length, cm", max_digits=10, decimal_places=2, null=True, blank=True)
     width = models.DecimalField("width, cm", max_digits=10, decimal_places=2, null=True, blank=True)
@@ -130,6 +135,7 @@ class Package(models.Model):
         ordering = ["packing_task", "sequence_number"]
         constraints = [
             models.UniqueConstraint(fields=["packing_task", "sequence_number"], name="package_sequence_once"),
+            models.UniqueConstraint(fields=["sscc"], condition=~Q(sscc=""), name="package_sscc_once"),
             models.CheckConstraint(condition=Q(weight__gt=0) & Q(length__gt=0) & Q(width__gt=0) & Q(height__gt=0), name="package_measures_positive"),
         ]
 
@@ -173,3 +179,20 @@ class PackageItem(models.Model):
 
     def __str__(self) -> str:
         return f"package item {self.pk}"
+
+
+class PackScan(models.Model):
+    """One scan of a packer: goods into a package. Kept, so that the last one can be undone."""
+
+    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="scans")
+    item = models.ForeignKey(PackingTaskItem, on_delete=models.CASCADE, db_index=False, related_name="scans")
+    quantity = QuantityField()
+    scanned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    scanned_at = models.DateTimeField(default=timezone.now)
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(quantity__gt=0), name="pack_scan_positive")]
+
+    def __str__(self) -> str:
+        return f"scan {self.pk}"

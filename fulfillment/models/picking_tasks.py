@@ -126,6 +126,7 @@ class Pick(models.Model):
     quantity = QuantityField()
     picked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     picked_at = models.DateTimeField(default=timezone.now)
+    undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(quantity__gt=0), name="pick_quantity_positive")]

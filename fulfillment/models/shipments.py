@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django_fsm import FSMField, transition
 
-from fulfillment.enums import LIVING_SHIPMENTS, ShipmentStatus
+from fulfillment.enums import LIVING_SHIPMENTS, LabelFormat, ShipmentStatus
 from warehouse.core.documents import Document
 
 DEFAULT_DIVISOR = 5000
@@ -19,6 +19,9 @@ class DeliveryProvider(models.Model):
     name = models.CharField(max_length=100)
     volumetric_divisor = models.PositiveIntegerField(default=DEFAULT_DIVISOR, help_text="Cubic centimetres that count as a kilogram.")
     max_weight = models.DecimalField("heaviest package, kg", max_digits=8, decimal_places=2, null=True, blank=True)
+    max_length = models.DecimalField("longest side, cm", max_digits=8, decimal_places=2, null=True, blank=True)
+    max_girth = models.DecimalField("length and girth, cm", max_digits=8, decimal_places=2, null=True, blank=True)
+    label_format = models.CharField(max_length=3, choices=LabelFormat.choices, default=LabelFormat.ZPL)
     is_active = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False)
 
@@ -37,9 +40,8 @@ class Shipment(Document):
     """A package with a carrier: `requested → created → handed_over`. Changes through `services.shipments`.
 
     While `requested`, `next_attempt_at` says when a worker asks the carrier; it is empty when only a person can go on (`last_error` says why).
-    A worker that asks holds it until `leased_until`. `void_requested`: cancelled when the carrier has, or may have, a waybill;
-    a person has it voided at the carrier, this program does not ask yet. Nor does it hear yet what becomes of a package that was handed over
-    (`delivered`, `returned`).
+    A worker that asks holds it until `leased_until`. `void_requested`: cancelled when the carrier has, or may have, a waybill; a worker has it voided
+    there. What becomes of a package that was handed over (`delivered`, `returned`) the carrier says.
     """
 
     number_prefix = "SHP"
@@ -61,6 +63,10 @@ class Shipment(Document):
     last_error = models.TextField(blank=True)
     handed_over_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
+    voided_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    returned_at = models.DateTimeField(null=True, blank=True)
+    return_id = models.BigIntegerField(null=True, blank=True, editable=False, help_text="The return that inventory made of it.")
 
     class Meta:
         constraints = [
@@ -68,7 +74,9 @@ class Shipment(Document):
         ]
         indexes = [
             models.Index(
-                fields=["next_attempt_at"], condition=Q(status=ShipmentStatus.REQUESTED, next_attempt_at__isnull=False), name="shipment_due"
+                fields=["next_attempt_at"],
+                condition=Q(status__in=[ShipmentStatus.REQUESTED, ShipmentStatus.VOID_REQUESTED], next_attempt_at__isnull=False),
+                name="shipment_due",
             ),
             models.Index(fields=["tracking_number"], condition=~Q(tracking_number=""), name="shipment_tracking"),
             models.Index(fields=["status", "-id"], name="shipment_by_status"),
@@ -89,3 +97,15 @@ class Shipment(Document):
     @transition(field=status, source=[ShipmentStatus.REQUESTED, ShipmentStatus.CREATED], target=ShipmentStatus.VOID_REQUESTED)
     def request_void(self) -> None:
         """The carrier has a waybill, or may have one, that nobody needs."""
+
+    @transition(field=status, source=ShipmentStatus.VOID_REQUESTED, target=ShipmentStatus.VOIDED)
+    def void(self) -> None:
+        """The carrier has taken its waybill back, or never made one."""
+
+    @transition(field=status, source=ShipmentStatus.HANDED_OVER, target=ShipmentStatus.DELIVERED)
+    def deliver(self) -> None:
+        """The customer has it."""
+
+    @transition(field=status, source=[ShipmentStatus.HANDED_OVER, ShipmentStatus.DELIVERED], target=ShipmentStatus.RETURNED)
+    def come_back(self) -> None:
+        """It is back, or on its way back."""

@@ -1,6 +1,7 @@
 from inventory.models.alerts import Alert, AlertMessage
 from inventory.models.audits import Audit, AuditLine
 from inventory.models.batches import Batch, BatchLocation
+from inventory.models.count_requests import CountRequest
 from inventory.models.locations import Location
 from inventory.models.mixed_batches import BatchComponent, MixedBatch
 from inventory.models.movements import Movement
@@ -27,6 +28,7 @@ __all__ = [
     "Batch",
     "BatchComponent",
     "BatchLocation",
+    "CountRequest",
     "Discount",
     "Location",
     "MarkdownStep",

@@ -41,7 +41,11 @@ class Audit(Document):
     )
     status = FSMField(default=AuditStatus.DRAFT, choices=AuditStatus.choices, protected=True)
     uncounted = models.CharField(
-        max_length=9, choices=Uncounted.choices, default=Uncounted.UNTOUCHED, editable=False, help_text="What the completion made of lines without a count."
+        max_length=9,
+        choices=Uncounted.choices,
+        default=Uncounted.UNTOUCHED,
+        editable=False,
+        help_text="What the completion made of lines without a count.",
     )
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)

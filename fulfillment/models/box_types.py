@@ -1,0 +1,34 @@
+"""What goods are packed into."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from fulfillment.enums import PackagingType
+
+
+class BoxType(models.Model):
+    """A box, bag or envelope that is kept in stock. Inner sides in centimetres, weights in kilograms."""
+
+    code = models.CharField(max_length=20, unique=True)
+    name = models.CharField(max_length=100)
+    packaging_type = models.CharField(max_length=8, choices=PackagingType.choices, default=PackagingType.BOX)
+    length = models.DecimalField("inner length, cm", max_digits=8, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))])
+    width = models.DecimalField("inner width, cm", max_digits=8, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))])
+    height = models.DecimalField("inner height, cm", max_digits=8, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))])
+    own_weight = models.DecimalField("own weight, kg", max_digits=8, decimal_places=3, default=Decimal(0), validators=[MinValueValidator(Decimal(0))])
+    max_weight = models.DecimalField("bears, kg", max_digits=8, decimal_places=3, null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["length", "width", "height"]
+        constraints = [
+            models.CheckConstraint(condition=Q(length__gt=0, width__gt=0, height__gt=0, own_weight__gte=0), name="box_type_sensible"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
