@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import RefusalsSaid, SiteFilter, SiteRows
 from inventory.enums import WriteOffReason, WriteOffStatus
 from inventory.models import BatchLocation, WriteOff, WriteOffItem
 from inventory.queries.scan import find_by_scan
@@ -29,7 +29,7 @@ from inventory.services.write_offs import (
 from warehouse.core.actor import Actor
 from warehouse.core.admin import ReadOnlyInline, actor_of, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
-from warehouse.core.errors import DomainError, ValidationFailed
+from warehouse.core.errors import ValidationFailed
 
 COLOURS = {
     WriteOffStatus.DRAFT: "primary",
@@ -148,13 +148,13 @@ def has_lines(row: WriteOff) -> bool:
 
 
 @admin.register(WriteOff)
-class WriteOffAdmin(StepsAdmin, SiteRows):
+class WriteOffAdmin(RefusalsSaid, StepsAdmin, SiteRows):
     form = WriteOffForm
     list_display = ["number", "state", "warehouse", "value", "origin", "created_at", "confirmed_at", "created_by", "approved_by"]
     list_select_related = ["warehouse", "created_by", "approved_by"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
-        ("warehouse", RelatedDropdownFilter),
+        ("warehouse", SiteFilter),
         ("origin", ChoicesDropdownFilter),
         ("created_at", RangeDateTimeFilter),
         ("confirmed_at", RangeDateTimeFilter),
@@ -215,16 +215,6 @@ class WriteOffAdmin(StepsAdmin, SiteRows):
         made = create_write_off.inside(warehouse_id=form.cleaned_data["warehouse"].pk, actor=actor_of(request), **head)
         obj.pk, obj.number, obj.version = made.pk, made.number, made.version
         obj._state.adding = False
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The page; what an operation refuses is said, and nothing of the form is saved."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except DomainError as error:
-            messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
 
     @display(description="status", label=COLOURS)
     def state(self, row: WriteOff) -> tuple[str, str]:
