@@ -216,7 +216,10 @@ def test_killed_again_and_again_it_goes_on(environment, delivery, tmp_path):
     file = tmp_path / "orders.csv"
     rows = [f"{600 + n // 8},{20000 + n % 23},THING,{1 + n % 5},2010-12-01 08:26,1.25,{n // 8 % 7},UK" for n in range(160)]
     for n in range(4):
-        rows += [f"C{700 + n},{20000 + 8 * n % 23},THING,-1,2010-12-02 08:26,1.25,{n % 7},UK", f"{800 + n},{20000 + n},damaged,-3,2010-12-02 08:26,0,,UK"]
+        rows += [
+            f"C{700 + n},{20000 + 8 * n % 23},THING,-1,2010-12-02 08:26,1.25,{n % 7},UK",
+            f"{800 + n},{20000 + n},damaged,-3,2010-12-02 08:26,0,,UK",
+        ]
     file.write_text(HEADER + "\n".join(rows) + "\n")
     command = [sys.executable, "manage.py", "replay_orders", str(file), "--fulfil", "--json"]
     env = environment | {"DELIVERY_URL": delivery.url, "DELIVERY_TOKEN": TOKEN}
