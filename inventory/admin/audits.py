@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
@@ -28,7 +28,7 @@ from inventory.admin.audit_forms import (
     is_running,
 )
 from inventory.admin.audit_report import report_of
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.enums import AuditLineStatus, AuditStatus
 from inventory.models import Audit, AuditLine
 from inventory.queries.audit_report import progress, with_difference
@@ -145,7 +145,7 @@ class AuditAdmin(StepsAdmin, SiteRows):
     list_select_related = ["warehouse", "created_by"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
-        ("warehouse", RelatedDropdownFilter),
+        ("warehouse", SiteFilter),
         ("scope", ChoicesDropdownFilter),
         ("created_at", RangeDateTimeFilter),
         ("completed_at", RangeDateTimeFilter),
