@@ -328,6 +328,17 @@ def test_what_is_not_needed_stays_untouched(house: Site, milk: Product) -> None:
     assert_books_balance()
 
 
+def test_goods_that_may_not_be_sold_do_not_save_a_promise(house: Site, milk: Product) -> None:
+    stocked(milk, house.dock, 5)
+    hold_batch(stocked(milk, house.shelf, 5, lot="HELD").batch_id, reason="x", actor=ACTOR)
+    stocked(milk, house.shelf, 3, lot="GOOD")
+    basket = checkout(house, "shop:1", (milk, 3))
+    sell(house, (milk, 2), take_from=[basket])
+    assert (sold(), Reservation.objects.get(pk=basket).status) == ([("GOOD", 2)], "released")
+    assert totals(milk.pk, house.id) == (11, 0, 10, 1)
+    assert_books_balance()
+
+
 def test_not_enough_even_so_and_nothing_is_taken(house: Site, milk: Product) -> None:
     stocked(milk, house.shelf, 5)
     mine, other = checkout(house, "shop:1", (milk, 2)), checkout(house, "shop:2", (milk, 2))
