@@ -70,10 +70,10 @@ class AlertAdmin(StepsAdmin, SiteRows, BigTableAdmin):
     inlines = [AlertMessageInline]
     fields = [
         "message",
-        *pairs(["gravity", "cause", "warehouse", "product", "first_seen_at", "last_seen_at", "times_seen", "subject"]),
+        *pairs(["severity", "cause", "warehouse", "product", "first_seen_at", "last_seen_at", "times_seen", "subject"]),
         *pairs(["acknowledged_at", "acknowledged_by", "resolved_at", "facts"]),
     ]
-    readonly_fields = ["gravity", "cause", "times_seen", "facts"]
+    readonly_fields = ["cause", "times_seen", "facts"]
     steps = [
         Step(
             "acknowledge",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from inventory.enums import DiscountKind, DiscountReason, PriceField
 from inventory.models.storefronts import StorefrontProduct
-from warehouse.core.quantities import MoneyField, plain
+from warehouse.core.quantities import MoneyField, money, plain
 
 
 class Discount(models.Model):
@@ -39,7 +39,9 @@ class Discount(models.Model):
             models.CheckConstraint(condition=~Q(kind=DiscountKind.PERCENT) | Q(value__lt=100), name="discount_percent_below_100"),
             # An empty period is that of a discount which was called off before it began.
             models.CheckConstraint(condition=Q(valid_to=None) | Q(valid_to__gte=F("valid_from")), name="discount_does_not_end_before_it_starts"),
-            models.UniqueConstraint(fields=["storefront_product"], condition=Q(automatic=True, valid_to=None), name="one_running_markdown_per_listing"),
+            models.UniqueConstraint(
+                fields=["storefront_product"], condition=Q(automatic=True, valid_to=None), name="one_running_markdown_per_listing"
+            ),
         ]
         indexes = [
             models.Index(fields=["storefront_product", "valid_from"], name="discount_of_listing"),
@@ -52,7 +54,7 @@ class Discount(models.Model):
     @property
     def told(self) -> str:
         """How much it takes off, in words."""
-        return f"{plain(self.value)} %" if self.kind == DiscountKind.PERCENT else f"{plain(self.value)} {self.storefront_product.currency}"
+        return f"{plain(self.value)} %" if self.kind == DiscountKind.PERCENT else money(self.value, self.storefront_product.currency)
 
 
 class MarkdownStep(models.Model):

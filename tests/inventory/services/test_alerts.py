@@ -156,8 +156,13 @@ class TestExpiring:
     def test_the_days_that_must_be_left_at_shipping_count(self, lot: BatchLocation, milk: Product) -> None:
         left("L1", days=9)
         assert evaluated(AlertKind.EXPIRING) == []
+        keeps, sold = ((timezone.now() + timedelta(days=days)).date() for days in (9, 4))
         Product.objects.update(min_remaining_days=5)
-        assert [severity for severity, _ in evaluated(AlertKind.EXPIRING)] == ["warning"]
+        assert evaluated(AlertKind.EXPIRING) == [
+            ("warning", f"4 of MILK lot L1 in MAIN keeps until {keeps} and is sold until {sold} (within 7 days).")
+        ]
+        Product.objects.update(min_remaining_days=10)
+        assert evaluated(AlertKind.EXPIRING) == [("critical", f"4 of MILK lot L1 in MAIN keeps until {keeps} and is too short dated to be sold.")]
 
     def test_what_never_keeps_so_long_does_not_expire_on_arrival(self, house: Site) -> None:
         salad = ProductFactory(lives={"chilled": 5})
