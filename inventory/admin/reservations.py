@@ -37,6 +37,7 @@ COLOURS = {
 }
 # So many goods are offered instead, the first to expire first.
 OFFERED = 200
+UNDECIDED = ("", "–")
 
 
 def is_checkout(row: Reservation) -> bool:
@@ -67,7 +68,8 @@ class ReallocateForm(StepForm):
         )
         found = free.select_related("product", "batch", "location").order_by("product__sku", "effective_expires_at", "pk")[:OFFERED]
         others = [(row.pk, f"{row.product.sku}, {_goods(row)}: {plain(row.quantity - row.reserved)} free") for row in found]
-        for name, label, choices in (("item_id", "Instead of", parts), ("goods", "Promise", others)):
+        for name, label, rows_offered in (("item_id", "Instead of", parts), ("goods", "Promise", others)):
+            choices = [UNDECIDED, *rows_offered]
             self.fields[name] = forms.TypedChoiceField(label=label, coerce=int, choices=choices, widget=choice_field(label, choices).widget)
         self.order_fields(self.field_order)
 

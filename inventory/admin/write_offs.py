@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -38,6 +38,7 @@ COLOURS = {
     WriteOffStatus.CANCELLED: "danger",
 }
 NAMED = 8
+UNDECIDED = ("", "–")
 
 
 class WriteOffForm(forms.ModelForm):
@@ -54,7 +55,7 @@ class WriteOffForm(forms.ModelForm):
         if "notes" in self.fields:
             self.fields["notes"].widget.attrs["rows"] = 2
         if "release_reservations" in self.fields:
-            self.fields["release_reservations"].label = "promised goods too"
+            self.fields["release_reservations"].label = "Promised goods too"
         if "seen_version" in self.fields:
             self.fields["seen_version"].initial = self.instance.version
 
@@ -95,7 +96,7 @@ class AddLineForm(StepForm):
     place = text_field("Place", required=False, max_length=80, help_text="Its code or barcode; empty when the goods lie in one place only.")
     lot_number = text_field("Lot", required=False, max_length=60, help_text="Empty when one lot of it lies there.")
     quantity = quantity_field("How many")
-    reason = choice_field("Reason", WriteOffReason.choices)
+    reason = choice_field("Reason", [UNDECIDED, *WriteOffReason.choices])
     note = text_field("Note", required=False, help_text="Needed for the reason “other”.")
 
 
@@ -199,6 +200,13 @@ class WriteOffAdmin(RefusalsSaid, StepsAdmin, SiteRows):
         seen = ["seen_version"] if self.has_change_permission(request, obj) else []
         facts: list[Any] = [("number", "status"), ("warehouse", "value"), "release_reservations", "notes", ("created_by", "origin"), *ended]
         return [(None, {"fields": [*facts, *seen]})]
+
+    def get_inlines(self, request: HttpRequest, obj: WriteOff | None) -> list[Any]:
+        return self.inlines if obj else []
+
+    def response_add(self, request: HttpRequest, obj: WriteOff, post_url_continue: str | None = None) -> HttpResponse:
+        """Its lines are next: they are added on its page."""
+        return super().response_add(request, obj, post_url_continue) if "_addanother" in request.POST else self._back(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: WriteOff | None = None) -> list[str]:
         return [*self.readonly_fields, "warehouse"] if obj else self.readonly_fields

@@ -210,8 +210,12 @@ def readable(error: DomainError) -> list[str]:
 
 
 def _line(entry: dict[str, Any]) -> str:
-    told = {name: value for name, value in entry.items() if name not in FOR_PROGRAMS and not name.endswith("_id") and value not in (None, "", [], ())}
+    told = {name: value for name, value in entry.items() if name not in FOR_PROGRAMS and not name.endswith("_id") and _says_something(value)}
     return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items())
+
+
+def _says_something(value: Any) -> bool:
+    return value is not False and value not in (None, "", [], ())
 
 
 def _reason_of(form: StepForm) -> str:
