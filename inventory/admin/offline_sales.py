@@ -36,7 +36,7 @@ class TillForm(StepForm):
     """A receipt: where, its number, and its goods line by line."""
 
     warehouse_id = choice_field("Shop", ())
-    receipt_number = text_field("Receipt number", autofocus=True, max_length=80, help_text="Counts once in a shop.")
+    receipt_number = text_field("Receipt number", autofocus=True, max_length=70, help_text="Counts once in a shop.")
     goods = forms.CharField(
         label="Goods",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "placeholder": "MILK-1L 2"}),
@@ -113,7 +113,7 @@ class OfflineSaleAdmin(SiteRows, BigTableAdmin):
     list_filter = [("warehouse", SiteFilter), ("created_at", RangeDateTimeFilter)]
     search_fields = ["=receipt_number"]
     search_help_text = "A receipt number, exactly"
-    fields = [*pairs(["receipt_number", "warehouse", "created_at", "sold_by"]), "goods", "batches"]
+    fields = [*pairs(["receipt_number", "warehouse", "created_at", "sold_by", "order_ref"]), "goods", "batches"]
     readonly_fields = ["goods", "batches"]
 
     @display(description="goods")

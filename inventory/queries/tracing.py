@@ -46,13 +46,25 @@ _INSIDE = [MovementType.PICK, MovementType.PUT_BACK, MovementType.PHASE_CHANGE]
 _SOLD = {MovementType.SALE, MovementType.OFFLINE_SALE}
 _MOVED = {MovementType.TRANSFER_OUT, MovementType.TRANSFER_IN}
 
+# What came back by a return is what its lines say: the ledger may name a child lot there, or quarantine. What came back otherwise is what the ledger says.
 _SHIPPED = """
-    SELECT m.order_ref, m.warehouse_id, m.batch_id, b.lot_number, coalesce(-sum(m.quantity_change) FILTER (WHERE m.type <> 'return_to_stock'), 0),
-           coalesce(sum(m.quantity_change) FILTER (WHERE m.type = 'return_to_stock'), 0), max(m.occurred_at) FILTER (WHERE m.type <> 'return_to_stock')
-    FROM inventory_movement m JOIN inventory_batch b ON b.id = m.batch_id
-    WHERE m.batch_id = ANY(%s::bigint[]) AND m.type IN ('sale', 'offline_sale', 'return_to_stock') AND m.order_ref <> ''
-    GROUP BY m.order_ref, m.warehouse_id, m.batch_id, b.lot_number
-    ORDER BY min(m.id)
+    WITH gone AS (
+        SELECT order_ref, batch_id, -sum(quantity_change) AS quantity, max(occurred_at) AS at, min(id) AS first,
+               (array_agg(warehouse_id ORDER BY id))[1] AS warehouse_id
+        FROM inventory_movement WHERE batch_id = ANY(%(lots)s::bigint[]) AND type IN ('sale', 'offline_sale') AND order_ref <> ''
+        GROUP BY order_ref, batch_id
+    ), back AS (
+        SELECT order_ref, batch_id, sum(quantity) AS quantity FROM (
+            SELECT order_ref, batch_id, quantity_change AS quantity FROM inventory_movement
+            WHERE batch_id = ANY(%(lots)s::bigint[]) AND type = 'return_to_stock' AND document_type <> 'return'
+            UNION ALL
+            SELECT r.order_ref, i.batch_id, i.quantity FROM inventory_returnitem i JOIN inventory_return r ON r.id = i.return_document_id
+            WHERE i.batch_id = ANY(%(lots)s::bigint[]) AND r.status = 'completed'
+        ) x GROUP BY order_ref, batch_id
+    )
+    SELECT g.order_ref, g.warehouse_id, g.batch_id, b.lot_number, g.quantity, coalesce(k.quantity, 0), g.at
+    FROM gone g JOIN inventory_batch b ON b.id = g.batch_id LEFT JOIN back k ON k.order_ref = g.order_ref AND k.batch_id = g.batch_id
+    ORDER BY g.first
 """
 
 
@@ -127,7 +139,7 @@ class ShippedOrder:
     lot_number: str
     quantity: Decimal
     returned: Decimal
-    at: datetime | None
+    at: datetime
 
     @property
     def kept(self) -> Decimal:
@@ -242,7 +254,7 @@ def promised_lots(batch_ids: Collection[int]) -> list[LotPromise]:
 def shipped_orders(batch_ids: Collection[int]) -> list[ShippedOrder]:
     """Which orders (and receipts of tills) got goods of these lots, from the ledger. One statement."""
     with connection.cursor() as cursor:
-        cursor.execute(_SHIPPED, [sorted(batch_ids)])
+        cursor.execute(_SHIPPED, {"lots": sorted(batch_ids)})
         return [ShippedOrder(*row) for row in cursor.fetchall()]
 
 
@@ -312,7 +324,5 @@ def _document_names(papers: Collection[tuple[str, int]]) -> dict[tuple[str, int]
 def as_facts(orders: Iterable[ShippedOrder]) -> list[dict[str, Any]]:
     """Shipped orders of which the customer still has something, as events and answers tell them."""
     return [
-        {"order_ref": o.order_ref, "lot": o.lot_number, "quantity": plain(o.kept), "shipped_at": o.at.isoformat() if o.at else ""}
-        for o in orders
-        if o.kept > ZERO
+        {"order_ref": o.order_ref, "lot": o.lot_number, "quantity": plain(o.kept), "shipped_at": o.at.isoformat()} for o in orders if o.kept > ZERO
     ]
