@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -36,27 +37,29 @@ def test_a_count_from_the_paper_to_the_report(desk: Desk, chromium: Browser, liv
     desk.look("audit-2-start")
     desk.submit()
     expect(desk.page.locator("body")).to_contain_text("0 of 3 lines counted")
-    desk.step("Scan")
+    desk.open(reverse("admin:inventory_audit_count_sheet", args=[audit.pk]))
+    desk.look("audit-7-sheet")
+    desk.open(page(audit))
+    desk.step("barcode_scanner Scan")
     desk.page.get_by_label("Places").fill("A-01 C-01")
     desk.look("audit-3-scan")
     desk.submit()
-    desk.step("Counts")
+    desk.step("edit_note Counts")
     for line in AuditLine.objects.order_by("pk"):
         desk.page.locator(f"[name=line-{line.pk}]").fill({"L1": "10", "M7": "22", "M8": "13"}[line.lot_number])
     desk.look("audit-4-counts")
     desk.submit()
+    expect(desk.page.locator("body")).to_contain_text("counts – done")
     desk.look("audit-5-counted")
     expect(desk.page.locator("body")).not_to_contain_text("Difference")
-    desk.step("Found")
+    desk.step("playlist_add Found")
     desk.look("audit-6-found")
     desk.page.get_by_label("Place").fill("QUAR")
     desk.page.get_by_label("Product").fill("MILK")
     desk.page.get_by_label("How many").fill("2")
     desk.page.get_by_label("Lot").fill("M7")
     desk.submit()
-    desk.open(f"/admin/inventory/audit/{audit.pk}/count-sheet")
-    desk.look("audit-7-sheet")
-    desk.open(page(audit))
+    expect(desk.page.locator("body")).to_contain_text("found – done")
     desk.step("Complete")
     desk.look("audit-8-complete")
     desk.submit()
