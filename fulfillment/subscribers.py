@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 from fulfillment.services.orders import mark_orders_for_retry
 from fulfillment.services.replanning import replan_picking
-from inventory.orchestrator import RESERVATION_RELEASED, STOCK_REALLOCATED, STOCK_RECEIVED, STOCK_RELEASED
+from inventory.orchestrator import INVENTORY_MOVED, RESERVATION_RELEASED, STOCK_REALLOCATED, STOCK_RECEIVED, STOCK_RELEASED
 from warehouse.core.actor import Actor
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import subscriber
 
 
-@subscriber("retry-rejected-orders", STOCK_RECEIVED, STOCK_RELEASED)
+@subscriber("retry-rejected-orders", STOCK_RECEIVED, STOCK_RELEASED, INVENTORY_MOVED)
 def retry_rejected_orders(events: Sequence[OutboxEvent]) -> None:
-    """Have rejected orders tried again when stock of their goods arrives. Only marks them: each is tried in a transaction of its own."""
+    """Have rejected orders tried again when stock of their goods arrives, or moves: from a dock to a shelf, it is for sale. Only marks them: each is tried
+    in a transaction of its own."""
     products = {int(event.payload["product_id"]) for event in events}
     mark_orders_for_retry.inside(products, actor=Actor.system("retry-rejected-orders"))
 

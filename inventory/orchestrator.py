@@ -2,7 +2,7 @@
 
 from inventory.enums import DocumentType, LocationKind, PhaseChange, Severity
 from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
-from inventory.events import RESERVATION_RELEASED, STOCK_CHANGED, STOCK_REALLOCATED, STOCK_RECEIVED, STOCK_RELEASED
+from inventory.events import INVENTORY_MOVED, RESERVATION_RELEASED, STOCK_CHANGED, STOCK_REALLOCATED, STOCK_RECEIVED, STOCK_RELEASED
 from inventory.queries.alerts import AlertDraft
 from inventory.queries.availability import Availability, get_availability
 from inventory.queries.cycle_counts import suggest_cycle_count
@@ -76,6 +76,7 @@ from inventory.services.write_offs import (
 )
 
 __all__ = [
+    "INVENTORY_MOVED",
     "RESERVATION_RELEASED",
     "STOCK_CHANGED",
     "STOCK_REALLOCATED",

@@ -16,7 +16,7 @@ from inventory.queries.stock import stocked_by, visible_to
 from warehouse.core.actor import Actor
 from warehouse.core.admin import RoleAdmin, actor_of
 from warehouse.core.errors import DomainError
-from warehouse.core.transactions import Operation
+from warehouse.core.transactions import Operation, StartAgain
 
 
 class SiteRows(RoleAdmin):
@@ -54,7 +54,9 @@ class RefusalsSaid(RoleAdmin):
             return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as error:
             messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
+        except StartAgain:
+            messages.error(request, "Stock was updated concurrently, please retry.")
+        return HttpResponseRedirect(request.get_full_path())
 
 
 class SavedByOperations(RefusalsSaid):
