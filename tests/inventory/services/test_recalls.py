@@ -40,7 +40,7 @@ from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, Si
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
 from warehouse.core.actor import Role
-from warehouse.core.errors import NotFound, PermissionDenied, TransitionRefused
+from warehouse.core.errors import NotFound, PermissionDenied, TransitionRefused, ValidationFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -257,6 +257,14 @@ def test_a_recall_has_no_way_back(house: Site, milk: Product) -> None:
     for step in (lambda: hold_batch(999999, reason="x", actor=ACTOR), lambda: release_hold(999999, actor=ACTOR)):
         with pytest.raises(NotFound, match="no batch 999999"):
             step()
+
+
+def test_a_reason_is_asked(house: Site, milk: Product) -> None:
+    place = stocked(milk, house.shelf, 9, lot="L")
+    for withdraw in (hold, recall):
+        with pytest.raises(ValidationFailed, match="Say why"):
+            withdraw(place, "  ")
+    assert Batch.objects.get().status == "available"
 
 
 def test_a_hold_becomes_a_recall(house: Site, milk: Product) -> None:
