@@ -17,21 +17,19 @@ def taken_by_products(codes: Iterable[str], *, product_id: int | None = None) ->
     wanted = {code.upper() for code in codes} - {""}
     if not wanted:
         return {}
-    products = Product.objects.annotate(key=Upper("sku")).filter(key__in=wanted).exclude(pk=product_id)
+    products = Product.objects.annotate(key=Upper("sku")).filter(key__in=wanted).exclude(pk=product_id or 0)
     return {key: f"the SKU of {sku}" for key, sku in products.values_list("key", "sku")} | taken_by_barcodes(wanted, product_id=product_id)
 
 
 def taken_by_barcodes(codes: Iterable[str], *, product_id: int | None = None) -> dict[str, str]:
     """Those of these codes (in capitals) that are a barcode of a product, another than this one. One statement."""
-    rows = Barcode.objects.annotate(key=Upper("code")).filter(key__in={code.upper() for code in codes} - {""}).exclude(product=product_id)
+    rows = Barcode.objects.annotate(key=Upper("code")).filter(key__in={code.upper() for code in codes} - {""}).exclude(product=product_id or 0)
     return {key: f"a barcode of {sku}" for key, sku in rows.values_list("key", "product__sku")}
 
 
 def taken_by_places(codes: Iterable[str]) -> dict[str, str]:
     """Those of these codes (in capitals) that are read as a place, by its barcode or its short code. Two statements."""
     wanted = {code.upper() for code in codes} - {""}
-    found: dict[str, str] = {}
-    for field in ("code", "barcode"):
-        rows = Location.objects.annotate(key=Upper(field)).filter(key__in=wanted) if wanted else Location.objects.none()
-        found |= {key: f"the {field} of the place {code}" for key, code in rows.values_list("key", "code")}
-    return found
+    by_code = Location.objects.annotate(key=Upper("code")).filter(key__in=wanted).values_list("key", "code")
+    by_barcode = Location.objects.annotate(key=Upper("barcode")).filter(key__in=wanted).values_list("key", "code")
+    return {key: f"the code of the place {code}" for key, code in by_code} | {key: f"the barcode of the place {code}" for key, code in by_barcode}
