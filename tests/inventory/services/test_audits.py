@@ -678,6 +678,24 @@ def test_found_goods_that_came_onto_the_books_meanwhile(house: Site, bread: Prod
     assert_books_balance()
 
 
+def test_the_case_of_a_lot_does_not_make_two_of_it(house: Site, bread: Product) -> None:
+    stocked(bread, house.shelf, 1, lot="L")
+    audit = running(house)
+    in_days = {"label_expires_on": timezone.now().date() + timedelta(days=90)}
+    line = add_found_goods(audit.pk, house.shelf.pk, bread.pk, Decimal(2), lot_number="new", actor=ACTOR, **in_days)
+    received = stocked(bread, house.shelf, 5, lot="NEW", expires_in_days=90)
+    assert [each.pk for each in scan_audit_place(audit.pk, house.shelf.pk, actor=ACTOR) if each.lot_number.upper() == "NEW"] == [line.pk]
+    with pytest.raises(Conflict, match="on the list"):
+        add_found_goods(audit.pk, house.shelf.pk, bread.pk, Decimal(2), lot_number="New", actor=ACTOR, **in_days)
+    assert add_found_goods(audit.pk, house.dock.pk, bread.pk, Decimal(1), lot_number="l", actor=ACTOR).lot_number == "L"
+
+    complete_audit(audit.pk, actor=ACTOR)
+
+    assert BatchLocation.objects.get(pk=received.pk).quantity == 7
+    assert Batch.objects.count() == 2
+    assert_books_balance()
+
+
 def test_held_goods_that_are_found_stay_held(house: Site, bread: Product) -> None:
     row = stocked(bread, house.shelf, 5, lot="L")
     Batch.objects.filter(pk=row.batch_id).update(status="on_hold")
