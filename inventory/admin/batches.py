@@ -75,6 +75,10 @@ class HoldForm(ReasonForm):
 
     for_good = False
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "Kept with the lot, and told to everybody concerned."
+
     def tells(self) -> list[str]:
         return withdrawal_preview(self.row, for_good=self.for_good)
 
