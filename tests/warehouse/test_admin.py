@@ -42,27 +42,29 @@ def test_nobody_in_the_table_may_touch_what_operations_write() -> None:
         (
             Role.RECEIVER,
             {
-                "inventory.product", "inventory.storefrontproduct", "inventory.supplier", "inventory.warehouse", "inventory.location", "inventory.batch",
-                "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock", "inventory.receiving", "fulfillment.putback",
+                "inventory.product", "inventory.storefrontproduct", "inventory.discount", "inventory.supplier", "inventory.warehouse",
+                "inventory.location", "inventory.batch", "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock",
+                "inventory.receiving", "inventory.transfer", "inventory.writeoff", "inventory.return", "inventory.alert", "fulfillment.putback",
             },
         ),
         (
             Role.PICKER,
             {
-                "inventory.product", "inventory.storefrontproduct", "inventory.warehouse", "inventory.location", "inventory.batch",
-                "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock", "fulfillment.order", "fulfillment.pickingtask", "fulfillment.putback",
+                "inventory.product", "inventory.storefrontproduct", "inventory.discount", "inventory.warehouse", "inventory.location", "inventory.batch",
+                "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock", "inventory.reservation",
+                "fulfillment.order", "fulfillment.pickingtask", "fulfillment.putback",
             },
         ),
         (
             Role.PACKER,
             {
-                "inventory.product", "inventory.storefrontproduct", "inventory.warehouse", "inventory.location", "inventory.batch",
+                "inventory.product", "inventory.storefrontproduct", "inventory.discount", "inventory.warehouse", "inventory.location", "inventory.batch",
                 "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock", "fulfillment.order", "fulfillment.packingtask", "fulfillment.shipment",
                 "fulfillment.putback", "fulfillment.deliveryprovider",
             },
         ),
         (Role.SELLER, {"inventory.product", "inventory.warehouse", "inventory.location", "inventory.batchlocation", "inventory.stock", "inventory.movement",
-            "inventory.offlinesale"}),
+            "inventory.alert", "inventory.offlinesale", "inventory.writeoff"}),
     ],
 )  # fmt: skip
 def test_a_role_opens_its_lists_and_no_other(role: Role, seen: set[str]) -> None:
