@@ -9,6 +9,8 @@ from fulfillment.services.put_backs import close_lost_put_backs
 from fulfillment.services.replanning import replan_picking
 from inventory.orchestrator import (
     AUDIT_COMPLETED,
+    BATCH_MIXED,
+    BATCH_RELEASED,
     INVENTORY_MOVED,
     RESERVATION_RELEASED,
     STOCK_REALLOCATED,
@@ -21,10 +23,10 @@ from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import subscriber
 
 
-@subscriber("retry-rejected-orders", STOCK_RECEIVED, STOCK_RELEASED, INVENTORY_MOVED)
+@subscriber("retry-rejected-orders", STOCK_RECEIVED, STOCK_RELEASED, INVENTORY_MOVED, BATCH_RELEASED, BATCH_MIXED)
 def retry_rejected_orders(events: Sequence[OutboxEvent]) -> None:
-    """Have rejected orders tried again when stock of their goods arrives, or moves: from a dock to a shelf, it is for sale. Only marks them: each is tried
-    in a transaction of its own."""
+    """Have rejected orders tried again when stock of their goods arrives, is free again, or comes for sale: from a dock to a shelf, out of a hold. Only
+    marks them: each is tried in a transaction of its own."""
     products = {int(event.payload["product_id"]) for event in events}
     mark_orders_for_retry.inside(products, actor=Actor.system("retry-rejected-orders"))
 

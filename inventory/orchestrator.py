@@ -4,6 +4,8 @@ from inventory.enums import DocumentType, LocationKind, PhaseChange, Severity
 from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
 from inventory.events import (
     AUDIT_COMPLETED,
+    BATCH_MIXED,
+    BATCH_RELEASED,
     INVENTORY_MOVED,
     RESERVATION_RELEASED,
     STOCK_CHANGED,
@@ -86,6 +88,8 @@ from inventory.services.write_offs import (
 
 __all__ = [
     "AUDIT_COMPLETED",
+    "BATCH_MIXED",
+    "BATCH_RELEASED",
     "INVENTORY_MOVED",
     "RESERVATION_RELEASED",
     "STOCK_CHANGED",
