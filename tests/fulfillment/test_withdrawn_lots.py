@@ -10,6 +10,7 @@ import redis as redis_client
 
 from fulfillment.models import Order, PickingTask, PickingTaskItem, PutBack, Shipment
 from fulfillment.services import waybills
+from fulfillment.services.orders import retry_order
 from fulfillment.services.packing_tasks import cancel_packing_task, ship_packing_task
 from fulfillment.services.put_backs import complete_put_back
 from inventory.errors import UnfitNow
@@ -95,10 +96,12 @@ def test_goods_out_of_a_hold_are_promised_to_who_was_refused(redis: redis_client
     place = stocked(milk, house.shelf, 10, lot="A", expires_in_days=9)
     hold_batch(place.batch_id, reason="a smell", actor=ACTOR)
     told(redis, "retry-rejected-orders")
-    assert order_for([(milk, 4)]).status == "rejected"
+    order = order_for([(milk, 4)])
+    assert retry_order(order.pk, actor=ACTOR).status == "rejected"
     assert Order.objects.get().retry_due_at is None
 
     release_hold(place.batch_id, actor=ACTOR)
     told(redis, "retry-rejected-orders")
 
     assert Order.objects.get().retry_due_at is not None
+    assert retry_order(order.pk, actor=ACTOR).status == "accepted"
