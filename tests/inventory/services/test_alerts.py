@@ -27,6 +27,7 @@ from tests.inventory.books import assert_books_balance
 from warehouse.core.actor import Actor, ActorType, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied
 from warehouse.outbox.models import OutboxEvent
+from warehouse.outbox.subscribers import REGISTERED
 
 pytestmark = pytest.mark.django_db
 
@@ -230,6 +231,10 @@ class TestStock:
             return opened()
 
         return tell
+
+    def test_the_relay_hands_it_what_changes_a_total(self) -> None:
+        assert REGISTERED["stock-alerts"].types == {"stock.changed", "stock.low", "stock.out"}
+        assert REGISTERED["storefront-figures"].types == {"stock.changed"}
 
     def test_at_once_by_the_events_and_back(self, milk: Product, house: Site, tell: Any) -> None:
         stocked(milk, house.cool, 10, expires_in_days=15)
