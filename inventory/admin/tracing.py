@@ -15,7 +15,8 @@ from django.utils.safestring import SafeString
 
 from inventory.enums import BatchStatus, BlockedReason, MovementType
 from inventory.models import Batch
-from inventory.queries.tracing import Lot, LotStep, Trace, made_of, places_of_lots, promised_lots, shipped_orders, trace_batch
+from inventory.queries.lot_families import made_of
+from inventory.queries.tracing import Lot, LotStep, Trace, places_of_lots, promised_lots, shipped_orders, trace_batch
 from warehouse.core.admin import plain, signed
 from warehouse.core.quantities import ZERO
 

@@ -12,26 +12,12 @@ from typing import Any
 from django.db import connection, models
 
 from inventory.enums import DocumentType, MovementType
-from inventory.models import Audit, Batch, BatchComponent, BatchLocation, OfflineSale, Receiving, Return, Transfer, Warehouse, WriteOff
+from inventory.models import Audit, Batch, BatchLocation, OfflineSale, Receiving, Return, Transfer, Warehouse, WriteOff
 from inventory.models.stock import StockKey
+from inventory.queries.lot_families import made_of, makers_by_lot, makers_of
 from inventory.queries.promises import holders_of
 from warehouse.core.errors import NotFound
 from warehouse.core.quantities import ZERO, plain
-
-_FAMILY = """
-    WITH RECURSIVE family AS (
-        SELECT unnest(%s::bigint[]) AS id
-        UNION
-        SELECT e.{next} FROM family f JOIN (
-            SELECT id AS made, parent_id AS maker FROM inventory_batch WHERE parent_id IS NOT NULL
-            UNION ALL
-            SELECT mixed_id, source_id FROM inventory_batchcomponent
-        ) e ON e.{known} = f.id
-    )
-    SELECT id FROM family
-"""
-_MADE_OF = _FAMILY.format(next="made", known="maker")
-_MAKERS = _FAMILY.format(next="maker", known="made")
 
 _LEDGER = """
     SELECT m.batch_id, m.type, m.document_type, m.document_id, m.order_ref, m.warehouse_id, sum(m.quantity_change), max(m.occurred_at)
@@ -187,26 +173,6 @@ def trace_batch(batch_id: int) -> Trace:
     )
 
 
-def made_of(batch_ids: Iterable[int]) -> set[int]:
-    """These lots and everything made of them: child lots and mixes, and of those again. One statement."""
-    return _family(_MADE_OF, batch_ids)
-
-
-def makers_of(batch_ids: Iterable[int]) -> set[int]:
-    """These lots and everything that they were made of. One statement."""
-    return _family(_MAKERS, batch_ids)
-
-
-def makers_by_lot(batch_ids: Collection[int]) -> dict[int, dict[int, Decimal | None]]:
-    """What each of these lots was directly made of: the parent of a child lot, the components of a mix with their quantities. Two statements."""
-    result: dict[int, dict[int, Decimal | None]] = defaultdict(dict)
-    for pk, parent in Batch.objects.filter(pk__in=batch_ids, parent__isnull=False).values_list("pk", "parent_id"):
-        result[pk][parent or 0] = None
-    for mixed, source, quantity in BatchComponent.objects.filter(mixed__in=batch_ids).order_by("pk").values_list("mixed_id", "source_id", "quantity"):
-        result[mixed][source] = quantity
-    return result
-
-
 def keys_of_lots(batch_ids: Collection[int]) -> set[StockKey]:
     """Which totals goods of these lots are part of. One statement."""
     rows = BatchLocation.objects.filter(batch__in=batch_ids, has_stock=True).values_list("warehouse_id", "product_id").distinct()
@@ -256,12 +222,6 @@ def shipped_orders(batch_ids: Collection[int]) -> list[ShippedOrder]:
     with connection.cursor() as cursor:
         cursor.execute(_SHIPPED, {"lots": sorted(batch_ids)})
         return [ShippedOrder(*row) for row in cursor.fetchall()]
-
-
-def _family(sql: str, batch_ids: Iterable[int]) -> set[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [sorted(set(batch_ids))])
-        return {pk for (pk,) in cursor.fetchall()}
 
 
 def _lots(batch_ids: Collection[int]) -> dict[int, Lot]:

@@ -14,18 +14,9 @@ from inventory import events
 from inventory.enums import BatchStatus
 from inventory.locks import lock_batches
 from inventory.models import Batch, BatchLocation
+from inventory.queries.lot_families import made_of, makers_by_lot, makers_of
 from inventory.queries.promises import holders_of
-from inventory.queries.tracing import (
-    LotPromise,
-    ShippedOrder,
-    as_facts,
-    keys_of_lots,
-    made_of,
-    makers_by_lot,
-    makers_of,
-    promised_lots,
-    shipped_orders,
-)
+from inventory.queries.tracing import LotPromise, ShippedOrder, as_facts, keys_of_lots, promised_lots, shipped_orders
 from inventory.services.reallocation import Seizure, free_up
 from inventory.stock.gate import Gate, lock_stock
 from inventory.stock.place import blocked_reason
