@@ -100,7 +100,9 @@ class TestSettling:
 
     def test_one_subject_for_other_apps(self, db: None) -> None:
         first = open_alert("picking_stuck", "picking_task:7", message="stuck", actor=ACTOR)
-        again = open_alert("picking_stuck", "picking_task:7", message="still stuck", severity=Severity.CRITICAL, actor=ACTOR)
+        facts = {"weight": Decimal("2.500"), "since": timezone.now()}
+        again = open_alert("picking_stuck", "picking_task:7", message="still stuck", severity=Severity.CRITICAL, data=facts, actor=ACTOR)
+        assert again.data["weight"] == "2.500"
         assert (again.pk, again.count, again.message, again.severity) == (first.pk, 2, "still stuck", "critical")
         assert resolve_alert("picking_stuck", "picking_task:7", actor=ACTOR) is True
         assert resolve_alert("picking_stuck", "picking_task:7", actor=ACTOR) is False
