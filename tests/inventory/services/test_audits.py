@@ -115,7 +115,7 @@ def test_a_draft_says_what_is_counted(house: Site, ann: Actor) -> None:
 
 
 def test_the_list_is_everything_with_a_quantity_but_what_is_on_the_road(house: Site, bread: Product) -> None:
-    stocked(bread, house.shelf, 5, lot="B")
+    dated = stocked(bread, house.shelf, 5, lot="B", expires_in_days=5)
     stocked(bread, house.quarantine, 2, lot="A")
     stocked(bread, house.transit, 9, lot="A")
     gone = stocked(ProductFactory(), house.shelf, 1)
@@ -128,6 +128,7 @@ def test_the_list_is_everything_with_a_quantity_but_what_is_on_the_road(house: S
         ("A-01", "B", "pending"),
         ("QUAR", "A", "pending"),
     ]
+    assert line_of(audit, dated).label_expires_on == dated.batch.label_expires_on is not None
     assert (audit.status, audit.version, audit.started_at is not None) == ("in_progress", 2, True)
 
 
