@@ -5,6 +5,7 @@ A task is locked together with its order in one statement: PostgreSQL takes the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from fulfillment.enums import PickingStatus
 from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, PutBack, Shipment, StatusReport
 from warehouse.core.errors import NotFound
-from warehouse.core.locking import check_version, lock_row
+from warehouse.core.locking import check_version, lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
 
 M = TypeVar("M", bound=models.Model)
@@ -105,6 +106,11 @@ def lock_put_back(put_back_id: int, expected_version: int | None = None) -> PutB
     """The put-back; its places and goods are read with it."""
     rows = _for_update(PutBack, "self").select_related("order", "product", "batch", "from_location")
     return _checked(_one(rows, put_back_id), expected_version)
+
+
+def lock_put_backs(ids: Iterable[int]) -> list[PutBack]:
+    """These put-backs, by id."""
+    return list(lock_rows(PutBack, ids).values())
 
 
 @dataclass(slots=True)

@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fulfillment.services.orders import mark_orders_for_retry
+from fulfillment.services.put_backs import close_lost_put_backs
 from fulfillment.services.replanning import replan_picking
-from inventory.orchestrator import RESERVATION_RELEASED, STOCK_REALLOCATED, STOCK_RECEIVED, STOCK_RELEASED
+from inventory.orchestrator import (
+    AUDIT_COMPLETED,
+    BATCH_MIXED,
+    BATCH_RELEASED,
+    INVENTORY_MOVED,
+    RESERVATION_RELEASED,
+    STOCK_REALLOCATED,
+    STOCK_RECEIVED,
+    STOCK_RELEASED,
+    WRITE_OFF_CONFIRMED,
+)
 from warehouse.core.actor import Actor
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import subscriber
 
 
-@subscriber("retry-rejected-orders", STOCK_RECEIVED, STOCK_RELEASED)
+@subscriber("retry-rejected-orders", STOCK_RECEIVED, STOCK_RELEASED, INVENTORY_MOVED, BATCH_RELEASED, BATCH_MIXED)
 def retry_rejected_orders(events: Sequence[OutboxEvent]) -> None:
-    """Have rejected orders tried again when stock of their goods arrives. Only marks them: each is tried in a transaction of its own."""
+    """Have rejected orders tried again when stock of their goods arrives, is free again, or comes for sale: from a dock to a shelf, out of a hold. Only
+    marks them: each is tried in a transaction of its own."""
     products = {int(event.payload["product_id"]) for event in events}
     mark_orders_for_retry.inside(products, actor=Actor.system("retry-rejected-orders"))
 
@@ -23,3 +35,9 @@ def retry_rejected_orders(events: Sequence[OutboxEvent]) -> None:
 def replan(events: Sequence[OutboxEvent]) -> None:
     """Have picking tasks follow promises that moved or were taken."""
     replan_picking.inside({int(event.payload["reservation_id"]) for event in events}, actor=Actor.system("replan-picking"))
+
+
+@subscriber("close-lost-put-backs", AUDIT_COMPLETED, WRITE_OFF_CONFIRMED)
+def close_put_backs(events: Sequence[OutboxEvent]) -> None:
+    """Have nobody look on a bench for goods that were written off, or not found there."""
+    close_lost_put_backs.inside(actor=Actor.system("close-lost-put-backs"))

@@ -117,3 +117,10 @@ class PromiseMoved(Conflict):
 
     code = "promise_moved"
     title = "Promised from another place now"
+
+
+class FileRefused(ValidationFailed):
+    """A file with faults: nothing of it was taken. `errors` names row, field and what was expected; `faults` counts them all."""
+
+    code = "file_refused"
+    title = "The file has faults"

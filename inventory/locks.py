@@ -119,6 +119,11 @@ def lock_alert_message(channels: Iterable[str], now: datetime) -> AlertMessage |
     return due.order_by("next_attempt_at", "pk").first()
 
 
+def lock_products(product_ids: Iterable[int]) -> dict[int, Product]:
+    """Products to be changed in what no goods are judged by, FOR NO KEY UPDATE in order of id."""
+    return lock_rows(Product, product_ids)
+
+
 def share_products(product_ids: Iterable[int]) -> dict[int, Product]:
     """Products FOR KEY SHARE, in order of id: nobody changes their unit or step while goods of them are received."""
     rows = Product.objects.raw("SELECT * FROM inventory_product WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE", [sorted(set(product_ids))])

@@ -2,7 +2,18 @@
 
 from inventory.enums import DocumentType, LocationKind, PhaseChange, Severity
 from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
-from inventory.events import RESERVATION_RELEASED, STOCK_CHANGED, STOCK_REALLOCATED, STOCK_RECEIVED, STOCK_RELEASED
+from inventory.events import (
+    AUDIT_COMPLETED,
+    BATCH_MIXED,
+    BATCH_RELEASED,
+    INVENTORY_MOVED,
+    RESERVATION_RELEASED,
+    STOCK_CHANGED,
+    STOCK_REALLOCATED,
+    STOCK_RECEIVED,
+    STOCK_RELEASED,
+    WRITE_OFF_CONFIRMED,
+)
 from inventory.queries.alerts import AlertDraft
 from inventory.queries.availability import Availability, get_availability
 from inventory.queries.cycle_counts import suggest_cycle_count
@@ -13,7 +24,7 @@ from inventory.queries.prices import EffectivePrice, effective_prices
 from inventory.queries.put_away import Suggestion, suggest_places
 from inventory.queries.returns import Shipped, shipped_under
 from inventory.queries.scan import Scanned, find_by_scan
-from inventory.queries.stock import explain_reservation, get_location_stock, get_low_stock, get_product_stock
+from inventory.queries.stock import explain_reservation, free_in, get_location_stock, get_low_stock, get_product_stock
 from inventory.queries.tracing import Trace, trace_batch
 from inventory.services.alerts import acknowledge_alert, evaluate_alerts, open_alert, resolve_alert, settle_alerts
 from inventory.services.audit_adjustment import adjust_stock
@@ -76,11 +87,16 @@ from inventory.services.write_offs import (
 )
 
 __all__ = [
+    "AUDIT_COMPLETED",
+    "BATCH_MIXED",
+    "BATCH_RELEASED",
+    "INVENTORY_MOVED",
     "RESERVATION_RELEASED",
     "STOCK_CHANGED",
     "STOCK_REALLOCATED",
     "STOCK_RECEIVED",
     "STOCK_RELEASED",
+    "WRITE_OFF_CONFIRMED",
     "AlertDraft",
     "Availability",
     "DocumentType",
@@ -161,6 +177,7 @@ __all__ = [
     "find_by_scan",
     "find_warehouse",
     "follow_discounts",
+    "free_in",
     "get_availability",
     "get_location_stock",
     "get_low_stock",

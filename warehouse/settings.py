@@ -97,6 +97,7 @@ MIDDLEWARE = [
     "warehouse.core.middleware.refuse_nul",
 ]
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "warehouse.core.reports.HiddenSettings"
 ROOT_URLCONF = "warehouse.urls"
 WSGI_APPLICATION = "warehouse.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"

@@ -54,4 +54,4 @@ class PutBack(Versioned):
 
     @transition(field=status, source=PutBackStatus.PENDING, target=PutBackStatus.DONE)
     def finish(self) -> None:
-        """All of it lies on shelves again."""
+        """Nothing of it is left on the bench: it lies on shelves again, or, what was not put back, was written off."""

@@ -165,9 +165,11 @@ def _next(actor: Actor, task_id: int) -> Feedback | None:
 
 
 def _step(request: HttpRequest, item: PickingTaskItem) -> dict[str, str]:
-    """The scans of this item that were right so far."""
+    """The scans of this item that were right so far; none when its goods lie elsewhere now."""
     kept: dict[str, Any] = request.session.get(_STEP, {})
-    return {key: kept[key] for key in ("location", "product", "version") if key in kept} if kept.get("item") == item.pk else {}
+    if kept.get("item") != item.pk or not names_place(kept.get("location", ""), item.location):
+        return {}
+    return {key: kept[key] for key in ("location", "product", "version") if key in kept}
 
 
 def _keep(request: HttpRequest, item: PickingTaskItem, **scans: str) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RelatedDropdownFilter
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.enums import AlertKind, Severity
 from inventory.models import Alert, AlertMessage
 from inventory.services.alerts import acknowledge_alert
@@ -61,16 +63,17 @@ class AlertAdmin(StepsAdmin, SiteRows, BigTableAdmin):
     list_display = ["gravity", "cause", "message", "warehouse", "state", "first_seen_at", "last_seen_at", "times_seen"]
     list_display_links = ["message"]
     list_select_related = ["warehouse"]
-    list_filter = [StateFilter, ("severity", ChoicesDropdownFilter), ("warehouse", RelatedDropdownFilter), ("product", AutocompleteSelectFilter)]
+    list_filter = [StateFilter, ("severity", ChoicesDropdownFilter), ("warehouse", SiteFilter), ("product", AutocompleteSelectFilter)]
     search_fields = ["message", "kind"]
     search_help_text = "A part of the message, or a kind"
     ordering = [F("resolved_at").desc(nulls_first=True), "-pk"]  # type: ignore[list-item]
     inlines = [AlertMessageInline]
     fields = [
         "message",
-        *pairs(["severity", "kind", "warehouse", "product", "first_seen_at", "last_seen_at", "count", "subject"]),
-        *pairs(["acknowledged_at", "acknowledged_by", "resolved_at", "data"]),
+        *pairs(["severity", "cause", "warehouse", "product", "first_seen_at", "last_seen_at", "times_seen", "subject"]),
+        *pairs(["acknowledged_at", "acknowledged_by", "resolved_at", "facts"]),
     ]
+    readonly_fields = ["cause", "times_seen", "facts"]
     steps = [
         Step(
             "acknowledge",
@@ -100,3 +103,7 @@ class AlertAdmin(StepsAdmin, SiteRows, BigTableAdmin):
     @display(description="seen")
     def times_seen(self, row: Alert) -> str:
         return f"{row.count} ×"
+
+    @display(description="facts")
+    def facts(self, row: Alert) -> str:
+        return format_html_join(mark_safe("<br>"), "{}: {}", ((name.replace("_", " "), value) for name, value in row.data.items()))

@@ -38,12 +38,8 @@ class AuditForm(forms.ModelForm):
         if "notes" in self.fields:
             self.fields["notes"].widget.attrs["rows"] = 2
         if "locations" in self.fields:
-            self.fields["locations"].label = "places"
-            self.fields["locations"].help_text = "For the scope “places”. What moved most: empty, the system chooses twenty."
-        if "zone" in self.fields:
-            self.fields["zone"].help_text = "For the scope “a zone”."
-        if "products" in self.fields:
-            self.fields["products"].help_text = "For the scope “products”."
+            self.fields["locations"].label = "Places"
+            self.fields["locations"].help_text = "Of what moved most the twenty first, when left empty."
         if "seen_version" in self.fields:
             self.fields["seen_version"].initial = self.instance.version
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
@@ -28,7 +28,7 @@ from inventory.admin.audit_forms import (
     is_running,
 )
 from inventory.admin.audit_report import report_of
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.enums import AuditLineStatus, AuditStatus
 from inventory.models import Audit, AuditLine
 from inventory.queries.audit_report import progress, with_difference
@@ -50,7 +50,6 @@ COLOURS = {
     AuditStatus.CANCELLED: "danger",
 }
 T = TypeVar("T")
-LINE_COLOURS = {AuditLineStatus.PENDING: "primary", AuditLineStatus.COUNTED: "success", AuditLineStatus.RECOUNT: "warning"}
 
 
 class AuditLineInline(ReadOnlyInline):
@@ -78,10 +77,9 @@ class AuditLineInline(ReadOnlyInline):
     def goods(self, row: AuditLine) -> str:
         return f"{row.product.sku}, {row.lot_number}" + (" (found)" if row.found else "")
 
-    @display(description="status", label=LINE_COLOURS)
-    def state(self, row: AuditLine) -> tuple[str, str]:
-        reason = f": {row.recount_reason}" if row.recount_reason else ""
-        return row.status, f"{row.get_status_display()}{reason}"
+    @display(description="status")
+    def state(self, row: AuditLine) -> str:
+        return f"{row.get_status_display()}{f': {row.recount_reason}' if row.recount_reason else ''}"
 
     @display(description="counted")
     def counted(self, row: AuditLine) -> str:
@@ -145,7 +143,7 @@ class AuditAdmin(StepsAdmin, SiteRows):
     list_select_related = ["warehouse", "created_by"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
-        ("warehouse", RelatedDropdownFilter),
+        ("warehouse", SiteFilter),
         ("scope", ChoicesDropdownFilter),
         ("created_at", RangeDateTimeFilter),
         ("completed_at", RangeDateTimeFilter),
@@ -154,6 +152,11 @@ class AuditAdmin(StepsAdmin, SiteRows):
     ordering = ["-pk"]
     autocomplete_fields = ["warehouse", "locations", "products"]
     readonly_fields = ["number", "status", "uncounted", "started_at", "completed_at", "cancellation_reason", "created_by", "how_far", "report"]
+    conditional_fields = {
+        "zone": "scope == 'zone'",
+        "locations": "scope == 'locations' || scope == 'cycle'",
+        "products": "scope == 'products'",
+    }
     actions = None
     prints = ["count_sheet"]
     steps = [
@@ -162,7 +165,7 @@ class AuditAdmin(StepsAdmin, SiteRows):
         ),
         Step(
             "scan",
-            "Scan places",
+            "Scan",
             scan_audit_place,
             is_running,
             description="The moment of counting: what the books say now is what the counts are compared with, whatever is sold later.",
@@ -172,7 +175,7 @@ class AuditAdmin(StepsAdmin, SiteRows):
         ),
         Step(
             "counts",
-            "Enter counts",
+            "Counts",
             update_audit_items,
             has_counts_to_enter,
             description="What lies in the places that you have scanned. What you leave empty is not counted yet.",
@@ -180,8 +183,8 @@ class AuditAdmin(StepsAdmin, SiteRows):
             icon="edit_note",
             call=enter_counts,
         ),
-        Step("found", "Found goods", add_found_goods, is_running, form=FoundForm, icon="playlist_add", call=add_found),
-        Step("count_again", "Count again", count_again, has_counts, form=CountAgainForm, icon="replay"),
+        Step("found", "Found", add_found_goods, is_running, form=FoundForm, icon="playlist_add", call=add_found),
+        Step("count_again", "Recount", count_again, has_counts, form=CountAgainForm, icon="replay"),
         Step(
             "complete",
             "Complete",
@@ -195,7 +198,7 @@ class AuditAdmin(StepsAdmin, SiteRows):
         Step("cancel", "Give up", cancel_audit, can("cancel"), form=ReasonForm, icon="close", variant=ActionVariant.DANGER),
     ]
 
-    @action(description="Count sheet", url_path="count-sheet", icon="print", attrs={"target": "_blank"})
+    @action(description="Sheet", url_path="count-sheet", icon="print", attrs={"target": "_blank"})
     def count_sheet(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What is still to be counted, on paper, place by place in walking order; without what the books say if the count is blind."""
         audit = self.get_object(request, object_id)
@@ -271,7 +274,7 @@ class AuditAdmin(StepsAdmin, SiteRows):
     def how_far(self, row: Audit) -> str:
         return kept(row, "how_far", _progress_of)
 
-    @display(description="")
+    @display(description="result")
     def report(self, row: Audit) -> SafeString:
         return kept(row, "report", report_of)
 

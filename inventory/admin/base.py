@@ -9,12 +9,14 @@ from django import forms
 from django.contrib import messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 
+from inventory.models import Warehouse
 from inventory.queries.stock import stocked_by, visible_to
 from warehouse.core.actor import Actor
 from warehouse.core.admin import RoleAdmin, actor_of
 from warehouse.core.errors import DomainError
-from warehouse.core.transactions import Operation
+from warehouse.core.transactions import Operation, StartAgain
 
 
 class SiteRows(RoleAdmin):
@@ -24,6 +26,14 @@ class SiteRows(RoleAdmin):
 
     def scope(self, rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
         return visible_to(rows, actor, warehouse=self.site_path)
+
+
+class SiteFilter(RelatedDropdownFilter):
+    """By site, of those that the reader may see: to a seller the others have no names."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        sites = visible_to(Warehouse.objects.all(), actor_of(request), warehouse="")
+        return [(site.pk, str(site)) for site in sites]
 
 
 class StockedProducts(RoleAdmin):
@@ -44,7 +54,9 @@ class RefusalsSaid(RoleAdmin):
             return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as error:
             messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
+        except StartAgain:
+            messages.error(request, "Stock was updated concurrently, please retry.")
+        return HttpResponseRedirect(request.get_full_path())
 
 
 class SavedByOperations(RefusalsSaid):

@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter, RangeDateTimeFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.admin.mixing import MIX
 from inventory.admin.moving import MOVES
 from inventory.admin.tracing import trace_tables, withdrawal_preview
@@ -74,6 +74,10 @@ class HoldForm(ReasonForm):
     """Says before what it will do."""
 
     for_good = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "Kept with the lot, and told to everybody concerned."
 
     def tells(self) -> list[str]:
         return withdrawal_preview(self.row, for_good=self.for_good)
@@ -183,7 +187,7 @@ class BatchLocationAdmin(StepsAdmin, SiteRows, BigTableAdmin):
     list_display_links = ["batch"]
     list_select_related = ["product", "batch", "location", "warehouse"]
     list_filter = [
-        ("warehouse", RelatedDropdownFilter),
+        ("warehouse", SiteFilter),
         ("product", AutocompleteSelectFilter),
         ("location", AutocompleteSelectFilter),
         ("blocked_reason", ChoicesDropdownFilter),
@@ -193,6 +197,10 @@ class BatchLocationAdmin(StepsAdmin, SiteRows, BigTableAdmin):
     search_fields = ["=batch__lot_number"]
     search_help_text = "A lot number"
     steps = [*MOVES, MIX]
+
+    def named(self, row: BatchLocation) -> str:
+        """Which goods, and where."""
+        return f"{row.product.sku}, {row.batch} in {row.location}"
 
     @display(description="quantity")
     def amount(self, row: BatchLocation) -> str:

@@ -47,14 +47,18 @@ def endable(page: StorefrontProduct) -> QuerySet[Discount]:
     return page.discounts.filter(not_over(), automatic=False).order_by("pk")
 
 
+def day_field(label: str, *, help_text: str) -> forms.DateField:
+    """A day that may be left out, with the browser's own calendar."""
+    widget = UnfoldAdminSingleDateWidget(attrs={"type": "date"}, format="%Y-%m-%d")
+    return forms.DateField(label=label, required=False, widget=widget, help_text=help_text)
+
+
 class DiscountForm(StepForm):
     kind = choice_field("Kind", DiscountKind.choices)
     value = quantity_field("Off", decimals=4, help_text="Percent, or an amount in the listing's currency.")
     reason = choice_field("Reason", DiscountReason.choices)
-    first_day = forms.DateField(label="From", required=False, widget=UnfoldAdminSingleDateWidget(), help_text="Empty: from now.")
-    last_day = forms.DateField(
-        label="Until the end of", required=False, widget=UnfoldAdminSingleDateWidget(), help_text="Empty: until somebody ends it."
-    )
+    first_day = day_field("From", help_text="Empty: from now.")
+    last_day = day_field("Until the end of", help_text="Empty: until somebody ends it.")
     note = text_field("Note", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

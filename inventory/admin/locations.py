@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from inventory.admin.base import SavedByOperations, SiteRows, values_of
+from inventory.admin.base import SavedByOperations, SiteFilter, SiteRows, values_of
 from inventory.models import Location
 from inventory.services.locations import change_location, create_location
 from warehouse.core import code128
@@ -40,13 +40,13 @@ class LocationAdmin(SavedByOperations, SiteRows):
     list_display = ["code", "warehouse", "kind", "condition", "zone", "pick_sequence", "fixed_product", "is_pickable", "is_active"]
     list_select_related = ["warehouse", "fixed_product"]
     list_filter = [
-        ("warehouse", RelatedDropdownFilter),
+        ("warehouse", SiteFilter),
         ("kind", ChoicesDropdownFilter),
         ("condition", ChoicesDropdownFilter),
         "is_pickable",
         "is_active",
     ]
-    search_fields = ["code", "=barcode", "zone"]
+    search_fields = ["code", "=barcode", "zone", "=warehouse__code"]
     actions = ["print_labels"]
     where = ("Where it is", {"fields": ["zone", "aisle", "bay", "level", "pick_sequence", "x", "y"]})
 
@@ -76,5 +76,9 @@ class LocationAdmin(SavedByOperations, SiteRows):
         """An autocomplete of a place offers only places that are in use."""
         rows, duplicates = super().get_search_results(request, queryset, search_term)
         if "autocomplete" in request.path:
-            rows = rows.filter(is_active=True)
+            rows = rows.filter(is_active=True).select_related("warehouse")
         return rows, duplicates
+
+    def completion(self, row: Location) -> str:
+        """Every warehouse has an A-01."""
+        return f"{row.code} ({row.warehouse.code})"

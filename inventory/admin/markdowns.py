@@ -23,19 +23,20 @@ class MarkdownStepAdmin(SavedByOperations):
     list_filter = [("storefront", RelatedDropdownFilter)]
     autocomplete_fields = ["storefront"]
     ordering = ["storefront", "-freshness_percent"]
+    sortable_by = ()
     actions = None
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         delete_markdown_step.inside(obj.pk, actor=actor_of(request))
 
-    @display(description="when so much of the life is left", ordering="freshness_percent")
+    @display(description="when so much of the life is left")
     def freshness(self, row: MarkdownStep) -> str:
         return f"{row.freshness_percent} % or less"
 
-    @display(description="off", ordering="discount_percent")
+    @display(description="off")
     def reduction(self, row: MarkdownStep) -> str:
         return f"{row.discount_percent} %"
 
-    @display(description="storefront", ordering="storefront")
+    @display(description="storefront")
     def channel(self, row: MarkdownStep) -> str:
         return str(row.storefront or "all of them")

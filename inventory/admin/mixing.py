@@ -10,7 +10,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from inventory.enums import BatchStatus
+from inventory.enums import BatchStatus, BlockedReason
 from inventory.models import BatchLocation, Location, MixedBatch
 from inventory.services.mixing import MIXING_PLACES, MixSource, mix_batches, split_mixed_batch
 from warehouse.core.actor import Actor
@@ -26,7 +26,8 @@ def mixable(row: BatchLocation) -> QuerySet[BatchLocation]:
     rows = BatchLocation.objects.filter(
         warehouse=row.warehouse_id, product=row.product_id, phase=row.phase, has_stock=True, quantity__gt=F("reserved")
     )
-    rows = rows.filter(batch__status=BatchStatus.AVAILABLE, location__kind__in=MIXING_PLACES).select_related("batch", "location")
+    rows = rows.filter(batch__status=BatchStatus.AVAILABLE, location__kind__in=MIXING_PLACES).exclude(blocked_reason=BlockedReason.EXPIRED)
+    rows = rows.select_related("batch", "location")
     return rows.order_by(F("effective_expires_at").asc(nulls_last=True), "pk")
 
 

@@ -9,11 +9,11 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from import_export import fields, resources
 from import_export.admin import ExportMixin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from unfold.decorators import display
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.admin.export import LimitedExport, SafeResource
 from inventory.enums import MovementType
 from inventory.models import Batch, Movement, Product
@@ -57,7 +57,7 @@ class MovementAdmin(LimitedExport, ExportMixin, SiteRows, BigTableAdmin):
     list_select_related = ["product", "batch", "location", "warehouse"]
     list_filter = [
         ("type", ChoicesDropdownFilter),
-        ("warehouse", RelatedDropdownFilter),
+        ("warehouse", SiteFilter),
         ("product", AutocompleteSelectFilter),
         ("location", AutocompleteSelectFilter),
         ("occurred_at", RangeDateTimeFilter),

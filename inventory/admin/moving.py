@@ -62,6 +62,7 @@ class PutAwayForm(GoodsForm):
             found = []
         choices = [*found, (OTHER, "another place")]
         self.fields["suggested"] = forms.ChoiceField(label="To which place", choices=choices, required=False, widget=choice_field("", choices).widget)
+        self.initial["suggested"] = choices[0][0]
         self.order_fields(["expected_version", "quantity", "suggested", "place"])
 
     def clean(self) -> dict[str, Any]:

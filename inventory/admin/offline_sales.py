@@ -12,12 +12,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.errors import InsufficientStock
 from inventory.models import OfflineSale, Warehouse
 from inventory.queries.offline_sales import SaleLine, sold_parts
@@ -36,7 +36,7 @@ class TillForm(StepForm):
     """A receipt: where, its number, and its goods line by line."""
 
     warehouse_id = choice_field("Shop", ())
-    receipt_number = text_field("Receipt number", autofocus=True, max_length=80, help_text="Counts once in a shop.")
+    receipt_number = text_field("Receipt number", autofocus=True, max_length=70, help_text="Counts once in a shop.")
     goods = forms.CharField(
         label="Goods",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "placeholder": "MILK-1L 2"}),
@@ -110,10 +110,10 @@ SELL = Step(
 class OfflineSaleAdmin(SiteRows, BigTableAdmin):
     list_display = ["receipt_number", "warehouse", "goods", "sold_by", "created_at"]
     list_select_related = ["warehouse", "sold_by"]
-    list_filter = [("warehouse", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter)]
+    list_filter = [("warehouse", SiteFilter), ("created_at", RangeDateTimeFilter)]
     search_fields = ["=receipt_number"]
     search_help_text = "A receipt number, exactly"
-    fields = [*pairs(["receipt_number", "warehouse", "created_at", "sold_by"]), "goods", "batches"]
+    fields = [*pairs(["receipt_number", "warehouse", "created_at", "sold_by", "order_ref"]), "goods", "batches"]
     readonly_fields = ["goods", "batches"]
 
     @display(description="goods")

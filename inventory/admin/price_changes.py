@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from django.contrib import admin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
 from inventory.models import PriceChange
 from warehouse.core.admin import BigTableAdmin
-
-
-def amount(money: Decimal, currency: str) -> str:
-    """Money as people read it: to the cent, or finer where it is."""
-    shown = money.quantize(Decimal("0.01")) if money == round(money, 2) else money.normalize()
-    return f"{shown:f} {currency}"
+from warehouse.core.quantities import money
 
 
 @admin.register(PriceChange)
@@ -36,8 +29,8 @@ class PriceChangeAdmin(BigTableAdmin):
 
     @display(description="before")
     def was(self, row: PriceChange) -> str:
-        return amount(row.before, row.currency)
+        return money(row.before, row.currency)
 
     @display(description="after")
     def is_now(self, row: PriceChange) -> str:
-        return amount(row.after, row.currency)
+        return money(row.after, row.currency)

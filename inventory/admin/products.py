@@ -16,6 +16,7 @@ from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from inventory.admin.base import SavedByOperations, StockedProducts, values_of
 from inventory.admin.export import LimitedExport, SafeResource, SmallFileForm
 from inventory.models import Barcode, Product, ShelfLife, StorefrontProduct
+from inventory.queries.codes import taken_by_places, taken_by_products
 from inventory.services.products import COUNTED_IN, change_product, create_product
 from inventory.services.storefronts import change_listing, create_listing, delete_listing
 from warehouse.core.actor import Actor
@@ -27,8 +28,24 @@ class ShelfLifeInline(RoleTabularInline):
     model = ShelfLife
 
 
+class BarcodeForm(forms.ModelForm):
+    """A code that a scanner reads as something else already is refused where it is typed."""
+
+    class Meta:
+        model = Barcode
+        fields = ["code", "kind", "pack_quantity"]
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        taken = taken_by_products([code], product_id=self.instance.product_id) | taken_by_places([code])
+        if code.upper() in taken:
+            raise ValidationError(f"This is {taken[code.upper()]}: one code can't be two things.")
+        return code
+
+
 class BarcodeInline(RoleTabularInline):
     model = Barcode
+    form = BarcodeForm
 
 
 class StorefrontProductInline(RoleTabularInline):

@@ -11,12 +11,12 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.enums import LocationKind, ReceivingStatus
 from inventory.locks import lock_receiving
 from inventory.models import Receiving, ReceivingItem
@@ -248,7 +248,7 @@ class ReceivingAdmin(StepsAdmin, SiteRows):
     list_select_related = ["warehouse", "supplier", "created_by"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
-        ("warehouse", RelatedDropdownFilter),
+        ("warehouse", SiteFilter),
         ("supplier", AutocompleteSelectFilter),
         ("created_at", RangeDateTimeFilter),
     ]

@@ -14,10 +14,10 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.enums import ReservationStatus, Rotation
 from inventory.models import BatchLocation, Reservation, ReservationItem
 from inventory.queries.stock import explain_reservation
@@ -37,6 +37,7 @@ COLOURS = {
 }
 # So many goods are offered instead, the first to expire first.
 OFFERED = 200
+UNDECIDED = ("", "–")
 
 
 def is_checkout(row: Reservation) -> bool:
@@ -67,7 +68,8 @@ class ReallocateForm(StepForm):
         )
         found = free.select_related("product", "batch", "location").order_by("product__sku", "effective_expires_at", "pk")[:OFFERED]
         others = [(row.pk, f"{row.product.sku}, {_goods(row)}: {plain(row.quantity - row.reserved)} free") for row in found]
-        for name, label, choices in (("item_id", "Instead of", parts), ("goods", "Promise", others)):
+        for name, label, rows_offered in (("item_id", "Instead of", parts), ("goods", "Promise", others)):
+            choices = [UNDECIDED, *rows_offered]
             self.fields[name] = forms.TypedChoiceField(label=label, coerce=int, choices=choices, widget=choice_field(label, choices).widget)
         self.order_fields(self.field_order)
 
@@ -120,7 +122,7 @@ class ReservationAdmin(StepsAdmin, SiteRows, BigTableAdmin):
     list_display = ["id", "order_ref", "warehouse", "state", "expires_at", "started_at", "closed_at", "created_at"]
     list_display_links = ["id", "order_ref"]
     list_select_related = ["warehouse"]
-    list_filter = [("status", ChoicesDropdownFilter), ("warehouse", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter)]
+    list_filter = [("status", ChoicesDropdownFilter), ("warehouse", SiteFilter), ("created_at", RangeDateTimeFilter)]
     search_fields = ["=order_ref"]
     search_help_text = "An order reference (source:id), exactly"
     inlines = [ReservationItemInline]

@@ -13,12 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.enums import OPEN_RETURNS, LocationKind, ReturnCondition, ReturnDecision, ReturnStatus
 from inventory.models import Location, Return, ReturnItem
 from inventory.queries.locations import default_location
@@ -47,7 +47,7 @@ class ReturnForm(forms.ModelForm):
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     everything = forms.BooleanField(
-        required=False, label="everything that is still out", help_text="A line for each batch that left under this order and has not come back."
+        required=False, label="Everything that is still out", help_text="A line for each batch that left under this order and has not come back."
     )
 
     class Meta:
@@ -59,7 +59,7 @@ class ReturnForm(forms.ModelForm):
         if "notes" in self.fields:
             self.fields["notes"].widget.attrs["rows"] = 2
         if "order_ref" in self.fields:
-            self.fields["order_ref"].label = "order"
+            self.fields["order_ref"].label = "Order"
             self.fields["order_ref"].help_text = "Under which the goods left: its source and number, such as listings:1001."
         if "location" in self.fields:
             self.fields["location"].required = False
@@ -192,7 +192,7 @@ class InspectForm(StepForm):
             "discount_percent": quantity_field("Discount, %", required=False, decimals=2),
             "freshness": quantity_field("Freshness left, %", required=False, decimals=2, help_text="It can only shorten the life."),
             "temperature": quantity_field("Temperature, °C", required=False, min_value=None, decimals=1),
-            "place": text_field("Place", required=False, max_length=40, help_text=f"Empty: {self.row.location}."),
+            "place": text_field("Place", required=False, max_length=40, help_text=f"Empty: {item.location or self.row.location}."),
             "inspection_note": text_field("Note", required=False),
         }
         for name, field in asked.items():
@@ -281,7 +281,7 @@ class ReturnAdmin(StepsAdmin, SiteRows):
     list_select_related = ["warehouse", "created_by"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
-        ("warehouse", RelatedDropdownFilter),
+        ("warehouse", SiteFilter),
         ("created_at", RangeDateTimeFilter),
         ("completed_at", RangeDateTimeFilter),
     ]
@@ -323,6 +323,9 @@ class ReturnAdmin(StepsAdmin, SiteRows):
         ended = [name for name in ("inspected_at", "completed_at", "cancellation_reason") if getattr(obj, name)]
         seen = ["seen_version"] if self.has_change_permission(request, obj) else []
         return [(None, {"fields": [("number", "status"), *paper, ("created_by", *ended), *seen]})]
+
+    def get_inlines(self, request: HttpRequest, obj: Return | None = None) -> list[Any]:
+        return [] if obj is None else self.inlines
 
     def get_readonly_fields(self, request: HttpRequest, obj: Return | None = None) -> list[str]:
         return [*self.readonly_fields, "warehouse", "order_ref"] if obj else self.readonly_fields

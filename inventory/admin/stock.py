@@ -9,11 +9,11 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from import_export import fields
 from import_export.admin import ExportMixin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from unfold.decorators import display
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.admin.export import LimitedExport, SafeResource
 from inventory.enums import StockStatus
 from inventory.models import Product, Stock
@@ -47,7 +47,7 @@ class StockAdmin(LimitedExport, ExportMixin, StepsAdmin, SiteRows, BigTableAdmin
     list_display = ["product", "warehouse", "on_hand", "promised", "not_sellable", "free", "threshold", "state", "updated_at"]
     list_display_links = ["product"]
     list_select_related = ["product", "warehouse"]
-    list_filter = [("warehouse", RelatedDropdownFilter), ("status", ChoicesDropdownFilter), ("product", AutocompleteSelectFilter)]
+    list_filter = [("warehouse", SiteFilter), ("status", ChoicesDropdownFilter), ("product", AutocompleteSelectFilter)]
     search_fields = ["product__sku"]
     search_help_text = "A SKU or a part of a name"
     steps = [

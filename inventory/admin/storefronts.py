@@ -12,11 +12,11 @@ from unfold.decorators import display
 
 from inventory.admin.base import SavedByOperations
 from inventory.admin.discounts import ADD_DISCOUNT, END_ONE, STATES, state_of
-from inventory.admin.price_changes import amount
 from inventory.models import Discount, PriceChange, Storefront, StorefrontProduct
 from inventory.services.storefronts import change_listing, change_storefront, create_listing, create_storefront
 from warehouse.core.admin import ReadOnlyInline, plain
 from warehouse.core.admin_steps import StepsAdmin
+from warehouse.core.quantities import money
 
 SHOWN = 20
 
@@ -65,11 +65,11 @@ class PriceChangeInline(Newest):
 
     @display(description="before")
     def was(self, row: PriceChange) -> str:
-        return amount(row.before, row.currency)
+        return money(row.before, row.currency)
 
     @display(description="after")
     def is_now(self, row: PriceChange) -> str:
-        return amount(row.after, row.currency)
+        return money(row.after, row.currency)
 
 
 @admin.register(StorefrontProduct)
@@ -90,7 +90,7 @@ class StorefrontProductAdmin(StepsAdmin, SavedByOperations):
 
     @display(description="after discounts")
     def buyers_pay(self, row: StorefrontProduct) -> str:
-        return amount(row.effective_price, row.currency)
+        return money(row.effective_price, row.currency)
 
     @display(description="stock (copy)")
     def copied_stock(self, row: StorefrontProduct) -> str:

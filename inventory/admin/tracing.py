@@ -15,7 +15,8 @@ from django.utils.safestring import SafeString
 
 from inventory.enums import BatchStatus, BlockedReason, MovementType
 from inventory.models import Batch
-from inventory.queries.tracing import Lot, LotStep, Trace, made_of, places_of_lots, promised_lots, shipped_orders, trace_batch
+from inventory.queries.lot_families import made_of
+from inventory.queries.tracing import Lot, LotStep, Trace, places_of_lots, promised_lots, shipped_orders, trace_batch
 from warehouse.core.admin import plain, signed
 from warehouse.core.quantities import ZERO
 
@@ -62,7 +63,7 @@ def trace_tables(batch_id: int) -> tuple[Trace, list[Table]]:
         ),
         Table(
             "Who waits for it",
-            ["Order", "Lot", "Site", "Place", "Quantity", ""],
+            ["Order", "Lot", "Site", "Place", "Quantity", "Picking"],
             [
                 [
                     promise.order_ref,
@@ -70,7 +71,7 @@ def trace_tables(batch_id: int) -> tuple[Trace, list[Table]]:
                     promise.warehouse,
                     promise.location,
                     plain(promise.quantity),
-                    "being picked" if promise.picking_started else "",
+                    "has begun" if promise.picking_started else "",
                 ]
                 for promise in trace.promised
             ],
@@ -112,7 +113,7 @@ def withdrawal_preview(batch: Batch, *, for_good: bool) -> list[str]:
     free = sum((place.quantity - place.reserved for place in places if not place.blocked_reason), ZERO)
     where = _some([f"{place.warehouse} {place.location}" for place in places])
     told = [
-        f"With it: lot {_some(sorted(lots))}." if lots else "No other lot was made of it.",
+        f"With it: lot {_some(sorted(lots))}." if lots else "No other lot goes with it.",
         f"It lies in {where}; {plain(free)} of it stop being for sale." if places else "Nothing of it lies in the house.",
         f"Promised to {_some(waiting)}: other goods are promised instead where there are some, else released." if waiting else "No promise is moved.",
     ]

@@ -11,11 +11,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from inventory.admin.base import RefusalsSaid
+from inventory.admin.base import RefusalsSaid, SiteFilter
 from inventory.admin.moving import place_named
 from inventory.admin.write_offs import find_goods
 from inventory.enums import LocationKind, TransferStatus
@@ -25,7 +25,7 @@ from inventory.queries.stock import visible_to
 from inventory.services.transfer_steps import cancel_transfer, receive_transfer, send_transfer
 from inventory.services.transfers import TransferLine, add_transfer_item, change_transfer, create_transfer, remove_transfer_item
 from warehouse.core.actor import Actor
-from warehouse.core.admin import ReadOnlyInline, actor_of, plain
+from warehouse.core.admin import ReadOnlyInline, actor_of, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
 from warehouse.core.errors import DomainError
 
@@ -211,12 +211,12 @@ def has_lines(row: Transfer) -> bool:
 @admin.register(Transfer)
 class TransferAdmin(RefusalsSaid, StepsAdmin):
     form = TransferForm
-    list_display = ["number", "state", "source_warehouse", "target_warehouse", "created_at", "sent_at", "received_at", "loss", "created_by"]
+    list_display = ["number", "state", "way", "created_at", "sent_at", "received_at", "loss", "created_by"]
     list_select_related = ["source_warehouse", "target_warehouse", "loss", "created_by"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
-        ("source_warehouse", RelatedDropdownFilter),
-        ("target_warehouse", RelatedDropdownFilter),
+        ("source_warehouse", SiteFilter),
+        ("target_warehouse", SiteFilter),
         ("created_at", RangeDateTimeFilter),
         ("sent_at", RangeDateTimeFilter),
     ]
@@ -257,12 +257,12 @@ class TransferAdmin(RefusalsSaid, StepsAdmin):
         return visible_to(rows, actor, warehouse="source_warehouse") | visible_to(rows, actor, warehouse="target_warehouse")
 
     def get_fieldsets(self, request: HttpRequest, obj: Transfer | None = None) -> list[Any]:
-        paper: list[Any] = [("source_warehouse", "target_warehouse"), "target_location", "notes"]
+        paper: list[Any] = ["source_warehouse", "target_warehouse", "target_location", "notes"]
         if obj is None:
             return [(None, {"fields": paper})]
         ended = [name for name in ("sent_at", "received_at", "loss", "cancellation_reason") if getattr(obj, name)]
         seen = ["seen_version"] if self.has_change_permission(request, obj) else []
-        return [(None, {"fields": [("number", "status"), *paper, ("created_by", *ended), *seen]})]
+        return [(None, {"fields": [("number", "status"), *paper, *pairs(["created_by", *ended]), *seen]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Transfer | None = None) -> list[str]:
         return [*self.readonly_fields, "source_warehouse", "target_warehouse"] if obj else self.readonly_fields
@@ -282,6 +282,10 @@ class TransferAdmin(RefusalsSaid, StepsAdmin):
         )
         obj.pk, obj.number, obj.version = made.pk, made.number, made.version
         obj._state.adding = False
+
+    @display(description="from, to")
+    def way(self, row: Transfer) -> str:
+        return f"{row.source_warehouse.code} → {row.target_warehouse.code}"
 
     @display(description="status", label=COLOURS)
     def state(self, row: Transfer) -> tuple[str, str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from django.http import HttpRequest, HttpResponse
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from inventory.admin.base import SiteRows
+from inventory.admin.base import RefusalsSaid, SiteFilter, SiteRows
 from inventory.enums import WriteOffReason, WriteOffStatus
 from inventory.models import BatchLocation, WriteOff, WriteOffItem
 from inventory.queries.scan import find_by_scan
@@ -29,7 +29,7 @@ from inventory.services.write_offs import (
 from warehouse.core.actor import Actor
 from warehouse.core.admin import ReadOnlyInline, actor_of, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
-from warehouse.core.errors import DomainError, ValidationFailed
+from warehouse.core.errors import ValidationFailed
 
 COLOURS = {
     WriteOffStatus.DRAFT: "primary",
@@ -38,6 +38,7 @@ COLOURS = {
     WriteOffStatus.CANCELLED: "danger",
 }
 NAMED = 8
+UNDECIDED = ("", "–")
 
 
 class WriteOffForm(forms.ModelForm):
@@ -54,7 +55,7 @@ class WriteOffForm(forms.ModelForm):
         if "notes" in self.fields:
             self.fields["notes"].widget.attrs["rows"] = 2
         if "release_reservations" in self.fields:
-            self.fields["release_reservations"].label = "promised goods too"
+            self.fields["release_reservations"].label = "Promised goods too"
         if "seen_version" in self.fields:
             self.fields["seen_version"].initial = self.instance.version
 
@@ -95,7 +96,7 @@ class AddLineForm(StepForm):
     place = text_field("Place", required=False, max_length=80, help_text="Its code or barcode; empty when the goods lie in one place only.")
     lot_number = text_field("Lot", required=False, max_length=60, help_text="Empty when one lot of it lies there.")
     quantity = quantity_field("How many")
-    reason = choice_field("Reason", WriteOffReason.choices)
+    reason = choice_field("Reason", [UNDECIDED, *WriteOffReason.choices])
     note = text_field("Note", required=False, help_text="Needed for the reason “other”.")
 
 
@@ -148,13 +149,13 @@ def has_lines(row: WriteOff) -> bool:
 
 
 @admin.register(WriteOff)
-class WriteOffAdmin(StepsAdmin, SiteRows):
+class WriteOffAdmin(RefusalsSaid, StepsAdmin, SiteRows):
     form = WriteOffForm
     list_display = ["number", "state", "warehouse", "value", "origin", "created_at", "confirmed_at", "created_by", "approved_by"]
     list_select_related = ["warehouse", "created_by", "approved_by"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
-        ("warehouse", RelatedDropdownFilter),
+        ("warehouse", SiteFilter),
         ("origin", ChoicesDropdownFilter),
         ("created_at", RangeDateTimeFilter),
         ("confirmed_at", RangeDateTimeFilter),
@@ -200,6 +201,13 @@ class WriteOffAdmin(StepsAdmin, SiteRows):
         facts: list[Any] = [("number", "status"), ("warehouse", "value"), "release_reservations", "notes", ("created_by", "origin"), *ended]
         return [(None, {"fields": [*facts, *seen]})]
 
+    def get_inlines(self, request: HttpRequest, obj: WriteOff | None) -> list[Any]:
+        return self.inlines if obj else []
+
+    def response_add(self, request: HttpRequest, obj: WriteOff, post_url_continue: str | None = None) -> HttpResponse:
+        """Its lines are next: they are added on its page."""
+        return super().response_add(request, obj, post_url_continue) if "_addanother" in request.POST else self._back(request, obj)
+
     def get_readonly_fields(self, request: HttpRequest, obj: WriteOff | None = None) -> list[str]:
         return [*self.readonly_fields, "warehouse"] if obj else self.readonly_fields
 
@@ -215,16 +223,6 @@ class WriteOffAdmin(StepsAdmin, SiteRows):
         made = create_write_off.inside(warehouse_id=form.cleaned_data["warehouse"].pk, actor=actor_of(request), **head)
         obj.pk, obj.number, obj.version = made.pk, made.number, made.version
         obj._state.adding = False
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The page; what an operation refuses is said, and nothing of the form is saved."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except DomainError as error:
-            messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
 
     @display(description="status", label=COLOURS)
     def state(self, row: WriteOff) -> tuple[str, str]:

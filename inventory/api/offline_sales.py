@@ -45,7 +45,6 @@ class SoldPartOut(serializers.Serializer):
 class OfflineSaleSummary(serializers.ModelSerializer):
     warehouse = serializers.CharField(source="warehouse.code")
     lines = SoldLineOut(many=True)
-    order_ref = serializers.CharField(help_text="What the ledger and a return call it.")
     sold_by = serializers.CharField(source="sold_by.username", default=None, allow_null=True)
 
     class Meta:
@@ -102,7 +101,7 @@ class SaleCheckIn(Input):
 
 
 class SaleIn(SaleCheckIn):
-    receipt_number = CodeField(max_length=80, help_text="Once per warehouse: the same receipt with the same lines answers the first sale.")
+    receipt_number = CodeField(max_length=70, help_text="Once per warehouse: the same receipt with the same lines answers the first sale.")
     reservation_ids_to_release = serializers.ListField(
         child=IdField(),
         required=False,

@@ -7,14 +7,23 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from inventory.api.catalogue import CatalogueEndpoints, ModelInput
 from inventory.models import Barcode, Product, ShelfLife
+from inventory.queries.product_file import read_products
 from inventory.queries.stock import stocked_by
+from inventory.services.product_import import import_products
 from inventory.services.products import change_product, create_product
+from warehouse.core.api.csv import CsvParser
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.quantities import ZERO
+from warehouse.outbox.http import perform
 
 FIELDS = (
     "sku", "name", "base_unit", "quantity_step", "weight_tolerance", "rotation", "tracks_expiry", "min_remaining_days", "freezable",
@@ -72,6 +81,12 @@ class ProductIn(ModelInput):
         return lives
 
 
+class ImportedOut(serializers.Serializer):
+    created = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+
+
 class ProductFilters(django_filters.FilterSet):
     sku = TextFilter(lookup_expr="iexact")
     barcode = TextFilter(field_name="barcodes__code")
@@ -90,9 +105,17 @@ class Products(CatalogueEndpoints):
     filterset_class = ProductFilters
     search_fields = ("sku", "name", "barcodes__code")
     orderings = {"sku": "sku", "name": "name", "created_at": "created_at"}
-    operations = {"create": create_product, "partial_update": change_product}
+    operations = {"create": create_product, "partial_update": change_product, "import_file": import_products}
+    outputs = {"import_file": ImportedOut}
     parts = ("shelf_lives",)
     inputs = {"create": ProductIn, "partial_update": ProductIn}
+
+    @extend_schema(request={"text/csv": OpenApiTypes.STR})
+    @action(detail=False, methods=["post"], url_path="import", parser_classes=[CsvParser])
+    def import_file(self, request: Request) -> Response:
+        """Make and change products by a CSV file, all of it or nothing; a refusal names row, field and what was expected."""
+        rows = read_products(request.data if isinstance(request.data, str) else "")
+        return perform(request, import_products, rows, render=lambda imported: ImportedOut(imported).data)
 
     def visible(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return stocked_by(rows, self.actor)

@@ -121,7 +121,7 @@ class SellerStock(ListModelMixin, Endpoints):
         return own_shop(self.kwargs["shop"], self.actor)
 
     def visible(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(warehouse=self.shop.pk)
+        return rows if "shop" not in self.kwargs else rows.filter(warehouse=self.shop.pk)  # none: the API is only being described
 
     @extend_schema(operation_id="list_shop_stock")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -135,6 +135,7 @@ class SellerStock(ListModelMixin, Endpoints):
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
+    @extend_schema(operation_id="receive_shop_stock")
     @action(detail=False, methods=["post"])
     def receive(self, request: Request, shop: str) -> Response:
         """Goods came: a delivery of one line, made and confirmed at once. A lot number is made up where there is none."""
@@ -189,7 +190,7 @@ class SellerMovements(ListModelMixin, Endpoints):
     orderings = Movements.orderings
 
     def visible(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(warehouse=own_shop(self.kwargs["shop"], self.actor).pk)
+        return rows if "shop" not in self.kwargs else rows.filter(warehouse=own_shop(self.kwargs["shop"], self.actor).pk)
 
     @extend_schema(operation_id="list_shop_movements")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

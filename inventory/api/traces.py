@@ -71,7 +71,7 @@ class ShippedOrderOut(serializers.Serializer):
     lot_number = serializers.CharField()
     quantity = AmountField(help_text="What was sold.")
     returned = AmountField(help_text="What of it came back.")
-    shipped_at = serializers.DateTimeField(source="at", allow_null=True)
+    shipped_at = serializers.DateTimeField(source="at")
 
     def get_warehouse(self, order: ShippedOrder) -> str:
         return str(self.context["warehouses"].get(order.warehouse_id, ""))

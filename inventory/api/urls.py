@@ -19,6 +19,7 @@ from inventory.api.offline_sales import OfflineSales
 from inventory.api.price_changes import PriceChanges
 from inventory.api.products import Products
 from inventory.api.receiving import Receivings
+from inventory.api.reconciliation import Reconciliation
 from inventory.api.reservations import Reservations
 from inventory.api.returns import Returns
 from inventory.api.scan import Scan
@@ -56,6 +57,7 @@ def register(router: SimpleRouter) -> None:
     router.register("stock", StockMoves, basename="stock-moves")
     router.register("stock", Removals, basename="stock-removals")
     router.register("stock", Stocks, basename="stock")
+    router.register("stock/reconcile", Reconciliation, basename="reconciliation")
     router.register("movements", Movements, basename="movements")
     router.register("receivings", Receivings, basename="receivings")
     router.register("transfers", Transfers, basename="transfers")

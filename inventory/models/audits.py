@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django_fsm import FSMField, transition
 
 from inventory.enums import AuditLineStatus, AuditScope, AuditStatus, Phase, Uncounted
@@ -103,7 +104,7 @@ class AuditLine(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["audit", "location", "product", "lot_number", "phase"], name="audit_counts_a_thing_once"),
+            models.UniqueConstraint("audit", "location", "product", Upper("lot_number"), "phase", name="audit_counts_a_thing_once"),
             models.CheckConstraint(condition=Q(counted_quantity=None) | Q(counted_quantity__gte=0), name="audit_count_not_negative"),
         ]
         indexes = [models.Index(fields=["audit", "location"], name="audit_line_place")]

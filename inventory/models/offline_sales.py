@@ -14,6 +14,7 @@ class OfflineSale(models.Model):
 
     warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="offline_sales")
     receipt_number = models.CharField(max_length=80)
+    order_ref = models.CharField(max_length=120, help_text="What the ledger and a return call it: till:<site>:<receipt>.")
     lines = models.JSONField(help_text="What was asked for: product and quantity.")
     sold_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -23,8 +24,3 @@ class OfflineSale(models.Model):
 
     def __str__(self) -> str:
         return f"receipt {self.receipt_number}"
-
-    @property
-    def order_ref(self) -> str:
-        """What the ledger and a return call it."""
-        return f"till:{self.receipt_number}"

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from inventory.enums import DiscountKind, DiscountReason, PriceField
 from inventory.models.storefronts import StorefrontProduct
-from warehouse.core.quantities import MoneyField, plain
+from warehouse.core.quantities import MoneyField, money, plain
 
 
 class Discount(models.Model):
@@ -54,7 +54,7 @@ class Discount(models.Model):
     @property
     def told(self) -> str:
         """How much it takes off, in words."""
-        return f"{plain(self.value)} %" if self.kind == DiscountKind.PERCENT else f"{plain(self.value)} {self.storefront_product.currency}"
+        return f"{plain(self.value)} %" if self.kind == DiscountKind.PERCENT else money(self.value, self.storefront_product.currency)
 
 
 class MarkdownStep(models.Model):

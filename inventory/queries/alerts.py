@@ -85,7 +85,7 @@ def _expired() -> list[AlertDraft]:
         AlertDraft(
             f"batch:{lots[0].batch_id}:warehouse:{lots[0].warehouse_id}",
             Severity.CRITICAL,
-            f"{_named(lots)} expired on {_day(lots[0])}: take it off the shelf and write it off.",
+            f"{_named(lots)} expired on {_day(lots[0], lots[0].expires_at)}: take it off the shelf and write it off.",
             _facts(lots),
             lots[0].warehouse_id,
             lots[0].product_id,
@@ -114,7 +114,7 @@ def _expiring() -> list[AlertDraft]:
             told = f"{int(first.percent_left)} % of its life left"
         else:
             continue
-        message = f"{_named(lots)} keeps until {_day(first)} ({told})."
+        message = f"{_named(lots)} keeps until {_day(first, first.expires_at)} {_sold(first, told, now)}."
         subject = f"batch:{first.batch_id}:warehouse:{first.warehouse_id}:{step}"
         drafts.append(AlertDraft(subject, severity, message, _facts(lots) | {"step": step}, first.warehouse_id, first.product_id))
     return drafts
@@ -178,10 +178,19 @@ def _named(lots: Sequence[_Lot]) -> str:
     return f"{plain(_quantity(lots))} of {lots[0].sku} lot {lots[0].lot_number} in {lots[0].warehouse}"
 
 
-def _day(lot: _Lot) -> str:
-    """The last day of the goods, as the label has it: it ends with the day, in the site's time zone."""
-    last = lot.expires_at.astimezone(ZoneInfo(lot.time_zone)) - timedelta(microseconds=1)
+def _day(lot: _Lot, end: datetime) -> str:
+    """The last day before the moment, as a label has it: it ends with the day, in the site's time zone."""
+    last = end.astimezone(ZoneInfo(lot.time_zone)) - timedelta(microseconds=1)
     return f"{last:%Y-%m-%d}"
+
+
+def _sold(lot: _Lot, told: str, now: datetime) -> str:
+    """Until when it is sold, where the product must keep for some days when it ships."""
+    if lot.sold_until == lot.expires_at:
+        return f"({told})"
+    if lot.sold_until <= now:
+        return "and is too short dated to be sold"
+    return f"and is sold until {_day(lot, lot.sold_until)} ({told})"
 
 
 def _quantity(lots: Sequence[_Lot]) -> Decimal:

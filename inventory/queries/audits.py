@@ -16,7 +16,7 @@ from warehouse.core.actor import Actor, Role
 _BOOKS = """
     SELECT l.id, b.id, bl.id, coalesce(bl.quantity, 0), coalesce(bl.reserved, 0), bl.version
     FROM inventory_auditline l
-    LEFT JOIN inventory_batch b ON b.product_id = l.product_id AND b.lot_number = l.lot_number
+    LEFT JOIN inventory_batch b ON b.product_id = l.product_id AND upper(b.lot_number) = upper(l.lot_number)
     LEFT JOIN inventory_batchlocation bl ON bl.batch_id = b.id AND bl.location_id = l.location_id AND bl.phase = l.phase
     WHERE l.id = ANY(%s::bigint[])
 """

@@ -13,7 +13,7 @@ _SUGGEST = """
     JOIN inventory_location l ON l.id = b.location_id AND l.kind <> 'transit' AND l.is_active
     LEFT JOIN (
         SELECT a.batch_location_id, max(a.books_version) AS version, max(a.counted_at) AS counted_at
-        FROM inventory_auditline a JOIN inventory_audit d ON d.id = a.audit_id AND d.status = 'completed' AND d.warehouse_id = %(warehouse)s
+        FROM inventory_auditline a JOIN inventory_audit d ON d.id = a.audit_id AND d.status <> 'cancelled' AND d.warehouse_id = %(warehouse)s
         WHERE a.status = 'counted' AND a.batch_location_id IS NOT NULL
         GROUP BY a.batch_location_id
     ) c ON c.batch_location_id = b.id

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import OuterRef, Subquery
 
 from inventory.enums import MovementType
 from inventory.models import BatchLocation, Movement
@@ -59,7 +61,9 @@ def shipped_under(order_ref: str) -> list[Shipped]:
         return [Shipped(*row) for row in cursor.fetchall()]
 
 
-def places_sold_from(order_ref: str, batch_ids: Iterable[int]) -> list[BatchLocation]:
-    """Where goods of these batches lay when they left under an order, with the batch, its product and the place at hand. One statement."""
-    sold = Movement.objects.filter(order_ref=order_ref, type__in=SALES, batch__in=set(batch_ids)).values("batch_location")
-    return list(BatchLocation.objects.filter(pk__in=sold).select_related("batch__product", "location").order_by("pk"))
+def places_sold_from(order_ref: str, batch_ids: Iterable[int]) -> list[tuple[BatchLocation, datetime]]:
+    """Where goods of these batches lay when they left under an order, with batch, product, site and place at hand, and when the first left. One statement."""
+    sold = Movement.objects.filter(order_ref=order_ref, type__in=SALES, batch__in=set(batch_ids))
+    first = sold.filter(batch_location=OuterRef("pk")).order_by("pk").values("occurred_at")[:1]
+    rows = BatchLocation.objects.filter(pk__in=sold.values("batch_location")).annotate(sold_at=Subquery(first))
+    return [(row, row.sold_at) for row in rows.select_related("batch__product", "location", "warehouse").order_by("pk")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import F, OuterRef, QuerySet, Subquery
@@ -54,6 +55,12 @@ def get_product_stock(product_id: int) -> QuerySet[BatchLocation]:
     """Where a product lies, over all sites, in the order of leaving."""
     rows = BatchLocation.objects.filter(product=product_id, has_stock=True).select_related("batch", "location", "warehouse")
     return rows.order_by("warehouse__priority", F("effective_expires_at").asc(nulls_last=True), "received_at", "pk")
+
+
+def free_in(batch_location_ids: Iterable[int]) -> dict[int, Decimal]:
+    """How much nobody is promised in these BatchLocations, by id. One statement."""
+    rows = BatchLocation.objects.filter(pk__in=set(batch_location_ids))
+    return dict(rows.values_list("pk", F("quantity") - F("reserved")))
 
 
 def get_low_stock() -> QuerySet[Stock]:

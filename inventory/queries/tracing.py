@@ -12,26 +12,12 @@ from typing import Any
 from django.db import connection, models
 
 from inventory.enums import DocumentType, MovementType
-from inventory.models import Audit, Batch, BatchComponent, BatchLocation, OfflineSale, Receiving, Return, Transfer, Warehouse, WriteOff
+from inventory.models import Audit, Batch, BatchLocation, OfflineSale, Receiving, Return, Transfer, Warehouse, WriteOff
 from inventory.models.stock import StockKey
+from inventory.queries.lot_families import made_of, makers_by_lot, makers_of
 from inventory.queries.promises import holders_of
 from warehouse.core.errors import NotFound
 from warehouse.core.quantities import ZERO, plain
-
-_FAMILY = """
-    WITH RECURSIVE family AS (
-        SELECT unnest(%s::bigint[]) AS id
-        UNION
-        SELECT e.{next} FROM family f JOIN (
-            SELECT id AS made, parent_id AS maker FROM inventory_batch WHERE parent_id IS NOT NULL
-            UNION ALL
-            SELECT mixed_id, source_id FROM inventory_batchcomponent
-        ) e ON e.{known} = f.id
-    )
-    SELECT id FROM family
-"""
-_MADE_OF = _FAMILY.format(next="made", known="maker")
-_MAKERS = _FAMILY.format(next="maker", known="made")
 
 _LEDGER = """
     SELECT m.batch_id, m.type, m.document_type, m.document_id, m.order_ref, m.warehouse_id, sum(m.quantity_change), max(m.occurred_at)
@@ -46,13 +32,25 @@ _INSIDE = [MovementType.PICK, MovementType.PUT_BACK, MovementType.PHASE_CHANGE]
 _SOLD = {MovementType.SALE, MovementType.OFFLINE_SALE}
 _MOVED = {MovementType.TRANSFER_OUT, MovementType.TRANSFER_IN}
 
+# What came back by a return is what its lines say: the ledger may name a child lot there, or quarantine. What came back otherwise is what the ledger says.
 _SHIPPED = """
-    SELECT m.order_ref, m.warehouse_id, m.batch_id, b.lot_number, coalesce(-sum(m.quantity_change) FILTER (WHERE m.type <> 'return_to_stock'), 0),
-           coalesce(sum(m.quantity_change) FILTER (WHERE m.type = 'return_to_stock'), 0), max(m.occurred_at) FILTER (WHERE m.type <> 'return_to_stock')
-    FROM inventory_movement m JOIN inventory_batch b ON b.id = m.batch_id
-    WHERE m.batch_id = ANY(%s::bigint[]) AND m.type IN ('sale', 'offline_sale', 'return_to_stock') AND m.order_ref <> ''
-    GROUP BY m.order_ref, m.warehouse_id, m.batch_id, b.lot_number
-    ORDER BY min(m.id)
+    WITH gone AS (
+        SELECT order_ref, batch_id, -sum(quantity_change) AS quantity, max(occurred_at) AS at, min(id) AS first,
+               (array_agg(warehouse_id ORDER BY id))[1] AS warehouse_id
+        FROM inventory_movement WHERE batch_id = ANY(%(lots)s::bigint[]) AND type IN ('sale', 'offline_sale') AND order_ref <> ''
+        GROUP BY order_ref, batch_id
+    ), back AS (
+        SELECT order_ref, batch_id, sum(quantity) AS quantity FROM (
+            SELECT order_ref, batch_id, quantity_change AS quantity FROM inventory_movement
+            WHERE batch_id = ANY(%(lots)s::bigint[]) AND type = 'return_to_stock' AND document_type <> 'return'
+            UNION ALL
+            SELECT r.order_ref, i.batch_id, i.quantity FROM inventory_returnitem i JOIN inventory_return r ON r.id = i.return_document_id
+            WHERE i.batch_id = ANY(%(lots)s::bigint[]) AND r.status = 'completed'
+        ) x GROUP BY order_ref, batch_id
+    )
+    SELECT g.order_ref, g.warehouse_id, g.batch_id, b.lot_number, g.quantity, coalesce(k.quantity, 0), g.at
+    FROM gone g JOIN inventory_batch b ON b.id = g.batch_id LEFT JOIN back k ON k.order_ref = g.order_ref AND k.batch_id = g.batch_id
+    ORDER BY g.first
 """
 
 
@@ -127,7 +125,7 @@ class ShippedOrder:
     lot_number: str
     quantity: Decimal
     returned: Decimal
-    at: datetime | None
+    at: datetime
 
     @property
     def kept(self) -> Decimal:
@@ -173,26 +171,6 @@ def trace_batch(batch_id: int) -> Trace:
         steps=tuple(step for step in steps if step.lot_id in forth and step.type not in (MovementType.RECEIVING, *_SOLD)),
         warehouses=sites,
     )
-
-
-def made_of(batch_ids: Iterable[int]) -> set[int]:
-    """These lots and everything made of them: child lots and mixes, and of those again. One statement."""
-    return _family(_MADE_OF, batch_ids)
-
-
-def makers_of(batch_ids: Iterable[int]) -> set[int]:
-    """These lots and everything that they were made of. One statement."""
-    return _family(_MAKERS, batch_ids)
-
-
-def makers_by_lot(batch_ids: Collection[int]) -> dict[int, dict[int, Decimal | None]]:
-    """What each of these lots was directly made of: the parent of a child lot, the components of a mix with their quantities. Two statements."""
-    result: dict[int, dict[int, Decimal | None]] = defaultdict(dict)
-    for pk, parent in Batch.objects.filter(pk__in=batch_ids, parent__isnull=False).values_list("pk", "parent_id"):
-        result[pk][parent or 0] = None
-    for mixed, source, quantity in BatchComponent.objects.filter(mixed__in=batch_ids).order_by("pk").values_list("mixed_id", "source_id", "quantity"):
-        result[mixed][source] = quantity
-    return result
 
 
 def keys_of_lots(batch_ids: Collection[int]) -> set[StockKey]:
@@ -242,14 +220,8 @@ def promised_lots(batch_ids: Collection[int]) -> list[LotPromise]:
 def shipped_orders(batch_ids: Collection[int]) -> list[ShippedOrder]:
     """Which orders (and receipts of tills) got goods of these lots, from the ledger. One statement."""
     with connection.cursor() as cursor:
-        cursor.execute(_SHIPPED, [sorted(batch_ids)])
+        cursor.execute(_SHIPPED, {"lots": sorted(batch_ids)})
         return [ShippedOrder(*row) for row in cursor.fetchall()]
-
-
-def _family(sql: str, batch_ids: Iterable[int]) -> set[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [sorted(set(batch_ids))])
-        return {pk for (pk,) in cursor.fetchall()}
 
 
 def _lots(batch_ids: Collection[int]) -> dict[int, Lot]:
@@ -312,7 +284,5 @@ def _document_names(papers: Collection[tuple[str, int]]) -> dict[tuple[str, int]
 def as_facts(orders: Iterable[ShippedOrder]) -> list[dict[str, Any]]:
     """Shipped orders of which the customer still has something, as events and answers tell them."""
     return [
-        {"order_ref": o.order_ref, "lot": o.lot_number, "quantity": plain(o.kept), "shipped_at": o.at.isoformat() if o.at else ""}
-        for o in orders
-        if o.kept > ZERO
+        {"order_ref": o.order_ref, "lot": o.lot_number, "quantity": plain(o.kept), "shipped_at": o.at.isoformat()} for o in orders if o.kept > ZERO
     ]

@@ -30,7 +30,7 @@ def second_hand(line: AuditLine, actor: Actor) -> bool:
 def screen(request: HttpRequest, actor: Actor, audit: Audit, state: dict[str, Any], feedback: Feedback | None = None) -> HttpResponse:
     """The audit as it stands for this person: what is in hand, the lines of the place, or where to go."""
     place = Location.objects.filter(pk=state.get("place") or 0).first()
-    lines = lines_of(audit)
+    lines = lines_of(audit).select_related("batch")
     total, left = lines.count(), lines.exclude(status=AuditLineStatus.COUNTED).count()
     context: dict[str, Any] = {"audit": audit, "place": place, "total": total, "done": total - left, "left": left, "step": "places"}
     if audit.status != AuditStatus.IN_PROGRESS:

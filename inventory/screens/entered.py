@@ -18,6 +18,7 @@ from warehouse.core.quantities import parse_quantity, plain
 # How far from today a label's date may lie before it is taken for a slip of the finger.
 YEARS_BACK, YEARS_AHEAD = 3, 30
 _LONGEST_NUMBER = 5
+_DATES = (r"(?P<day>\d\d)\D?(?P<month>\d\d)\D?(?P<year>(20)?\d\d)", r"(?P<day>)(?P<month>\d\d)\D?(?P<year>(20)?\d\d)")
 
 
 def posted_quantity(request: HttpRequest, name: str = "quantity", *, zero_allowed: bool = False) -> Decimal:
@@ -38,15 +39,18 @@ def today_at(warehouse: Warehouse) -> date:
 
 def label_day(text: str, today: date) -> date | None:
     """The date on a label: DDMMYY or DDMMYYYY, with or without points between; MMYY and MMYYYY mean the last day of that month. None for no such day."""
-    parts = re.fullmatch(r"(?:(\d\d)\D?)?(\d\d)\D?((?:20)?\d\d)", text.strip(), re.ASCII)
-    if parts is None:
-        return None
-    day, month, year = parts[1], int(parts[2]), int(parts[3]) % 100 + 2000
-    try:
-        found = date(year, month, int(day) if day else calendar.monthrange(year, month)[1])
-    except ValueError:  # the 31st of April, the 13th month
-        return None
-    return found if today.year - YEARS_BACK <= found.year <= today.year + YEARS_AHEAD else None
+    for pattern in _DATES:
+        parts = re.fullmatch(pattern, text.strip(), re.ASCII)
+        if parts is None:
+            continue
+        day, month, year = parts["day"], int(parts["month"]), int(parts["year"]) % 100 + 2000
+        try:
+            found = date(year, month, int(day) if day else calendar.monthrange(year, month)[1])
+        except ValueError:  # the 31st of April, the 13th month
+            continue
+        if today.year - YEARS_BACK <= found.year <= today.year + YEARS_AHEAD:
+            return found
+    return None
 
 
 def typed_day(day: date | None) -> str:

@@ -5,7 +5,7 @@ What was found at the lines is kept in the session until the return is booked: t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from inventory.queries.scan import find_by_scan
 from inventory.screens.entered import posted_quantity
 from inventory.screens.goods import meant
 from inventory.screens.once import new_token, once, posted_token
-from inventory.screens.returns_shown import decisions_for, screen
+from inventory.screens.returns_shown import AGAIN, decisions_for, screen
 from inventory.services.return_completion import complete_return
 from inventory.services.return_inspection import PHOTO_BYTES, Finding, attach_return_photo, inspect_return
 from inventory.services.returns import ReturnLine, add_return_item, cancel_return, create_return, remove_return_item
@@ -159,6 +159,8 @@ def book(request: HttpRequest, actor: Actor, return_id: int) -> HttpResponse:
     def bring(document: Return, state: dict[str, Any]) -> Feedback | None:
         if state["token"] != posted_token(request):
             return None  # a tap that came twice
+        if not all(_complete(found) for found in state["found"].values()):
+            return Feedback(WRONG, _("Not finished yet"), _("Look at every line first."))
         findings = [_finding(int(pk), found) for pk, found in state["found"].items()]
         if findings or document.status == ReturnStatus.DRAFT:
             inspect_return(document.pk, findings=findings, expected_version=posted_id(request, "version") or None, actor=actor)
@@ -252,22 +254,25 @@ def _decided(request: HttpRequest, document: Return, state: dict[str, Any]) -> F
     if item is None:
         return None
     known = state["found"].get(str(item.pk), {})
-    found = {} if "again" in request.POST else dict(known)
-    feedback = _noted(request, found) if "again" not in request.POST else None
+    found = {AGAIN: "1"} if AGAIN in request.POST else dict(known)
+    feedback = _noted(request, item, found) if AGAIN not in request.POST else None
     if feedback is not None and feedback.kind == WRONG:
         return feedback
-    done = bool(found.get("decision")) and (found["decision"] != ReturnDecision.RETURN_WITH_DISCOUNT or "percent" in found)
-    kept = {**state["found"], str(item.pk): found} if found else {key: value for key, value in state["found"].items() if key != str(item.pk)}
-    _keep(request, {**state, "found": kept, "item": None if done and "decision" not in known else item.pk})
+    done = _complete(found)
+    _keep(request, {**state, "found": {**state["found"], str(item.pk): found}, "item": None if done and not _complete(known) else item.pk})
     return Feedback(RIGHT, _("Decided"), item.product.name) if done else feedback
 
 
-def _noted(request: HttpRequest, found: dict[str, str]) -> Feedback | None:
+def _complete(found: Mapping[str, str]) -> bool:
+    return bool(found.get("decision")) and (found["decision"] != ReturnDecision.RETURN_WITH_DISCOUNT or "percent" in found)
+
+
+def _noted(request: HttpRequest, item: ReturnItem, found: dict[str, str]) -> Feedback | None:
     """Write what was tapped into what was found."""
     condition, decision = request.POST.get("condition", ""), request.POST.get("decision", "")
     if condition in ReturnCondition.values:
         found["condition"] = condition
-    elif decision in decisions_for(found.get("condition", "")):
+    elif decision in decisions_for(found.get("condition") or (item.condition if AGAIN not in found else ""), item.product):
         found["decision"] = decision
     elif "temperature" in request.POST:
         number = _number(request.POST["temperature"])

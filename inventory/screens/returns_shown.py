@@ -28,13 +28,18 @@ DECISIONS: dict[str, Promise] = {
     ReturnDecision.WRITE_OFF: _("Write off"),
 }
 PERCENTS = (10, 20, 30, 50)
+# What was found before does not count any more.
+AGAIN = "again"
 _COLD = (Condition.CHILLED, Condition.FROZEN)
 
 
-def decisions_for(condition: str) -> list[str]:
-    """What goods in this condition may become."""
+def decisions_for(condition: str, product: Product) -> list[str]:
+    """What goods in this condition may become; opened ones that have no life of their own can't be sold again."""
     if condition not in ReturnCondition.values:
         return []
+    opened = condition == ReturnCondition.OPENED and product.tracks_expiry
+    if opened and not ShelfLife.objects.filter(product=product, phase=Phase.OPENED).exists():
+        return [ReturnDecision.WRITE_OFF]
     forbidden = FORBIDDEN.get(ReturnCondition(condition), set())
     return [decision for decision in DECISIONS if decision not in forbidden]
 
@@ -72,9 +77,14 @@ def _decision_text(decision: str, percent: Any) -> str:
     return f"{text} −{shown.plain(percent)} %" if percent and decision == ReturnDecision.RETURN_WITH_DISCOUNT else text
 
 
+def _said(item: ReturnItem, found: dict[str, str]) -> tuple[str, str, Any]:
+    """Condition, decision and discount of a line: what was tapped now, else what an inspection before said, unless that is to be forgotten."""
+    before = (item.condition, item.decision, item.discount_percent) if AGAIN not in found else ("", "", None)
+    return found.get("condition") or before[0], found.get("decision") or before[1], found.get("percent") or before[2] or ""
+
+
 def _row(item: ReturnItem, found: dict[str, str]) -> dict[str, Any]:
-    decision = found.get("decision") or item.decision
-    percent = found.get("percent") or item.discount_percent
+    decision, percent = _said(item, found)[1:]
     decided = bool(decision) and (decision != ReturnDecision.RETURN_WITH_DISCOUNT or bool(percent))
     return shown.goods(item.product, item.batch) | {
         "id": item.pk,
@@ -87,10 +97,9 @@ def _row(item: ReturnItem, found: dict[str, str]) -> dict[str, Any]:
 
 def _item(item: ReturnItem, found: dict[str, str]) -> dict[str, Any]:
     """The next question about a line: its condition, the temperature of what must be kept cold, what becomes of it, the discount."""
-    condition = found.get("condition") or item.condition
-    decision = found.get("decision") or item.decision
-    percent = found.get("percent") or (item.discount_percent or "")
-    measured = "temperature" in found or item.temperature is not None
+    condition, decision, percent = _said(item, found)
+    temperature = found.get("temperature", "") or (item.temperature if AGAIN not in found and item.temperature is not None else "")
+    measured = "temperature" in found or temperature != ""
     asks = "done"
     if not condition:
         asks = "condition"
@@ -100,14 +109,13 @@ def _item(item: ReturnItem, found: dict[str, str]) -> dict[str, Any]:
         asks = "decision"
     elif decision == ReturnDecision.RETURN_WITH_DISCOUNT and not percent:
         asks = "percent"
-    temperature = found.get("temperature") or (item.temperature if item.temperature is not None and "temperature" not in found else "")
     return {
         "item": item,
         "goods": shown.goods(item.product, item.batch),
         "quantity": shown.quantity_text(item.quantity, item.product.base_unit),
         "asks": asks,
         "conditions": CONDITIONS.items(),
-        "decisions": [(kind, DECISIONS[kind]) for kind in decisions_for(condition)],
+        "decisions": [(kind, DECISIONS[kind]) for kind in decisions_for(condition, item.product)],
         "percents": PERCENTS,
         "condition": CONDITIONS.get(condition, ""),
         "decision": _decision_text(decision, Decimal(percent) if percent else None),

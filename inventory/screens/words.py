@@ -9,6 +9,7 @@ WORDS = {
     "insufficient_stock": (_("Not enough goods"), _("Somebody has moved them. Ask your shift leader.")),
     "goods_promised": (_("Promised to an order"), _("Take less, or ask your shift leader.")),
     "lot_mismatch": (_("This lot has another date"), _("Look at the label again. Take the line back and count it with the right date.")),
-    "short_dated": (_("Too short dated"), _("Open the line and accept it with a reason, or take it back and return the goods.")),
+    "more_than_shipped": (_("More than was sent"), _("Less of it left with this order, or some has come back already. Count again.")),
+    "short_dated": (_("Too short dated"), _("Take the line back and count it again with a reason, or return the goods.")),
     "unprocessable": (_("Somebody was faster"), _("Look at the screen and go on from there.")),
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 from django.utils import timezone
 from psycopg.types.json import Jsonb
@@ -23,6 +26,8 @@ logger = logging.getLogger(__name__)
 # Told by the stock events at once; the job settles them too.
 OF_STOCK = (AlertKind.LOW_STOCK, AlertKind.OUT_OF_STOCK)
 MESSAGE_LENGTH = 300
+# Decimals and times as text.
+_AS_JSON = functools.partial(json.dumps, cls=DjangoJSONEncoder)
 
 _RAISE = """
     INSERT INTO inventory_alert (kind, subject, severity, message, data, warehouse_id, product_id, first_seen_at, last_seen_at, count)
@@ -131,7 +136,7 @@ def _values(kind: str, drafts: Sequence[AlertDraft]) -> dict[str, Any]:
         "subjects": [draft.subject for draft in drafts],
         "severities": [draft.severity for draft in drafts],
         "messages": [draft.message[:MESSAGE_LENGTH] for draft in drafts],
-        "data": [Jsonb(draft.data) for draft in drafts],
+        "data": [Jsonb(draft.data, dumps=_AS_JSON) for draft in drafts],
         "warehouses": [draft.warehouse_id for draft in drafts],
         "products": [draft.product_id for draft in drafts],
     }

@@ -137,6 +137,8 @@ def _list_empty_place(audit: Audit, rows: Mapping[int, BatchLocation], changes: 
                 product_id=row.product_id,
                 batch=row.batch,
                 lot_number=row.batch.lot_number,
+                label_expires_on=row.batch.label_expires_on,
+                produced_on=row.batch.produced_on,
                 phase=row.phase,
                 batch_location=row,
                 found=True,

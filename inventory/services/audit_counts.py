@@ -147,7 +147,7 @@ def add_found_goods(
             errors=[{"field": "lot_number", "code": "required"}],
         )
     lock_stock([StockKey(audit.warehouse_id, product_id)], create=True)
-    line = _found_line(audit, location, product, lot_number, phase)
+    line = _found_line(audit, location, product, batch.lot_number if batch else lot_number, phase)
     line.batch, line.label_expires_on, line.produced_on = batch, label_expires_on, produced_on
     line.save()
     _see([line], books_of([line.pk]), actor, timezone.now())

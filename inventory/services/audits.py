@@ -25,9 +25,9 @@ MOST_PERCENT = Decimal("9999.99")
 CYCLE_PLACES = 20
 
 _LIST = """
-    INSERT INTO inventory_auditline (audit_id, location_id, product_id, batch_id, lot_number, phase, batch_location_id, found, status, recount_reason,
-                                     unit_cost, currency)
-    SELECT %s, b.location_id, b.product_id, b.batch_id, t.lot_number, b.phase, b.id, false, %s, '', t.purchase_price, t.currency
+    INSERT INTO inventory_auditline (audit_id, location_id, product_id, batch_id, lot_number, label_expires_on, produced_on, phase, batch_location_id, found, status,
+                                     recount_reason, unit_cost, currency)
+    SELECT %s, b.location_id, b.product_id, b.batch_id, t.lot_number, t.label_expires_on, t.produced_on, b.phase, b.id, false, %s, '', t.purchase_price, t.currency
     FROM inventory_batchlocation b
     JOIN inventory_batch t ON t.id = b.batch_id JOIN inventory_location l ON l.id = b.location_id JOIN inventory_product p ON p.id = b.product_id
     WHERE b.id IN ({chosen})

@@ -58,6 +58,14 @@ def delete_row(model: type[M], pk: int) -> None:
         raise Conflict(f"{row} is in use.", kind=model._meta.model_name, id=pk) from error
 
 
+def require_free_code(code: str, taken: Mapping[str, str], field: str) -> None:
+    """Raise Conflict when a scanner would read the code as something else already (`inventory.queries.codes`)."""
+    what = taken.get(code.upper())
+    if what:
+        detail = f"{code!r} is {what}: one code can't be two things. Choose another."
+        raise Conflict(detail, errors=[{"field": field, "code": "taken", "detail": detail}], taken=what)
+
+
 def _save(row: models.Model, *, new: bool = False) -> None:
     try:
         # A savepoint, so that a back office page that joins in can still say what was wrong.

@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from inventory.enums import PICKABLE_KINDS, Condition, LocationKind
 from inventory.locks import lock_catalogue_row
 from inventory.models import BatchLocation, Location
-from inventory.services.catalogue import Values, create_row, set_values
+from inventory.queries.codes import taken_by_products
+from inventory.services.catalogue import Values, create_row, require_free_code, set_values
 from inventory.services.freshness import judge_contents
 from inventory.services.reallocation import free_up
 from inventory.stock.gate import Gate, StockKey, lock_stock
@@ -29,6 +30,7 @@ def create_location(values: Values, *, actor: Actor) -> Location:
     """Add a place; without `is_pickable` it is picked from if it is a shelf. Raises ValidationFailed when it is none, Conflict when a code is taken."""
     kind = values.get("kind", LocationKind.STORAGE)
     _require_sense(values, kind)
+    _require_free_codes(values)
     return create_row(Location, {"is_pickable": kind in PICKABLE_KINDS, **values})
 
 
@@ -46,6 +48,7 @@ def change_location(
     stock.low, stock.out, stock.reallocated. Raises NotFound, StaleVersion, Conflict for what is fixed or taken, PlaceNotAllowed naming every product that
     may not live in the new condition, GoodsPromised with the reservations in the way.
     """
+    _require_free_codes(values)
     fixed = sorted(set(values) & set(FIXED))
     if fixed:
         raise Conflict(f"A place keeps its {', '.join(fixed)}. Make another place, and move the goods.", location=location_id, fields=fixed)
@@ -59,6 +62,14 @@ def change_location(
     if any(getattr(location, name) != value for name, value in was.items()):
         _judge(location, was, gate, release_reservations, actor)
     return location
+
+
+def _require_free_codes(values: Values) -> None:
+    """Raise Conflict for a code that a scanner would read as goods."""
+    named = {name: values[name] for name in ("code", "barcode") if values.get(name)}
+    taken = taken_by_products(named.values())
+    for name, code in named.items():
+        require_free_code(code, taken, name)
 
 
 def _contents(location_id: int) -> QuerySet[BatchLocation]:

@@ -197,6 +197,7 @@ def moved_event(stock: LockedStock, source: BatchLocation, target: Location, qua
     """That goods have changed their place within a warehouse."""
     facts = {
         "listing_id": stock.listing_id,
+        "product_id": stock.product_id,
         "warehouse_id": stock.warehouse_external_id,
         "from_location": source.location.code,
         "to_location": target.code,

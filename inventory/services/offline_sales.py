@@ -31,7 +31,8 @@ from warehouse.core.transactions import lost_race_on, operation
 lost_race_on(["offline_sale_once_per_receipt"])
 
 REASON = "OFFLINE_SALE_PRIORITY"
-LONGEST_RECEIPT = 80
+# With the site before it, it fits into an order reference.
+LONGEST_RECEIPT = 70
 
 
 @operation(Role.INTEGRATION, Role.SELLER)
@@ -93,18 +94,23 @@ def _claim(warehouse_id: int, receipt_number: str, lines: list[dict[str, Any]], 
         raise ValidationFailed(
             f"A receipt number has 1 to {LONGEST_RECEIPT} printable characters.", errors=[{"field": "receipt_number", "code": "invalid"}]
         )
-    _require_active(warehouse_id)
+    site = _require_active(warehouse_id)
     sale = find_sale(warehouse_id, receipt)
     if sale is None:
-        return OfflineSale.objects.create(warehouse_id=warehouse_id, receipt_number=receipt, lines=lines, sold_by_id=actor.user_id), True
+        order_ref = f"till:{site.code}:{receipt}"
+        sale = OfflineSale(warehouse=site, receipt_number=receipt, order_ref=order_ref, lines=lines, sold_by_id=actor.user_id)
+        sale.save(force_insert=True)
+        return sale, True
     if sale.lines != lines:
         raise Conflict(f"Receipt {receipt} was booked with other lines. Give this sale a number of its own.", booked=sale.lines, asked=lines)
     return sale, False
 
 
-def _require_active(warehouse_id: int) -> None:
-    if not Warehouse.objects.filter(pk=warehouse_id, is_active=True).exists():
+def _require_active(warehouse_id: int) -> Warehouse:
+    site = Warehouse.objects.filter(pk=warehouse_id, is_active=True).first()
+    if site is None:
         raise NotFound(f"There is no active warehouse {warehouse_id}.", warehouse=warehouse_id)
+    return site
 
 
 def _written(asked: dict[int, Decimal], products: dict[int, Product]) -> list[dict[str, Any]]:

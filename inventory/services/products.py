@@ -8,7 +8,8 @@ from typing import Any
 from inventory.enums import Phase
 from inventory.locks import lock_catalogue_row, lock_product_alone
 from inventory.models import Barcode, BatchLocation, Product, ShelfLife, Stock
-from inventory.services.catalogue import Same, Values, change_row, create_row, delete_row, require_same, set_values
+from inventory.queries.codes import taken_by_barcodes, taken_by_places, taken_by_products
+from inventory.services.catalogue import Same, Values, create_row, delete_row, require_free_code, require_same, set_values
 from inventory.services.freshness import judge_again
 from inventory.stock.gate import StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
@@ -26,6 +27,8 @@ ShelfLives = Sequence[Mapping[str, Any]]
 @operation(Role.INTEGRATION)
 def create_product(values: Values, *, actor: Actor, shelf_lives: ShelfLives = ()) -> Product:
     """Add a product, with lives of `condition`, `phase` and `days`. Raises Conflict when its SKU is taken."""
+    sku = values.get("sku", "")
+    require_free_code(sku, taken_by_barcodes([sku]) | taken_by_places([sku]), "sku")
     product = create_row(Product, values)
     _write_lives(product, shelf_lives)
     return product
@@ -49,6 +52,9 @@ def change_product(product_id: int, values: Values, *, actor: Actor, shelf_lives
         product = lock_catalogue_row(Product, product_id)
     require_same(product, same)
     changed = {name for name, value in values.items() if getattr(product, name) != value}
+    if "sku" in changed:
+        sku = values["sku"]
+        require_free_code(sku, taken_by_barcodes([sku], product_id=product_id) | taken_by_places([sku]), "sku")
     counted = sorted(changed & COUNTED_IN)
     if counted and product.batches.exists():
         raise Conflict(f"There are lots of {product.sku}: its {' and '.join(counted)} can't change any more.", product=product_id, fields=counted)
@@ -65,20 +71,29 @@ def change_product(product_id: int, values: Values, *, actor: Actor, shelf_lives
 
 @operation(Role.INTEGRATION)
 def create_barcode(values: Values, *, actor: Actor) -> Barcode:
-    """Add a code of a product. Raises Conflict when it is taken."""
+    """Add a code of a product. Raises Conflict when it is taken, by another product's SKU or by a place too."""
+    _require_free_barcode(values.get("code", ""), values.get("product_id"))
     return create_row(Barcode, values)
 
 
 @operation(Role.INTEGRATION)
 def change_barcode(barcode_id: int, values: Values, *, actor: Actor, same: Same = None) -> Barcode:
-    """Set the values. Locks the code; raises NotFound, StaleVersion, Conflict."""
-    return change_row(Barcode, barcode_id, values, same)
+    """Set the values. Locks the code; raises NotFound, StaleVersion, and Conflict when it is taken, by another product's SKU or by a place too."""
+    row = lock_catalogue_row(Barcode, barcode_id)
+    require_same(row, same)
+    if {"code", "product_id"} & set(values):
+        _require_free_barcode(values.get("code", row.code), values.get("product_id", row.product_id))
+    return set_values(row, values)
 
 
 @operation(Role.INTEGRATION)
 def delete_barcode(barcode_id: int, *, actor: Actor) -> None:
     """Take the code out. Raises NotFound."""
     delete_row(Barcode, barcode_id)
+
+
+def _require_free_barcode(code: str, product_id: int | None) -> None:
+    require_free_code(code, taken_by_products([code], product_id=product_id) | taken_by_places([code]), "code")
 
 
 def _lock_gates(product_id: int) -> None:

@@ -14,25 +14,16 @@ from inventory import events
 from inventory.enums import BatchStatus
 from inventory.locks import lock_batches
 from inventory.models import Batch, BatchLocation
+from inventory.queries.lot_families import made_of, makers_by_lot, makers_of
 from inventory.queries.promises import holders_of
-from inventory.queries.tracing import (
-    LotPromise,
-    ShippedOrder,
-    as_facts,
-    keys_of_lots,
-    made_of,
-    makers_by_lot,
-    makers_of,
-    promised_lots,
-    shipped_orders,
-)
+from inventory.queries.tracing import LotPromise, ShippedOrder, as_facts, keys_of_lots, promised_lots, shipped_orders
 from inventory.services.reallocation import Seizure, free_up
 from inventory.stock.gate import Gate, lock_stock
 from inventory.stock.place import blocked_reason
 from inventory.stock.post import Header, block
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
-from warehouse.core.errors import NotFound, TransitionRefused
+from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import StartAgain, operation
 from warehouse.outbox.events import Event, publish
@@ -107,6 +98,8 @@ def release_hold(batch_id: int, *, actor: Actor, reason: str = "") -> Batch:
 
 
 def _withdraw(batch_id: int, transition: str, reason: str, actor: Actor) -> Withdrawal:
+    if not reason.strip():
+        raise ValidationFailed("Say why: everybody who has some of it will ask.", errors=[{"field": "reason", "code": "required"}])
     lots, gate = _lock_family(batch_id)
     batch = lots[batch_id]
     target = BatchStatus.RECALLED if transition == "recall" else BatchStatus.ON_HOLD

@@ -61,7 +61,9 @@ def complete_return(return_id: int, *, actor: Actor, expected_version: int | Non
     goods, lives = goods_of(document, items, now)
     spots = place([one.arrival for one in goods], lives, actor=actor)
     entries = [Entry(spot, MovementType.RETURN_TO_STOCK, one.item.quantity, ZERO) for spot, one in zip(spots, goods, strict=True)]
-    header = Header(actor=actor, document_type=DocumentType.RETURN, document_id=document.pk, order_ref=document.order_ref)
+    header = Header(
+        actor=actor, document_type=DocumentType.RETURN, document_id=document.pk, order_ref=document.order_ref, reason=document.customer_reason
+    )
     post(entries, header)
     places = {one.item.pk: spot for spot, one in zip(spots, goods, strict=True)}
     write_off = _write_off(document, goods, places, actor)

@@ -14,7 +14,7 @@ from inventory.models import Batch, BatchLocation, Location, Return, ReturnItem
 from inventory.queries.locations import default_location
 from inventory.queries.returns import places_sold_from
 from inventory.stock.place import Arrival, clock_of, lives_of, require_allowed
-from inventory.stock.shelf_life import Clock, Lives
+from inventory.stock.shelf_life import Clock, Lives, end_of_day, received
 from warehouse.core.errors import ValidationFailed
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -45,25 +45,42 @@ def goods_of(document: Return, items: Sequence[ReturnItem], now: datetime) -> tu
     be written off goes to quarantine. Raises what `_refuse` refuses. The number of statements does not grow with the lines.
     """
     rows = places_sold_from(document.order_ref, {item.batch_id for item in items})
-    lives = lives_of({row.batch_id: row.batch for row in rows}.values())
+    lives = lives_of({row.batch_id: row.batch for row, _ in rows}.values())
     sold = _earliest(rows, lives)
     places = _places(document, items)
     goods = []
     for item in items:
-        row, limits = sold[item.batch_id], lives[item.batch_id]
-        clock, phase = _clock(item, row, limits, places[item.pk], now)
+        (row, own), limits = sold[item.batch_id], lives[item.batch_id]
+        clock, phase = _clock(item, row, own, limits, places[item.pk], now)
         goods.append(GoodsBack(item, Arrival(row.batch, places[item.pk], phase, clock, row.received_at), clock.effective(limits)))
     _refuse(goods, lives, now)
     return goods, lives
 
 
-def _earliest(rows: Iterable[BatchLocation], lives: Mapping[int, Lives]) -> dict[int, BatchLocation]:
-    best: dict[int, tuple[datetime, BatchLocation]] = {}
-    for row in rows:
-        expires_at = clock_of(row).effective(lives[row.batch_id]) or NEVER
+def _earliest(rows: Iterable[tuple[BatchLocation, datetime]], lives: Mapping[int, Lives]) -> dict[int, tuple[BatchLocation, Clock]]:
+    best: dict[int, tuple[datetime, BatchLocation, Clock]] = {}
+    for row, sold_at in rows:
+        clock = _as_sold(row, sold_at, lives[row.batch_id])
+        expires_at = clock.effective(lives[row.batch_id]) or NEVER
         if row.batch_id not in best or expires_at < best[row.batch_id][0]:
-            best[row.batch_id] = (expires_at, row)
-    return {batch: row for batch, (_, row) in best.items()}
+            best[row.batch_id] = (expires_at, row, clock)
+    return {batch: (row, clock) for batch, (_, row, clock) in best.items()}
+
+
+def _as_sold(row: BatchLocation, sold_at: datetime, lives: Lives) -> Clock:
+    """The clock of what left from here: the place's, unless other goods of the batch, frozen after the sale, lie there now; then the label's, from the
+    first receipt on, for only freezing lifts the label.
+    """
+    if row.frozen_at is None or row.frozen_at <= sold_at:
+        return clock_of(row)
+    batch, zone = row.batch, row.warehouse.time_zone
+    return received(
+        lives,
+        batch.received_at,
+        condition=batch.label_condition,
+        expires_at=end_of_day(batch.label_expires_on, zone) if batch.label_expires_on else None,
+        produced_at=end_of_day(batch.produced_on, zone) if batch.produced_on else None,
+    )
 
 
 def _places(document: Return, items: Iterable[ReturnItem]) -> dict[int, Location]:
@@ -80,8 +97,8 @@ def _places(document: Return, items: Iterable[ReturnItem]) -> dict[int, Location
     return places
 
 
-def _clock(item: ReturnItem, row: BatchLocation, lives: Lives, place: Location, now: datetime) -> tuple[Clock, str]:
-    clock, phase = clock_of(row).charged(lives, now), row.phase
+def _clock(item: ReturnItem, row: BatchLocation, own: Clock, lives: Lives, place: Location, now: datetime) -> tuple[Clock, str]:
+    clock, phase = own.charged(lives, now), row.phase
     if item.decision == ReturnDecision.WRITE_OFF:
         return clock.moved(lives, now, place.condition), phase
     if item.freshness_remaining is not None:

@@ -16,7 +16,7 @@ from inventory import events
 from inventory.enums import DocumentType, LocationKind, MovementType, WriteOffOrigin, WriteOffReason
 from inventory.errors import InsufficientStock, Shortage
 from inventory.locks import lock_transfer
-from inventory.models import BatchLocation, Location, Transfer, TransferItem, WriteOff
+from inventory.models import BatchLocation, Location, Transfer, TransferItem
 from inventory.queries.locations import default_location
 from inventory.queries.transfers import claimed_in_transit
 from inventory.services.moving import lock_goods, pairs_of, refuse_places, require_free
@@ -85,9 +85,9 @@ def receive_transfer(
     """The goods come out of transit to their places, where the clock of that condition begins. `received` says of every line, by its id, how much has
     arrived (None: everything); what has not is written off from transit as lost. `locations` names other places, by line.
 
-    Locks the document, the batches FOR SHARE, then the gates. Ledger `transfer_out` and `transfer_in`; events stock.changed, inventory.transfer.received,
-    and those of `confirm_write_off`. A loss above the approval limit stays in transit, in a write-off that awaits approval; `loss` binds it. Raises
-    ValidationFailed for lines that are not named, more than was sent; PlaceNotAllowed naming every place that does not suit.
+    Locks the document, the batches FOR SHARE, then the gates. Ledger `transfer_out` and `transfer_in`; events stock.received, stock.changed,
+    inventory.transfer.received, and those of `confirm_write_off`. A loss above the approval limit stays in transit, in a write-off that awaits approval;
+    `loss` binds it. Raises ValidationFailed for lines that are not named, and more than was sent; PlaceNotAllowed naming every place that does not suit.
     """
     transfer = lock_transfer(transfer_id, expected_version)
     take(transfer, "receive")
@@ -105,11 +105,11 @@ def receive_transfer(
     for item, spot in zip(arrived, spots, strict=True):
         item.target_id = spot
     goods = [(item.transit_id or 0, item.target_id or 0, item.received_quantity or ZERO) for item in arrived]
-    post(pairs_of(goods, MovementType.TRANSFER_OUT, MovementType.TRANSFER_IN), _header(transfer, actor))
+    post(pairs_of(goods, MovementType.TRANSFER_OUT, MovementType.TRANSFER_IN), _header(transfer, actor, fact=events.STOCK_RECEIVED))
     _write(items)
     transfer.received_at = now
-    transfer.loss = _write_off_what_is_lost(transfer, items, actor)
-    transfer.save_changes("status", "received_at", "loss")
+    transfer.save_changes("status", "received_at")
+    _write_off_what_is_lost(transfer, items, actor)
     publish([_event(events.TRANSFER_RECEIVED, transfer, items, gate)], actor=actor)
     return transfer
 
@@ -145,7 +145,7 @@ def _bring_back(transfer: Transfer, items: Sequence[TransferItem], to_location_i
     )
     spots = bring([(_in(rows, item), found[wanted[item.pk]]) for item in items], actor=actor)
     goods = [(item.transit_id or 0, spot, item.quantity) for item, spot in zip(items, spots, strict=True)]
-    post(pairs_of(goods, MovementType.TRANSFER_OUT, MovementType.TRANSFER_IN), _header(transfer, actor, transfer.cancellation_reason))
+    post(pairs_of(goods, MovementType.TRANSFER_OUT, MovementType.TRANSFER_IN), _header(transfer, actor, reason=transfer.cancellation_reason))
 
 
 def _lines(transfer: Transfer) -> list[TransferItem]:
@@ -232,21 +232,23 @@ def _kept(clock: Clock, lives: Lives, now: datetime) -> tuple[Decimal | None, da
     return (None if share is None else round(Decimal(share.numerator) / share.denominator, 4)), clock.effective(lives)
 
 
-def _write_off_what_is_lost(transfer: Transfer, items: Iterable[TransferItem], actor: Actor) -> WriteOff | None:
+def _write_off_what_is_lost(transfer: Transfer, items: Iterable[TransferItem], actor: Actor) -> None:
+    """After the transfer is saved: while it is on its way, what it brings is nobody's to write off."""
     lost = [
         WriteOffLine(item.transit_id or 0, missing, WriteOffReason.LOST_IN_TRANSIT, note=f"{transfer}")
         for item in items
         if (missing := item.quantity - (item.received_quantity or ZERO))
     ]
     if not lost:
-        return None
+        return
     warehouse_id = transfer.target_warehouse_id
     paper = create_write_off.inside(warehouse_id=warehouse_id, lines=lost, notes=f"Lost by {transfer}", origin=WriteOffOrigin.TRANSFER, actor=actor)
-    return confirm_write_off.inside(paper.pk, actor=actor)
+    transfer.loss = confirm_write_off.inside(paper.pk, actor=actor)
+    transfer.save(update_fields=["loss"])
 
 
-def _header(transfer: Transfer, actor: Actor, reason: str = "") -> Header:
-    return Header(actor=actor, document_type=DocumentType.TRANSFER, document_id=transfer.pk, reason=reason)
+def _header(transfer: Transfer, actor: Actor, *, reason: str = "", fact: str = "") -> Header:
+    return Header(actor=actor, fact=fact, document_type=DocumentType.TRANSFER, document_id=transfer.pk, reason=reason)
 
 
 def _event(kind: str, transfer: Transfer, items: Iterable[TransferItem], gate: Gate) -> Event:

@@ -104,7 +104,7 @@ def _require_there(write_off: WriteOff, items: Sequence[WriteOffItem], leaving: 
     """Raise InsufficientStock naming every place where less lies than is to leave. What a transfer carries is written off by receiving less of it."""
     named = {item.batch_location_id: item for item in items}
     carried = [pk for pk, item in named.items() if item.batch_location.location.kind == LocationKind.TRANSIT]
-    claimed = {} if write_off.origin == WriteOffOrigin.TRANSFER else claimed_in_transit(carried)
+    claimed = claimed_in_transit(carried)
     short = []
     for pk, quantity in leaving.items():
         there = places[pk].quantity - claimed.get(pk, ZERO)

@@ -9,6 +9,7 @@
       box.removeAttribute("aria-labelledby");
       box.setAttribute("aria-label", `${label}: ${box.textContent.replace("×", "").trim() || "nothing chosen"}`);
       box.querySelector(".select2-selection__rendered")?.setAttribute("aria-label", label);
+      box.querySelector(".select2-search__field")?.setAttribute("aria-label", label);
     }
   };
   const nameAll = () => document.querySelectorAll("select.select2-hidden-accessible").forEach(name);

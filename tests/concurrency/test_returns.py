@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -63,6 +64,24 @@ def test_of_many_papers_for_one_piece_one_is_written(product: Product, house: Si
     assert [outcome.won for outcome in outcomes].count(True) == 1
     assert {type(outcome.error) for outcome in outcomes if not outcome.won} == {MoreThanShipped}
     assert ReturnItem.objects.count() == 1
+
+
+def test_nobody_reads_the_balance_beside_another(product: Product, house: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, inside, met = returns.shipped_under, threading.Semaphore(1), []
+
+    def read_alone(order_ref: str) -> Any:
+        if not inside.acquire(blocking=False):
+            met.append(order_ref)
+            return read(order_ref)
+        time.sleep(0.1)
+        found = read(order_ref)
+        inside.release()
+        return found
+
+    monkeypatch.setattr(returns, "shipped_under", read_alone)
+    race([lambda: bring_back(product, house) for _ in range(4)])
+
+    assert met == []
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

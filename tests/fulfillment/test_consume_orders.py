@@ -16,7 +16,8 @@ from fulfillment.services.stream_orders import handle_entry
 from fulfillment.subscribers import retry_rejected_orders
 from fulfillment.tasks import retry_due_orders
 from inventory.models import Stock
-from tests.factories.fulfillment import order_for, site, stocked
+from inventory.orchestrator import put_away
+from tests.factories.fulfillment import ACTOR, order_for, site, stocked
 from tests.factories.inventory import ProductFactory, StorefrontFactory, StorefrontProductFactory
 from warehouse.outbox import subscribers
 from warehouse.outbox.consumer import StreamConsumer
@@ -130,22 +131,41 @@ def test_a_shortage_is_an_answer_and_no_error(consumer, listings, redis):
     assert [(line["sku"], line["asked"], line["available"]) for line in event.payload["shortages"]] == [("APPLE", "11.000", "10.000")]
 
 
-def test_stock_that_arrives_has_rejected_orders_tried_again(consumer, listings, redis):
-    order = order_for([(listings["product"], 25)])
-    assert order.status == "rejected"
-    stocked(listings["product"], site(external_id="3").shelf, 10)
+def hear_what_happened():
     relay = Relay(connect_redis(settings.REDIS_URL, decode=False))
     while relay.publish_batch().published:
         pass
     mine = next(each for each in subscribers.REGISTERED.values() if each.handle is retry_rejected_orders)
     while subscribers.advance(mine):
         pass
+
+
+def test_stock_that_arrives_has_rejected_orders_tried_again(consumer, listings, redis):
+    order = order_for([(listings["product"], 25)])
+    assert order.status == "rejected"
+    stocked(listings["product"], site(external_id="3").shelf, 10)
+    hear_what_happened()
     assert Order.objects.get().retry_due_at is not None
 
     retry_due_orders()
 
     assert Order.objects.get().status == "accepted"
     assert sum(PickingTask.objects.values_list("total_items", flat=True)) == 3
+
+
+def test_goods_that_leave_the_dock_have_rejected_orders_tried_again(consumer, listings, redis):
+    """They were on the books before, but not for sale."""
+    order_for([(listings["product"], 25)])
+    dock = stocked(listings["product"], site(external_id="3").dock, 10)
+    hear_what_happened()
+    retry_due_orders()
+    assert Order.objects.get().status == "rejected"
+
+    put_away(dock.pk, Decimal(10), actor=ACTOR)
+    hear_what_happened()
+    retry_due_orders()
+
+    assert Order.objects.get().status == "accepted"
 
 
 def test_the_command_takes_in_what_there_is(environment, listings, redis):

@@ -19,8 +19,10 @@ from inventory.models import BatchLocation, Location, Product
 from inventory.orchestrator import (
     MixSource,
     OrderedLine,
+    TransferLine,
     confirm_receiving,
     create_receiving,
+    create_transfer,
     expire_stock,
     get_availability,
     hold_batch,
@@ -31,12 +33,14 @@ from inventory.orchestrator import (
     put_away,
     put_back,
     recall_batch,
+    receive_transfer,
     release_hold,
     release_order,
+    send_transfer,
     split_batch,
 )
 from inventory.services.receiving import ReceivingLine
-from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, Site, stocked
+from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, Site, site, stocked
 from tests.inventory.books import assert_books_balance, totals
 
 pytestmark = pytest.mark.django_db
@@ -228,6 +232,36 @@ def test_a_child_lot_of_a_lot_on_hold_takes_nothing_from_the_parent(house: Site,
     hold(child)
     stocked(milk, house.shelf, 3, lot="A", expires_in_days=9)
     check(milk, house, blocked=2, available=8)
+
+
+@pytest.mark.parametrize(("withdraw", "why"), [(hold, "held"), (recall, "recalled")])
+def test_withdrawn_on_the_way_to_another_site(house: Site, milk: Product, withdraw: Callable[[BatchLocation], None], why: str) -> None:
+    """In transit it is blocked anyway; it arrives blocked for its lot, and out of a hold it is for sale where it came to."""
+    other = site()
+    place = stocked(milk, house.shelf, 9, lot="A", expires_in_days=9)
+    line = TransferLine(place.pk, Decimal(4), other.shelf.pk)
+    paper = create_transfer(source_warehouse_id=house.id, target_warehouse_id=other.id, lines=[line], actor=ACTOR)
+    send_transfer(paper.pk, actor=ACTOR)
+    check(milk, other, blocked=4, available=0)
+    withdraw(place)
+    check(milk, house, blocked=5, available=0)
+    receive_transfer(paper.pk, actor=ACTOR)
+    assert reason(BatchLocation.objects.get(location=other.shelf)) == why
+    check(milk, other, blocked=4, available=0)
+    if why == "held":
+        release(place)
+        check(milk, other, blocked=0, available=4)
+        check(milk, house, blocked=0, available=5)
+
+
+def test_a_mix_that_becomes_short_dated_in_its_place(house: Site) -> None:
+    """Poured into the warmth, the mix keeps for less than its goods did in the cold: it is blocked from the first moment."""
+    fish = ProductFactory(sku="FISH", min_remaining_days=2, lives={"chilled": 10, "ambient": 1})
+    places = [stocked(fish, house.cool, 5, lot=lot) for lot in "AB"]
+    check(fish, house, blocked=0, available=10)
+    sources = [MixSource(place.pk, Decimal(2)) for place in places]
+    mix_batches(warehouse_id=house.id, to_location_id=house.shelf.pk, sources=sources, actor=ACTOR)
+    check(fish, house, blocked=4, available=6)
 
 
 # --- each with each ----------------------------------------------------------------------------------------------------------------------

@@ -19,12 +19,17 @@ import json
 from warehouse import settings
 print(json.dumps([settings.LISTINGS_REDIS_URL, [str(each) for each in settings.TRUSTED_PROXIES]]))
 """
+SHOW_ALERTS = """
+import json
+from warehouse import settings
+print(json.dumps([settings.ALERT_URLS, settings.ALERT_EXPIRING_DAYS]))
+"""
 
 
-def settings_of(**values: str) -> Any:
+def settings_of(show: str = SHOW, /, **values: str) -> Any:
     environment = {name: value for name, value in os.environ.items() if name not in ("LISTINGS_REDIS_URL", "TRUSTED_PROXIES")}
     environment |= {"DATABASE_URL": "postgres://unused/unused", "REDIS_URL": "redis://ours/0", **values}
-    done = subprocess.run([sys.executable, "-c", SHOW], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", show], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
@@ -43,6 +48,13 @@ def test_a_limit_that_is_no_amount_stops_the_start(limit: str) -> None:
     with pytest.raises(subprocess.CalledProcessError) as stopped:
         settings_of(WRITE_OFF_APPROVAL_LIMIT=limit)
     assert f"WRITE_OFF_APPROVAL_LIMIT='{limit}' is no amount of money" in stopped.value.stderr
+
+
+def test_addresses_of_channels_may_have_commas_in_them() -> None:
+    given = "mailto://user:pass@host?to=a@b.example,c@d.example, tgram://123:token/42,,\n json://127.0.0.1:9/x?y=1 ,"
+    urls = ["mailto://user:pass@host?to=a@b.example,c@d.example", "tgram://123:token/42", "json://127.0.0.1:9/x?y=1"]
+    assert settings_of(SHOW_ALERTS, ALERT_URLS=given, ALERT_EXPIRING_DAYS="14, 2,") == [urls, [14, 2]]
+    assert settings_of(SHOW_ALERTS, ALERT_URLS=" ", ALERT_EXPIRING_DAYS="") == [[], []]
 
 
 def test_the_proxy_serves_what_the_site_has() -> None:

@@ -69,7 +69,7 @@ ACCESS: dict[str, Access] = {
     "inventory.receiving": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS),
     "inventory.receivingitem": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS, delete=RECEIVERS),
     "inventory.transfer": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS),
-    "inventory.transferitem": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS, delete=RECEIVERS),
+    "inventory.transferitem": Access(view=RECEIVERS | READERS),
     "inventory.return": Access(view=RECEIVERS | READERS, add=RECEIVERS, change=RECEIVERS),
     "inventory.returnitem": Access(view=RECEIVERS | READERS),
     "inventory.writeoff": Access(view=READERS | WRITERS_OFF, add=WRITERS_OFF, change=WRITERS_OFF),

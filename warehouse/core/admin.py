@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from csp.decorators import csp_update
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
@@ -37,6 +38,13 @@ def actor_of(request: HttpRequest) -> Actor:
     return cast(Actor, actor)
 
 
+class Completions(AutocompleteJsonView):
+    """What an autocomplete offers, in the words of the row's page."""
+
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        return super().serialize_result(obj, to_field_name) | {"text": cast("RoleAdmin", self.model_admin).completion(obj)}
+
+
 class WarehouseAdminSite(UnfoldAdminSite):
     """The back office. Staff with a role of the house may enter; a program's account may not."""
 
@@ -47,6 +55,9 @@ class WarehouseAdminSite(UnfoldAdminSite):
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         return cast("View", allow_alpine(super().admin_view(view, cacheable)))
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return cast("HttpResponse", Completions.as_view(admin_site=self)(request))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         login = cast("View", allow_alpine(super().login))
@@ -87,6 +98,10 @@ class RoleAdmin(ByRole, ModelAdmin):
     list_per_page = 50
     compressed_fields = True
     warn_unsaved_form = True
+
+    def completion(self, row: Any) -> str:
+        """How an autocomplete offers the row."""
+        return str(row)
 
     def scope(self, rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
         """What of these rows the actor may see: all of them, unless an app says otherwise."""

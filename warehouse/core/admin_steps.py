@@ -139,6 +139,10 @@ class StepsAdmin(RoleAdmin):
         offered |= {self._full_name(name) for name in self.prints}
         return [action for action in self._get_base_actions_detail() if action.action_name in offered]
 
+    def named(self, row: Any) -> str:
+        """What the row is called in dialogs and messages."""
+        return str(row)
+
     def _full_name(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
@@ -171,18 +175,18 @@ class StepsAdmin(RoleAdmin):
         except DomainError as error:
             return self._dialog(request, row, step, form, error)
         self.log_change(request, row, f"{step.title}{_reason_of(form)}")
-        messages.success(request, f"{row}: {step.title.lower()} – done.")
+        messages.success(request, f"{self.named(row)}: {step.title.lower()} – done.")
         return self._back(request, row)
 
     def _dialog(self, request: HttpRequest, row: Model, step: Step, form: StepForm, error: DomainError | None) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{step.title}: {row}",
+            "title": f"{step.title}: {self.named(row)}",
             "step": step,
             "form": form,
             "error": error,
             "error_data": readable(error) if error else [],
-            "row": row,
+            "row": self.named(row),
             "opts": self.opts,
             "back": self._url_of(row),
             "possible": step.possible(row) or request.method == "POST",
@@ -206,8 +210,12 @@ def readable(error: DomainError) -> list[str]:
 
 
 def _line(entry: dict[str, Any]) -> str:
-    told = {name: value for name, value in entry.items() if name not in FOR_PROGRAMS and not name.endswith("_id") and value not in (None, "", [], ())}
+    told = {name: value for name, value in entry.items() if name not in FOR_PROGRAMS and not name.endswith("_id") and _says_something(value)}
     return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items())
+
+
+def _says_something(value: Any) -> bool:
+    return value is not False and value not in (None, "", [], ())
 
 
 def _reason_of(form: StepForm) -> str:

@@ -67,6 +67,12 @@ def plain(quantity: Decimal | None) -> str:
     return "" if quantity is None else f"{quantity.normalize():f}"
 
 
+def money(amount: Decimal, currency: str) -> str:
+    """An amount as people read it: to the cent, or finer where it is. 2.5000 is 2.50 EUR, 0.0450 is 0.045 EUR."""
+    cents = round(amount, 2)
+    return f"{cents if cents == amount else amount.normalize():f} {currency}"
+
+
 def require_step(quantity: Decimal, step: Decimal, *, sku: str, field: str = "quantity", zero_allowed: bool = True) -> None:
     """Raise ValidationFailed when the quantity is no quantity at all (negative, NaN, more than a column holds) or off the product's step (half a piece)."""
     if not (quantity.is_finite() and 0 <= quantity < LARGEST) or (quantity == 0 and not zero_allowed):

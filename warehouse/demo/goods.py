@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from inventory.enums import BarcodeKind, BaseUnit, Condition, Phase
-from inventory.models import Barcode, Product, Seller, ShelfLife, Storefront, StorefrontProduct, Supplier
+from inventory.models import Barcode, MarkdownStep, Product, Seller, ShelfLife, Storefront, StorefrontProduct, Supplier
 
 SELLER = "FRESH"
 STOREFRONT = "1"
@@ -142,6 +142,7 @@ def make_products() -> dict[str, Product]:
     )
     Barcode.objects.bulk_create(_barcodes(products), ignore_conflicts=True)
     _make_listings(products)
+    _make_markdown()
     return products
 
 
@@ -170,6 +171,12 @@ def _barcodes(products: dict[str, Product]) -> list[Barcode]:
             rows.append(Barcode(code=case_gtin_of(number), product=product, pack_quantity=Decimal(goods.case)))
         rows.append(Barcode(code=f"{goods.supplier}-{goods.sku}", product=product, kind=BarcodeKind.SUPPLIER))
     return rows
+
+
+def _make_markdown() -> None:
+    """What is about to expire sells itself cheaper."""
+    for freshness, discount in ((40, 15), (20, 30), (10, 50)):
+        MarkdownStep.objects.get_or_create(storefront=None, freshness_percent=freshness, defaults={"discount_percent": discount})
 
 
 def _make_listings(products: dict[str, Product]) -> None:

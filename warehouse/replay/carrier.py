@@ -32,8 +32,13 @@ def carrier(say: Callable[[str], object]) -> Iterator[None]:
     if os.environ.get("DELIVERY_URL") or not Path(settings.BASE_DIR, "tests", "partners").is_dir():
         raise Unavailable(f"The delivery service does not answer at {settings.DELIVERY_URL}. Start it, or set DELIVERY_URL.")
     say(f"Nobody answers at {settings.DELIVERY_URL}: the small partner servers run as long as this command does.")
+    ports = {"DELIVERY_PORT": _address(settings.DELIVERY_URL)[1], "ORDER_SYSTEM_PORT": _address(settings.ORDER_SYSTEM_URL)[1]}
     with subprocess.Popen(
-        ["/bin/sh", "-c", _WITH_US, sys.executable], cwd=settings.BASE_DIR, stdin=subprocess.PIPE, start_new_session=True
+        ["/bin/sh", "-c", _WITH_US, sys.executable],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {name: str(port) for name, port in ports.items()},
+        stdin=subprocess.PIPE,
+        start_new_session=True,
     ) as servers:
         try:
             for _ in range(100):
@@ -49,9 +54,13 @@ def carrier(say: Callable[[str], object]) -> Iterator[None]:
 
 
 def _answers() -> bool:
-    url = urlsplit(settings.DELIVERY_URL)
     try:
-        with socket.create_connection((url.hostname or "", url.port or (443 if url.scheme == "https" else 80)), timeout=3):
+        with socket.create_connection(_address(settings.DELIVERY_URL), timeout=3):
             return True
     except OSError:
         return False
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -13,13 +13,16 @@ from django.db.models.functions import Upper
 
 from fulfillment.enums import OrderStatus
 from fulfillment.models import OrderLine
-from inventory.enums import MovementType
-from inventory.models import Movement
+from inventory.enums import DocumentType, MovementType
+from inventory.models import Movement, Return, WriteOff
 from warehouse.core.quantities import ZERO, plain
+from warehouse.replay.bookings import NOTES, Line, Outcome, adjusted_rows, booked_adjustments, booked_returns, returned_rows, spread
 from warehouse.replay.reader import BadRow, Invoice, InvoiceKind, Row
-from warehouse.replay.stock import SOURCE, in_parts, order_statuses
+from warehouse.replay.stock import SITE, SOURCE, in_parts, order_statuses
 
 SHOWN = 20  # of a list on the terminal; --json has all
+LATER = "returns and adjustments are booked with --fulfil, when the sales are shipped"
+UNBOOKED = "not booked, and nobody knows why"
 
 
 @dataclass(slots=True)
@@ -38,9 +41,27 @@ class Totals:
     charge_lines: int
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A line that brings goods back, or takes them off the books; how much of it is booked, and why not all of it."""
+
+    row: Row
+    booked: Decimal
+    reason: str
+
+    def as_data(self) -> dict[str, Any]:
+        row = self.row
+        facts = {"row": row.number, "invoice": row.invoice, "code": row.code, "quantity": int(row.quantity), "description": row.description}
+        return facts | {"booked": int(self.booked), "reason": self.reason}
+
+    def as_text(self) -> str:
+        part = f", {plain(self.booked)} of it booked" if self.booked else ""
+        return f"row {self.row.number}: invoice {self.row.invoice}, {self.row.code} × {self.row.quantity:f}{part}: {self.reason}"
+
+
 @dataclass(slots=True)
 class Report:
-    """One run: the file, the orders as they stand now, the units by code, and what went wrong."""
+    """One run: the file, the orders as they stand now, the units by code, what came back, what was corrected, and what went wrong."""
 
     totals: Totals
     orders: dict[str, int]
@@ -48,16 +69,20 @@ class Report:
     units_shipped: Decimal
     differences: list[dict[str, str]]
     bad_rows: list[BadRow]
-    returns: list[Row]
-    adjusted: list[Row]
+    returns: list[Taken]
+    adjusted: list[Taken]
+    units_returned: Decimal
+    units_adjusted: Decimal
     problems: dict[str, str]
     new: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
     def adds_up(self) -> bool:
-        """Whether every sale is an order and every unit is where the file says."""
-        return not self.differences and not self.problems and sum(self.orders.values()) == self.totals.sales_with_goods
+        """Whether every sale is an order, every unit is where the file says, and the ledger has what the documents book."""
+        if self.differences or self.problems or sum(self.orders.values()) != self.totals.sales_with_goods:
+            return False
+        return (self.units_returned, self.units_adjusted) == (_booked(self.returns), _booked(self.adjusted))
 
     def as_data(self) -> dict[str, Any]:
         """For `--json`; quantities as whole numbers, for that is what they are."""
@@ -69,8 +94,10 @@ class Report:
             "units_shipped": int(self.units_shipped),
             "differences": self.differences,
             "rows_not_used": [{"row": bad.number, "invoice": bad.invoice, "code": bad.code, "reason": bad.reason} for bad in self.bad_rows],
-            "returns": [_row_data(row) for row in self.returns],
-            "stock_adjustments": [_row_data(row) for row in self.adjusted],
+            "units_returned": int(self.units_returned),
+            "units_adjusted": int(self.units_adjusted),
+            "returns": [taken.as_data() for taken in self.returns],
+            "stock_adjustments": [taken.as_data() for taken in self.adjusted],
             "problems": [{"invoice": invoice, "reason": reason} for invoice, reason in self.problems.items()],
             "new": self.new,
             "seconds": round(self.seconds, 1),
@@ -86,8 +113,10 @@ class Report:
         yield "Orders: " + (", ".join(f"{number} {status.replace('_', ' ')}" for status, number in sorted(self.orders.items())) or "none") + "."
         yield f"Units ordered: {plain(self.units_ordered)}, shipped: {plain(self.units_shipped)}."
         yield "New in this run: " + ", ".join(f"{number} {what}" for what, number in self.new.items()) + f"; {self.seconds:.1f} s."
-        yield from _listed("Returns (kept here until returns are documents)", [_row_text(row) for row in self.returns])
-        yield from _listed("Adjustments (kept here until adjustments are documents)", [_row_text(row) for row in self.adjusted])
+        for what, lines, units in (("Returns", self.returns, self.units_returned), ("Adjustments", self.adjusted, self.units_adjusted)):
+            booked = sum(1 for taken in lines if taken.booked)
+            yield f"{what}: {booked} of {len(lines)} lines booked, {plain(units)} units in the ledger."
+            yield from _listed(f"{what} not booked, or not wholly", [taken.as_text() for taken in lines if taken.reason])
         yield from _listed("Rows not used", [f"row {bad.number}: {bad.reason}" for bad in self.bad_rows])
         yield from _listed(
             "Differences", [f"{d['code']}: file {d['file']}, ordered {d['ordered']}, shipped {d['shipped']}" for d in self.differences]
@@ -96,7 +125,7 @@ class Report:
         yield "It adds up." if self.adds_up else "IT DOES NOT ADD UP."
 
 
-def make_report(invoices: Sequence[Invoice], bad_rows: Sequence[BadRow], lines: int, problems: Mapping[str, str], *, fulfilled: bool) -> Report:
+def make_report(invoices: Sequence[Invoice], bad_rows: Sequence[BadRow], lines: int, outcome: Outcome, *, fulfilled: bool) -> Report:
     """Compare the file with the books. Shipped is what the ledger calls a sale; it counts only when the orders should have been fulfilled."""
     sales = [invoice for invoice in invoices if invoice.goods]
     in_file = _by_code(invoices)
@@ -106,8 +135,7 @@ def make_report(invoices: Sequence[Invoice], bad_rows: Sequence[BadRow], lines: 
         for code in sorted({*in_file, *ordered, *shipped})
         if ordered[code] != in_file[code] or (fulfilled and shipped[code] != in_file[code])
     ]
-    rows = [row for invoice in invoices for row in invoice.rows]
-    cancelled = {invoice.number for invoice in invoices if invoice.kind is InvoiceKind.CANCELLATION}
+    returned, adjusted = returned_rows(invoices), adjusted_rows(invoices)
     return Report(
         totals=_totals(invoices, in_file, lines),
         orders=dict(Counter(order_statuses(sales).values())),
@@ -115,10 +143,43 @@ def make_report(invoices: Sequence[Invoice], bad_rows: Sequence[BadRow], lines: 
         units_shipped=sum(shipped.values(), ZERO),
         differences=differences,
         bad_rows=list(bad_rows),
-        returns=[row for row in rows if row.invoice in cancelled],
-        adjusted=[row for row in rows if row.quantity < 0 and row.invoice not in cancelled],
-        problems=dict(problems),
+        returns=_taken(returned, booked_returns({row.invoice for row in returned}), outcome, fulfilled),
+        adjusted=_taken(adjusted, booked_adjustments({row.invoice for row in adjusted}), outcome, fulfilled),
+        units_returned=_units_returned({row.invoice for row in returned}),
+        units_adjusted=_units_adjusted({row.invoice for row in adjusted}),
+        problems=dict(outcome.problems),
     )
+
+
+def _taken(rows: Sequence[Row], booked: Mapping[Line, Decimal], outcome: Outcome, fulfilled: bool) -> list[Taken]:
+    result = []
+    for row, part in spread(rows, booked):
+        why = outcome.not_booked.get((row.invoice, row.code)) or outcome.problems.get(row.invoice) or UNBOOKED
+        result.append(Taken(row, part, "" if part == -row.quantity else why if fulfilled else LATER))
+    return result
+
+
+def _booked(lines: Iterable[Taken]) -> Decimal:
+    return sum((taken.booked for taken in lines), ZERO)
+
+
+def _units_returned(invoices: Iterable[str]) -> Decimal:
+    """What the ledger says came back by the returns of these cancellations."""
+    papers = Return.objects.filter(order_ref__startswith=f"{SOURCE}:")
+    parts = (papers.filter(reference__in=part) for part in in_parts(invoices))
+    return _moved(DocumentType.RETURN, MovementType.RETURN_TO_STOCK, parts)
+
+
+def _units_adjusted(invoices: Iterable[str]) -> Decimal:
+    """What the ledger says was written off for these adjustments."""
+    papers = WriteOff.objects.filter(warehouse__code=SITE)
+    parts = (papers.filter(notes__in=[NOTES.format(invoice) for invoice in part]) for part in in_parts(invoices))
+    return -_moved(DocumentType.WRITE_OFF, MovementType.WRITE_OFF, parts)
+
+
+def _moved(document: DocumentType, kind: MovementType, papers: Iterable[QuerySet[Any]]) -> Decimal:
+    lines = Movement.objects.filter(document_type=document, type=kind)
+    return sum((lines.filter(document_id__in=part.values("pk")).aggregate(units=Sum("quantity_change"))["units"] or ZERO for part in papers), ZERO)
 
 
 def _totals(invoices: Sequence[Invoice], in_file: Mapping[str, Decimal], lines: int) -> Totals:
@@ -164,14 +225,6 @@ def _summed(parts: Iterable[QuerySet[Any]], units: Any) -> dict[str, Decimal]:
         for code, number in rows.values_list(Upper("product__sku")).annotate(units=Sum(units)):
             totals[code] += number
     return totals
-
-
-def _row_data(row: Row) -> dict[str, Any]:
-    return {"row": row.number, "invoice": row.invoice, "code": row.code, "quantity": int(row.quantity), "description": row.description}
-
-
-def _row_text(row: Row) -> str:
-    return f"row {row.number}: invoice {row.invoice}, {row.code} × {row.quantity:f} {row.description}".rstrip()
 
 
 def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:

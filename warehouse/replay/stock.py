@@ -73,14 +73,18 @@ def make_worker() -> Actor:
     return Actor.of_user(user)
 
 
-def make_products(invoices: Iterable[Invoice]) -> dict[str, Product]:
-    """The products of all goods that are sold, by code (the SKU in capitals), each with its listing. What keeps no date needs none."""
+def make_products(invoices: Iterable[Invoice], others: Iterable[str] = ()) -> dict[str, Product]:
+    """The products of all goods that are sold, and of these other codes, by code (the SKU in capitals). What is sold has a listing.
+
+    What keeps no date needs none.
+    """
     names: dict[str, str] = {}
     prices: dict[str, Decimal] = {}
     for invoice in invoices:
         for row in invoice.goods:
             names[row.code] = names.get(row.code) or row.description
             prices[row.code] = prices.get(row.code) or row.unit_price
+    names |= {code: "" for code in others if code not in names}
     known = _products(names)
     fresh = [Product(sku=code, name=(name or code)[:200], tracks_expiry=False) for code, name in names.items() if code not in known]
     Product.objects.bulk_create(fresh, ignore_conflicts=True)
@@ -88,8 +92,8 @@ def make_products(invoices: Iterable[Invoice]) -> dict[str, Product]:
     storefront = Storefront.objects.get(external_id=SOURCE)
     StorefrontProduct.objects.bulk_create(
         (
-            StorefrontProduct(storefront=storefront, product=product, external_listing_id=code, price=prices[code], currency=CURRENCY)
-            for code, product in known.items()
+            StorefrontProduct(storefront=storefront, product=known[code], external_listing_id=code, price=price, currency=CURRENCY)
+            for code, price in prices.items()
         ),
         ignore_conflicts=True,
     )
@@ -113,24 +117,35 @@ def order_statuses(invoices: Iterable[Invoice]) -> dict[str, str]:
     return {number: status for part in in_parts(invoice.number for invoice in invoices) for number, status in rows.filter(external_id__in=part)}
 
 
-def missing_goods(site: Warehouse, waiting: Iterable[Invoice], products: Mapping[str, Product]) -> dict[str, Decimal]:
-    """How much of each code must come before these invoices can be served: what they ask for, less what is free already."""
+def missing_goods(
+    site: Warehouse, waiting: Iterable[Invoice], products: Mapping[str, Product], others: Iterable[tuple[str, Decimal]] = ()
+) -> dict[str, Decimal]:
+    """How much of each code must come before these invoices can be served: what they, and others, ask for, less what is free already."""
     wanted: dict[str, Decimal] = defaultdict(Decimal)
     for invoice in waiting:
         for row in invoice.goods:
             wanted[row.code] += row.quantity
+    for code, quantity in others:
+        wanted[code] += quantity
     free = dict(Stock.objects.filter(warehouse=site).values_list("product_id", "available"))
     short = {code: quantity - max(free.get(products[code].pk, ZERO), ZERO) for code, quantity in wanted.items()}
     return {code: quantity for code, quantity in sorted(short.items()) if quantity > 0}
 
 
+def shelves_of(site: Warehouse) -> list[int]:
+    """The shelves of the site, in walking order."""
+    return list(Location.objects.filter(warehouse=site, is_pickable=True, is_active=True).order_by("pick_sequence").values_list("pk", flat=True))
+
+
+def shelf_of(code: str, shelves: Sequence[int]) -> int:
+    """Where goods of this code lie: always the same shelf."""
+    return shelves[zlib.crc32(code.encode()) % len(shelves)]
+
+
 def receive(site: Warehouse, missing: Mapping[str, Decimal], products: Mapping[str, Product], *, actor: Actor) -> Iterator[int]:
     """Receive these goods, a few hundred lines at a time, each on its own shelf. Yields the lines of each delivery."""
-    shelves = list(Location.objects.filter(warehouse=site, is_pickable=True, is_active=True).order_by("pick_sequence").values_list("pk", flat=True))
-    lines = [
-        ReceivingLine(products[code].pk, quantity, location_id=shelves[zlib.crc32(code.encode()) % len(shelves)])
-        for code, quantity in missing.items()
-    ]
+    shelves = shelves_of(site)
+    lines = [ReceivingLine(products[code].pk, quantity, location_id=shelf_of(code, shelves)) for code, quantity in missing.items()]
     for start in range(0, len(lines), LINES_OF_A_DELIVERY):
         part = lines[start : start + LINES_OF_A_DELIVERY]
         receive_at_once(warehouse_id=site.pk, reference="replayed orders", lines=part, actor=actor)

@@ -14,7 +14,9 @@ from fulfillment.enums import SOURCE_LISTINGS, PickingItemStatus, PickingStatus
 from fulfillment.models import Pick, PickingTask, PickingTaskItem
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picking_tasks import assign_picking_task
-from inventory.models import Batch, Location, Movement
+from fulfillment.services.replanning import replan_picking
+from inventory.models import Batch, BatchLocation, Location, Movement
+from inventory.orchestrator import WriteOffLine, remove_stock
 from tests.factories.fulfillment import ACTOR, order_for, site, stocked
 from tests.factories.inventory import BarcodeFactory, LocationFactory, ProductFactory
 from tests.fulfillment.screens.conftest import HTMX, Handheld
@@ -70,6 +72,29 @@ def test_a_walk_with_plain_forms(picker: Handheld, place: Any, milk: Any) -> Non
     assert "Bring everything to" in page
     assert place.bench.code in page
     assert "All picked" not in page  # said once
+
+
+def test_goods_that_were_promised_from_another_place_meanwhile(picker: Handheld, place: Any, milk: Any) -> None:
+    """The picker stands at the shelf when its goods are written off: first the refusal names the new place, then the screen does."""
+    order_for([(milk, 1)])
+    task = begin(picker)
+    stocked(milk, LocationFactory(warehouse=place.warehouse, code="B-07"), 5, lot="L-2", expires_in_days=20)
+    assert "Right place" in scan(picker, task, place.shelf.code)
+    line = WriteOffLine(BatchLocation.objects.get(batch__lot_number="L-1").pk, Decimal(10), "damaged")
+    remove_stock(warehouse_id=place.id, line=line, release_reservations=True, actor=ACTOR)
+    page = scan(picker, task, "8600000000011")
+    assert 'class="wrong-screen"' in page
+    assert "1 in B-07 (lot L-2)" in page
+
+    replan_picking([task.reservation_id], actor=ACTOR)
+
+    page = picker.see(f"/floor/pick/{task.pk}")
+    assert "Go to" in page
+    assert "B-07" in page
+    assert 'class="wrong-screen"' in scan(picker, task, "8600000000011")  # the place is asked anew
+    assert "Right place" in scan(picker, task, "B-07")
+    assert "All picked" in scan(picker, task, "8600000000011")
+    assert Pick.objects.get().quantity == 1
 
 
 @pytest.mark.parametrize("code", ["", "   ", "B-99", "8600000000011", "x" * 5000, "\x00", "'; DROP TABLE", "<script>alert(1)</script>"])

@@ -108,7 +108,7 @@ def test_from_the_start_to_the_report(auditor: Client, house: Site, bread: Produ
     assert "1 of 2 counted lines were right" not in shown
     assert "0 of 2 counted lines were right (0 %)" in shown
     assert "-6.00 EUR" in shown or "-3.00 EUR" in shown
-    assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == ["Start", "Scan places", "Enter counts", "Found goods", "Complete"]
+    assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == ["Start", "Scan", "Counts", "Found", "Complete"]
     assert_books_balance()
 
 

@@ -83,7 +83,7 @@ def test_the_list_of_discounts(manager: Client, offer: StorefrontProduct) -> Non
     (running,) = apply_discount(listing_ids=[offer.pk], kind="percent", value=Decimal(20), actor=ACTOR)
     (coming,) = apply_discount(listing_ids=[offer.pk], kind="fixed", value=Decimal("1.5"), valid_from=timezone.now() + timedelta(days=1), actor=ACTOR)
     automatic = Discount.objects.create(storefront_product=offer, value=5, automatic=True, reason="expiring_soon")
-    assert "1.5 EUR" in manager.get(listing(Discount)).content.decode()
+    assert "1.50 EUR" in manager.get(listing(Discount)).content.decode()
     for state, expected in (("running", {running, automatic}), ("coming", {coming}), ("ended", set())):
         assert set(manager.get(listing(Discount), {"state": state}).context["cl"].queryset) == expected
     assert (steps_offered(manager, running), steps_offered(manager, automatic)) == (["end"], [])

@@ -161,16 +161,16 @@ def test_the_sku_of_another_product_is_refused(manager: Client) -> None:
     assert "Another product has this SKU" in str(answer.context["adminform"].form.errors)
 
 
-def test_what_makes_a_place_sellable_is_set_once(manager: Client, house: Site) -> None:
+def test_a_place_may_change_all_but_its_kind(manager: Client, house: Site) -> None:
     place = house.shelf
     sent = form_of(manager, place) | {"zone": "cold", "condition": "frozen", "is_pickable": "", "is_active": "", "kind": "quarantine"}
     assert manager.post(page(place), sent).status_code == 302
     place = Location.objects.get(pk=place.pk)
     assert (place.zone, place.condition, place.is_pickable, place.is_active, place.kind, place.version) == (
         "cold",
-        "ambient",
-        True,
-        True,
+        "frozen",
+        False,
+        False,
         "storage",
         2,
     )

@@ -85,7 +85,7 @@ def test_the_whole_way_of_a_lot(house: Site, milk: Product) -> None:
     ]
     assert [(order.order_ref, order.lot_number, order.quantity, order.returned) for order in trace.shipped] == [
         ("shop:1", "A", 4, 0),
-        ("till:77", "A", 1, 0),
+        ("till:MAIN:77", "A", 1, 0),
     ]
     assert [(step.type, step.lot_number, step.quantity, step.document) for step in trace.steps if step.type == "write_off"] == [
         ("write_off", "A", -2, paper.number)

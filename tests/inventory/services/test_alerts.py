@@ -27,6 +27,7 @@ from tests.inventory.books import assert_books_balance
 from warehouse.core.actor import Actor, ActorType, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied
 from warehouse.outbox.models import OutboxEvent
+from warehouse.outbox.subscribers import REGISTERED
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +100,9 @@ class TestSettling:
 
     def test_one_subject_for_other_apps(self, db: None) -> None:
         first = open_alert("picking_stuck", "picking_task:7", message="stuck", actor=ACTOR)
-        again = open_alert("picking_stuck", "picking_task:7", message="still stuck", severity=Severity.CRITICAL, actor=ACTOR)
+        facts = {"weight": Decimal("2.500"), "since": timezone.now()}
+        again = open_alert("picking_stuck", "picking_task:7", message="still stuck", severity=Severity.CRITICAL, data=facts, actor=ACTOR)
+        assert again.data["weight"] == "2.500"
         assert (again.pk, again.count, again.message, again.severity) == (first.pk, 2, "still stuck", "critical")
         assert resolve_alert("picking_stuck", "picking_task:7", actor=ACTOR) is True
         assert resolve_alert("picking_stuck", "picking_task:7", actor=ACTOR) is False
@@ -156,8 +159,13 @@ class TestExpiring:
     def test_the_days_that_must_be_left_at_shipping_count(self, lot: BatchLocation, milk: Product) -> None:
         left("L1", days=9)
         assert evaluated(AlertKind.EXPIRING) == []
+        keeps, sold = ((timezone.now() + timedelta(days=days)).date() for days in (9, 4))
         Product.objects.update(min_remaining_days=5)
-        assert [severity for severity, _ in evaluated(AlertKind.EXPIRING)] == ["warning"]
+        assert evaluated(AlertKind.EXPIRING) == [
+            ("warning", f"4 of MILK lot L1 in MAIN keeps until {keeps} and is sold until {sold} (within 7 days).")
+        ]
+        Product.objects.update(min_remaining_days=10)
+        assert evaluated(AlertKind.EXPIRING) == [("critical", f"4 of MILK lot L1 in MAIN keeps until {keeps} and is too short dated to be sold.")]
 
     def test_what_never_keeps_so_long_does_not_expire_on_arrival(self, house: Site) -> None:
         salad = ProductFactory(lives={"chilled": 5})
@@ -225,6 +233,10 @@ class TestStock:
             return opened()
 
         return tell
+
+    def test_the_relay_hands_it_what_changes_a_total(self) -> None:
+        assert REGISTERED["stock-alerts"].types == {"stock.changed", "stock.low", "stock.out"}
+        assert REGISTERED["storefront-figures"].types == {"stock.changed"}
 
     def test_at_once_by_the_events_and_back(self, milk: Product, house: Site, tell: Any) -> None:
         stocked(milk, house.cool, 10, expires_in_days=15)

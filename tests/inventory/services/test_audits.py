@@ -115,7 +115,7 @@ def test_a_draft_says_what_is_counted(house: Site, ann: Actor) -> None:
 
 
 def test_the_list_is_everything_with_a_quantity_but_what_is_on_the_road(house: Site, bread: Product) -> None:
-    stocked(bread, house.shelf, 5, lot="B")
+    dated = stocked(bread, house.shelf, 5, lot="B", expires_in_days=5)
     stocked(bread, house.quarantine, 2, lot="A")
     stocked(bread, house.transit, 9, lot="A")
     gone = stocked(ProductFactory(), house.shelf, 1)
@@ -128,6 +128,7 @@ def test_the_list_is_everything_with_a_quantity_but_what_is_on_the_road(house: S
         ("A-01", "B", "pending"),
         ("QUAR", "A", "pending"),
     ]
+    assert line_of(audit, dated).label_expires_on == dated.batch.label_expires_on is not None
     assert (audit.status, audit.version, audit.started_at is not None) == ("in_progress", 2, True)
 
 
@@ -675,6 +676,24 @@ def test_found_goods_that_came_onto_the_books_meanwhile(house: Site, bread: Prod
 
     assert BatchLocation.objects.get(batch__lot_number="NEW").quantity == 7
     assert AuditLine.objects.get(audit=audit, found=True).batch == received.batch
+    assert_books_balance()
+
+
+def test_the_case_of_a_lot_does_not_make_two_of_it(house: Site, bread: Product) -> None:
+    stocked(bread, house.shelf, 1, lot="L")
+    audit = running(house)
+    in_days = {"label_expires_on": timezone.now().date() + timedelta(days=90)}
+    line = add_found_goods(audit.pk, house.shelf.pk, bread.pk, Decimal(2), lot_number="new", actor=ACTOR, **in_days)
+    received = stocked(bread, house.shelf, 5, lot="NEW", expires_in_days=90)
+    assert [each.pk for each in scan_audit_place(audit.pk, house.shelf.pk, actor=ACTOR) if each.lot_number.upper() == "NEW"] == [line.pk]
+    with pytest.raises(Conflict, match="on the list"):
+        add_found_goods(audit.pk, house.shelf.pk, bread.pk, Decimal(2), lot_number="New", actor=ACTOR, **in_days)
+    assert add_found_goods(audit.pk, house.dock.pk, bread.pk, Decimal(1), lot_number="l", actor=ACTOR).lot_number == "L"
+
+    complete_audit(audit.pk, actor=ACTOR)
+
+    assert BatchLocation.objects.get(pk=received.pk).quantity == 7
+    assert Batch.objects.count() == 2
     assert_books_balance()
 
 

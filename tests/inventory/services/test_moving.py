@@ -82,7 +82,14 @@ def test_goods_move_in_one_step(apples: Product, house: Site) -> None:
     assert events == [
         (
             "inventory.moved",
-            {"listing_id": "listing-1", "warehouse_id": "1", "from_location": "A-01", "to_location": "C-01", "quantity": "4"},
+            {
+                "listing_id": "listing-1",
+                "product_id": apples.pk,
+                "warehouse_id": "1",
+                "from_location": "A-01",
+                "to_location": "C-01",
+                "quantity": "4",
+            },
         )
     ]
     assert_books_balance()
@@ -261,7 +268,7 @@ def test_ground_beef_frozen_on_day_1_keeps_until_61_and_thawed_on_31_until_31_an
     assert ledger() == [("phase_change", "C-01", -6, "freeze"), ("phase_change", "F-01", 6, "freeze")]
     assert events.types() == ["inventory.moved"]
     assert events[0][1] | {"listing_id": None} == {
-        "listing_id": None, "warehouse_id": "1", "from_location": "C-01", "to_location": "F-01", "quantity": "6", "phase": "sealed",
+        "listing_id": None, "product_id": beef.pk, "warehouse_id": "1", "from_location": "C-01", "to_location": "F-01", "quantity": "6", "phase": "sealed",
     }  # fmt: skip
     assert_books_balance()
 

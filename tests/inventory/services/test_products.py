@@ -12,7 +12,8 @@ from django.utils import timezone
 from inventory.models import BatchLocation, Product
 from inventory.orchestrator import get_availability
 from inventory.services.expiry import expire_stock
-from inventory.services.products import change_product, create_product
+from inventory.services.locations import change_location, create_location
+from inventory.services.products import change_barcode, change_product, create_barcode, create_product
 from tests.factories.inventory import ACTOR, ProductFactory, Site, site, stocked
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
@@ -137,3 +138,34 @@ def test_a_new_one_with_its_lives() -> None:
     with pytest.raises(Conflict, match="Another product has this SKU"):
         create_product({"sku": "a", "name": "B"}, actor=ACTOR)
     assert product.sku == "A"
+
+
+# --- one code, one meaning ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_code_is_not_two_things(house: Site) -> None:
+    milk = create_product({"sku": "MILK", "name": "Milk"}, actor=ACTOR)
+    bread = create_product({"sku": "BREAD", "name": "Bread"}, actor=ACTOR)
+    code = create_barcode({"code": "4006381333931", "product_id": milk.pk}, actor=ACTOR)
+
+    for taken in ("bread", "a-01", house.shelf.barcode.lower()):
+        with pytest.raises(Conflict, match="two things"):
+            create_barcode({"code": taken, "product_id": milk.pk}, actor=ACTOR)
+        with pytest.raises(Conflict, match="two things"):
+            change_barcode(code.pk, {"code": taken}, actor=ACTOR)
+    with pytest.raises(Conflict, match="two things"):
+        change_barcode(code.pk, {"code": "MILK", "product_id": bread.pk}, actor=ACTOR)
+    for values in ({"sku": "4006381333931", "name": "x"}, {"sku": "A-01", "name": "x"}):
+        with pytest.raises(Conflict, match="two things"):
+            create_product(values, actor=ACTOR)
+        with pytest.raises(Conflict, match="two things"):
+            change_product(bread.pk, {"sku": values["sku"]}, actor=ACTOR)
+    for values in ({"code": "MILK", "barcode": "LOC-9"}, {"code": "Z-01", "barcode": "4006381333931"}):
+        with pytest.raises(Conflict, match="two things"):
+            create_location({"warehouse_id": house.id, **values}, actor=ACTOR)
+    with pytest.raises(Conflict, match="two things"):
+        change_location(house.shelf.pk, {"barcode": "Bread"}, actor=ACTOR)
+
+    change_barcode(code.pk, {"code": "MILK"}, actor=ACTOR)  # its own SKU
+    change_product(milk.pk, {"sku": "milk"}, actor=ACTOR)
+    change_location(house.shelf.pk, {"barcode": house.shelf.barcode, "zone": "Z"}, actor=ACTOR)

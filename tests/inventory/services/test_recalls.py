@@ -11,16 +11,21 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from inventory.errors import UnfitNow
-from inventory.models import Batch, BatchLocation, Movement, Product, Reservation, ReservationItem
+from inventory.models import Batch, BatchLocation, Product, Reservation, ReservationItem
 from inventory.orchestrator import (
+    Finding,
     InsufficientStock,
     MixSource,
     OrderedLine,
+    ReturnLine,
     SaleLine,
     Withdrawal,
+    complete_return,
     consume_reservation,
+    create_return,
     get_availability,
     hold_batch,
+    inspect_return,
     mix_batches,
     pick_reserved,
     process_offline_sale,
@@ -35,7 +40,7 @@ from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, Si
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
 from warehouse.core.actor import Role
-from warehouse.core.errors import NotFound, PermissionDenied, TransitionRefused
+from warehouse.core.errors import NotFound, PermissionDenied, TransitionRefused, ValidationFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -119,7 +124,7 @@ def test_a_recall_is_one_action(house: Site, milk: Product) -> None:
         ("shop:2", "PACK", 1, True),
         ("shop:2", "A-01", 3, True),
     ]
-    assert [(o.order_ref, o.quantity, o.returned, o.kept) for o in done.shipped] == [("shop:1", 3, 0, 3), ("till:77", 1, 0, 1)]
+    assert [(o.order_ref, o.quantity, o.returned, o.kept) for o in done.shipped] == [("shop:1", 3, 0, 3), ("till:MAIN:77", 1, 0, 1)]
     assert done.reallocated == [
         {"reservation_id": new.pk, "order_ref": "shop:4", "quantity": "2"},
         {"reservation_id": old.pk, "order_ref": "shop:3", "quantity": "5"},
@@ -139,7 +144,7 @@ def test_a_recall_is_one_action(house: Site, milk: Product) -> None:
     assert zeroed[:2] == ["7", "0"]
     (told,) = events.of("inventory.batch.recalled")
     assert (told["lot_number"], told["reason"], told["lots"]) == ("BAD", "glass in it", [{"batch_id": bad.batch_id, "lot_number": "BAD"}])
-    assert [(entry["order_ref"], entry["quantity"]) for entry in told["shipped"]] == [("shop:1", "3"), ("till:77", "1")]
+    assert [(entry["order_ref"], entry["quantity"]) for entry in told["shipped"]] == [("shop:1", "3"), ("till:MAIN:77", "1")]
     assert [(entry["order_ref"], entry["location"], entry["quantity"]) for entry in told["stop"]] == [
         ("shop:2", "PACK", "1"),
         ("shop:2", "A-01", "3"),
@@ -202,19 +207,25 @@ def test_released_goods_leave_again(house: Site, milk: Product) -> None:
     assert_books_balance()
 
 
+def came_back(ref: str, product: Product, quantity: int, house: Site) -> None:
+    """A whole return, back to the shelf."""
+    lines = [ReturnLine(product.pk, Decimal(quantity), location_id=house.shelf.pk)]
+    paper = create_return(warehouse_id=house.id, order_ref=ref, lines=lines, actor=ACTOR)
+    findings = [Finding(item.pk, condition="intact", decision="return_to_shelf", freshness_remaining=Decimal("0.5")) for item in paper.items.all()]
+    inspect_return(paper.pk, findings=findings, actor=ACTOR)
+    complete_return(paper.pk, actor=ACTOR)
+
+
 def test_what_came_back_is_not_written_to(house: Site, milk: Product) -> None:
-    """Goods that were shipped and wholly returned are nobody's any more."""
-    place = stocked(milk, house.shelf, 9, lot="L", expires_in_days=9)
-    for ref, back in (("shop:1", 2), ("shop:2", 1), ("shop:3", 0)):
+    """Also where the return's goods became a child lot, because they kept worse than what lay there."""
+    place = stocked(milk, house.shelf, 9, lot="L")
+    for ref in ("shop:1", "shop:2", "shop:3"):
         sold(ref, milk, 2, house)
-        if back:
-            goods = BatchLocation.objects.get(pk=place.pk)
-            Movement.objects.create(
-                type="return_to_stock", product=milk, batch=place.batch, batch_location=place, location=house.shelf, warehouse=house.warehouse,
-                quantity_change=back, reserved_change=0, quantity_before=goods.quantity, quantity_after=goods.quantity + back, reserved_after=0,
-                order_ref=ref, performed_by="x", performed_by_type="system",
-            )  # fmt: skip
+    came_back("shop:1", milk, 2, house)
+    came_back("shop:2", milk, 1, house)
+    assert BatchLocation.objects.get(batch__parent=place.batch).quantity == 3
     assert [(order.order_ref, order.kept) for order in recall(place).shipped] == [("shop:2", 1), ("shop:3", 2)]
+    assert_books_balance()
 
 
 # --- again, and in which state -----------------------------------------------------------------------------------------------------------
@@ -246,6 +257,14 @@ def test_a_recall_has_no_way_back(house: Site, milk: Product) -> None:
     for step in (lambda: hold_batch(999999, reason="x", actor=ACTOR), lambda: release_hold(999999, actor=ACTOR)):
         with pytest.raises(NotFound, match="no batch 999999"):
             step()
+
+
+def test_a_reason_is_asked(house: Site, milk: Product) -> None:
+    place = stocked(milk, house.shelf, 9, lot="L")
+    for withdraw in (hold, recall):
+        with pytest.raises(ValidationFailed, match="Say why"):
+            withdraw(place, "  ")
+    assert Batch.objects.get().status == "available"
 
 
 def test_a_hold_becomes_a_recall(house: Site, milk: Product) -> None:

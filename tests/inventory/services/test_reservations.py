@@ -609,7 +609,7 @@ def test_picked_seven_of_ten_cancelled_then_put_back(milk: Product, house: Site,
             )  # fmt: skip
     assert totals(milk.pk, house.id) == (10, 0, 0, 10)
     assert events.of("inventory.moved")[0] == {
-        "listing_id": None, "warehouse_id": "1", "from_location": "PACK", "to_location": "A-01", "quantity": "5",
+        "listing_id": None, "product_id": milk.pk, "warehouse_id": "1", "from_location": "PACK", "to_location": "A-01", "quantity": "5",
     }  # fmt: skip
     assert_books_balance()
     with pytest.raises(InsufficientStock):

@@ -20,6 +20,7 @@ from inventory.orchestrator import (
     OrderedLine,
     PlaceNotAllowed,
     ReturnLine,
+    SaleLine,
     add_return_item,
     attach_return_photo,
     cancel_return,
@@ -28,6 +29,7 @@ from inventory.orchestrator import (
     consume_reservation,
     create_return,
     inspect_return,
+    process_offline_sale,
     remove_return_item,
     reserve_for_order,
     shipped_under,
@@ -521,17 +523,43 @@ def test_frozen_goods_go_back_to_the_freezer_only(house: Site) -> None:
     assert BatchLocation.objects.get(quantity__gt=0).frozen_at is not None
 
 
-def test_the_worse_of_two_places_they_left_from(house: Site) -> None:
-    """One lot from two places under one order: nobody knows which of the pieces came back."""
+def test_goods_frozen_after_the_sale_lend_their_clock_to_nobody(house: Site) -> None:
+    """The place was emptied by the sale and filled again from the freezer: what comes back still has its label."""
+    beef = ProductFactory(sku="BEEF", lives={"chilled": 6, "frozen": 120}, freezable=True)
+    row = stocked(beef, house.cool, 2, expires_in_days=4)
+    ship(house, (beef, 2))
+    BatchLocation.objects.filter(pk=row.pk).update(
+        frozen_at=timezone.now(), not_after=None, clock_condition="frozen", clock_started_at=timezone.now()
+    )
+
+    document = returned(house, line(beef, 2))
+
+    assert document.items.get().new_expires_at == row.effective_expires_at
+    assert BatchLocation.objects.get(quantity__gt=0).frozen_at is None
+    assert_books_balance()
+
+
+def test_what_a_till_sold(milk: Product, house: Site) -> None:
+    sale = process_offline_sale(warehouse_id=house.id, receipt_number="77", lines=[SaleLine(milk.pk, Decimal(6))], actor=ACTOR)
+
+    document = returned(house, line(milk, 6), ref=sale.order_ref)
+
+    assert ledger(document) == [("return_to_stock", "L5", "C-01", 5, "till:MAIN:77"), ("return_to_stock", "L9", "C-01", 1, "till:MAIN:77")]
+    with pytest.raises(MoreThanShipped):
+        draft(house, line(milk, 1), ref=sale.order_ref)
+
+
+def test_the_worse_of_two_places_they_left_from(house: Site, clock: Any) -> None:
+    """One lot from two places under one order: nobody knows which of the pieces came back. Ten of twenty-one days are used in ambient."""
     apples = ProductFactory(lives={"ambient": 21, "chilled": 42})
     stocked(apples, house.cool, 1, lot="A")
     stocked(apples, house.shelf, 1, lot="A")
-    short = BatchLocation.objects.get(location=house.shelf).effective_expires_at
     ship(house, (apples, 2))
+    now = clock(timedelta(days=10))
 
-    returned(house, line(apples, 1), place=house.shelf)
+    document = returned(house, line(apples, 1))
 
-    assert abs(BatchLocation.objects.get(quantity=1).effective_expires_at - short) < timedelta(seconds=5)
+    assert abs(document.items.get().new_expires_at - (now + timedelta(days=22))) < timedelta(seconds=10)
 
 
 @pytest.mark.parametrize("decision", ["return_to_shelf", "return_with_discount"])

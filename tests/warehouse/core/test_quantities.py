@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.core.errors import ValidationFailed
-from warehouse.core.quantities import parse_quantity, plain, require_step
+from warehouse.core.quantities import money, parse_quantity, plain, require_step
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,18 @@ def test_off_the_step(quantity: str, step: str) -> None:
 )
 def test_people_read_no_zeros_behind_the_point(quantity: Decimal | None, text: str) -> None:
     assert plain(quantity) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("2.5000", "2.50 EUR"),
+        ("0", "0.00 EUR"),
+        ("1E+2", "100.00 EUR"),
+        ("0.0450", "0.045 EUR"),
+        ("1234567.8900", "1234567.89 EUR"),
+        ("0.0001", "0.0001 EUR"),
+    ],
+)
+def test_money_to_the_cent_or_finer(amount: str, shown: str) -> None:
+    assert money(Decimal(amount), "EUR") == shown

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import Sum
 
 from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, Shipment
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picking_tasks import assign_picking_task
-from inventory.models import Movement, Product, Receiving, Stock, Warehouse
+from inventory.models import Movement, Product, Receiving, Return, ReturnItem, Stock, Warehouse, WriteOff
 from inventory.queries.reconciliation import everything_that_disagrees
 from tests.partners.addresses import address_of
 from tests.partners.fixtures import TOKEN
@@ -81,8 +82,11 @@ def test_orders_are_taken_in_once(db, file, capsys):
     assert first["new"] == {"lines received": 3, "orders taken in": 3}
     assert (first["differences"], first["problems"]) == ([], [])
     assert first["rows_not_used"] == [{"row": 10, "invoice": "536370", "code": "22633", "reason": "Quantity 'many' is not a number"}]
-    assert first["returns"] == [{"row": 6, "invoice": "C536366", "code": "71053", "quantity": -1, "description": "LANTERN"}]
-    assert [(row["row"], row["invoice"], row["quantity"]) for row in first["stock_adjustments"]] == [(7, "536367", -3)]
+    later = "returns and adjustments are booked with --fulfil, when the sales are shipped"
+    assert first["returns"] == [
+        {"row": 6, "invoice": "C536366", "code": "71053", "quantity": -1, "description": "LANTERN", "booked": 0, "reason": later}
+    ]
+    assert [(row["row"], row["invoice"], row["quantity"], row["reason"]) for row in first["stock_adjustments"]] == [(7, "536367", -3, later)]
     lines = OrderLine.objects.filter(order__external_id="536365").order_by("pk").values_list("product__sku", "listing_id", "quantity")
     assert list(lines) == [("85123A", "85123A", 6), ("85123A", "85123A", 2), ("71053", "71053", 8)]
     assert set(Product.objects.values_list("tracks_expiry", "is_active")) == {(False, True)}
@@ -105,12 +109,14 @@ def test_with_fulfil_everything_is_shipped_once(db, file, delivery):
     assert set(PackingTask.objects.values_list("status", flat=True)) == {"shipped"}
     assert sorted(made["request"]["order_id"] for made in delivery.partner.shipments()) == [536365, 536368, 536370]
     assert not Shipment.objects.filter(tracking_number="").exists()
-    assert not Stock.objects.exclude(quantity=0, reserved=0).exists()
+    assert dict(Stock.objects.exclude(quantity=0, reserved=0).values_list("product__sku", "quantity")) == {"71053": 1}
     lines = Movement.objects.count()
 
     second = replay(file, "--fulfil")
     assert totals(second) == totals(first)
-    assert second["new"] == {"lines received": 0, "orders taken in": 0, "orders shipped": 0}
+    assert second["new"] == {
+        "lines received": 0, "orders taken in": 0, "orders shipped": 0, "returns completed": 0, "adjustments written off": 0,
+    }  # fmt: skip
     assert (Movement.objects.count(), len(delivery.partner.shipments())) == (lines, 3)
     assert everything_that_disagrees() == []
 
@@ -208,7 +214,12 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere():
 @pytest.mark.slow
 def test_killed_again_and_again_it_goes_on(environment, delivery, tmp_path):
     file = tmp_path / "orders.csv"
-    rows = [f"{600 + n // 8},{20000 + n % 23},THING,{1 + n % 5},2010-12-01 08:26,1.25,," for n in range(160)]
+    rows = [f"{600 + n // 8},{20000 + n % 23},THING,{1 + n % 5},2010-12-01 08:26,1.25,{n // 8 % 7},UK" for n in range(160)]
+    for n in range(4):
+        rows += [
+            f"C{700 + n},{20000 + 8 * n % 23},THING,-1,2010-12-02 08:26,1.25,{n % 7},UK",
+            f"{800 + n},{20000 + n},damaged,-3,2010-12-02 08:26,0,,UK",
+        ]
     file.write_text(HEADER + "\n".join(rows) + "\n")
     command = [sys.executable, "manage.py", "replay_orders", str(file), "--fulfil", "--json"]
     env = environment | {"DELIVERY_URL": delivery.url, "DELIVERY_TOKEN": TOKEN}
@@ -232,5 +243,10 @@ def test_killed_again_and_again_it_goes_on(environment, delivery, tmp_path):
     assert Order.objects.count() == 20
     assert len(delivery.partner.shipments()) == 20
     assert everything_that_disagrees() == []
-    assert not Stock.objects.exclude(quantity=0).exists()
+    # What is left is what came back.
+    back = dict(ReturnItem.objects.values_list("product__sku").annotate(Sum("quantity")))
+    assert dict(Stock.objects.exclude(quantity=0).values_list("product__sku", "quantity")) == back
+    assert (report["units_returned"], report["units_adjusted"]) == (sum(back.values()), 3 * 4)
+    assert [row for row in [*report["returns"], *report["stock_adjustments"]] if row["reason"]] == []
+    assert (Return.objects.count(), WriteOff.objects.count()) == (4, 4)
     assert not Receiving.objects.exclude(status="confirmed").exists()

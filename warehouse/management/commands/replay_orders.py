@@ -6,15 +6,19 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from inventory.models import Product, Warehouse
+from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError
 from warehouse.logs import only_warnings
 from warehouse.progress import Progress
-from warehouse.replay import stock, work
+from warehouse.replay import bookings, stock, work
 from warehouse.replay.carrier import carrier
 from warehouse.replay.reader import Invoice, UnreadableFile, read_history
 from warehouse.replay.report import make_report
@@ -23,13 +27,18 @@ from warehouse.replay.report import make_report
 class Command(BaseCommand):
     help = (
         "Replay an order history: a CSV file with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country. "
-        "Makes what is missing, receives stock, takes every sale in as an order. May be interrupted and run again: it goes on. "
+        "Makes what is missing, receives stock, takes every sale in as an order; with --fulfil ships them, and books cancellations as returns and "
+        "adjustments as write-offs. May be interrupted and run again: it goes on, and books nothing twice. "
         "Exits 1 when something does not add up."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--fulfil", action="store_true", help="pick, pack and ship the orders too, with the operations that people use")
+        parser.add_argument(
+            "--fulfil",
+            action="store_true",
+            help="ship the orders too, with the operations that people use; then book returns and adjustments",
+        )
         parser.add_argument("--limit", type=int, metavar="N", help="only the first N invoices of the file")
         parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
@@ -43,11 +52,11 @@ class Command(BaseCommand):
         try:
             # A line per task that is sent to a worker and per call to the carrier would bury everything else.
             with only_warnings("django_structlog.celery", "fulfillment.partners"):
-                problems, new = self._replay(invoices, fulfil)
+                outcome, new = self._replay(invoices, fulfil)
         except KeyboardInterrupt:
             self.stderr.write("Interrupted. The same command goes on from here.")
             sys.exit(130)
-        report = make_report(invoices, history.bad_rows, history.lines, problems, fulfilled=fulfil)
+        report = make_report(invoices, history.bad_rows, history.lines, outcome, fulfilled=fulfil)
         report.new, report.seconds = new, time.monotonic() - begun
         if options["json"]:
             self.stdout.write(json.dumps({"file": file.name, **report.as_data()}, ensure_ascii=False, indent=1))
@@ -56,21 +65,33 @@ class Command(BaseCommand):
         if not report.adds_up:
             sys.exit(1)
 
-    def _replay(self, invoices: list[Invoice], fulfil: bool) -> tuple[work.Problems, dict[str, int]]:
-        problems: work.Problems = {}
-        new = self._take_in(invoices, problems)
+    def _replay(self, invoices: list[Invoice], fulfil: bool) -> tuple[bookings.Outcome, dict[str, int]]:
+        outcome = bookings.Outcome()
+        site, actor = stock.make_site(), stock.make_worker()
+        to_come = bookings.adjustments_to_come(invoices) if fulfil else {}
+        adjusted = {code for _, code in bookings.by_line(bookings.adjusted_rows(invoices))} if fulfil else set()
+        products = stock.make_products(invoices, sorted(adjusted))
+        new = self._take_in(site, invoices, products, to_come, outcome.problems, actor)
         if fulfil:
             try:
                 with carrier(self.stderr.write):
-                    new["orders shipped"] = self._fulfil(invoices, problems)
+                    new["orders shipped"] = self._fulfil(invoices, outcome.problems, actor)
             except DomainError as error:
                 raise CommandError(error.detail) from error
-        return problems, new
+            new |= self._take_back(site, invoices, products, outcome, actor)
+        return outcome, new
 
-    def _take_in(self, invoices: list[Invoice], problems: work.Problems) -> dict[str, int]:
-        site, actor, products = stock.make_site(), stock.make_worker(), stock.make_products(invoices)
+    def _take_in(
+        self,
+        site: Warehouse,
+        invoices: list[Invoice],
+        products: Mapping[str, Product],
+        to_come: Mapping[bookings.Line, Decimal],
+        problems: work.Problems,
+        actor: Actor,
+    ) -> dict[str, int]:
         waiting = stock.waiting_invoices(invoices)
-        missing = stock.missing_goods(site, waiting, products)
+        missing = stock.missing_goods(site, waiting, products, [(code, quantity) for (_, code), quantity in to_come.items()])
         with Progress("Receiving", len(missing), sys.stderr) as progress:
             for lines in stock.receive(site, missing, products, actor=actor):
                 progress.update(lines)
@@ -89,8 +110,7 @@ class Command(BaseCommand):
                 progress.update()
         return {"lines received": len(missing), "orders taken in": taken}
 
-    def _fulfil(self, invoices: list[Invoice], problems: work.Problems) -> int:
-        actor = stock.make_worker()
+    def _fulfil(self, invoices: list[Invoice], problems: work.Problems, actor: Actor) -> int:
         orders = work.open_orders(invoices)
         with Progress("Picking and packing", work.lines_to_pick_and_pack(orders), sys.stderr) as progress:
             for order_id, invoice in orders.items():
@@ -102,3 +122,12 @@ class Command(BaseCommand):
         with Progress("Shipping", len(sound), sys.stderr) as progress:
             problems.update(work.ship(sound, progress.update, actor=actor))
         return len(orders) - len(work.open_orders(invoices))
+
+    def _take_back(
+        self, site: Warehouse, invoices: list[Invoice], products: Mapping[str, Product], outcome: bookings.Outcome, actor: Actor
+    ) -> dict[str, int]:
+        with Progress("Taking back", len(bookings.returned_rows(invoices)), sys.stderr) as progress:
+            returns = bookings.book_returns(site, invoices, products, outcome, progress.update, actor=actor)
+        with Progress("Adjusting", len(bookings.by_line(bookings.adjusted_rows(invoices))), sys.stderr) as progress:
+            adjustments = bookings.book_adjustments(site, invoices, products, outcome, progress.update, actor=actor)
+        return {"returns completed": returns, "adjustments written off": adjustments}
