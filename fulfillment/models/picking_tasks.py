@@ -82,6 +82,7 @@ class PickingTaskItem(models.Model):
     quantity_picked = QuantityField(default=Decimal(0))
     status = FSMField(default=PickingItemStatus.PENDING, choices=PickingItemStatus.choices, protected=True)
     picked_at = models.DateTimeField(null=True, blank=True)
+    deferred_at = models.DateTimeField(null=True, blank=True, help_text="Put off to the end of the walk.")
     notes = models.CharField(max_length=200, blank=True)
 
     class Meta:
@@ -106,6 +107,10 @@ class PickingTaskItem(models.Model):
     def finish(self) -> None:
         """All of it lies on the bench."""
 
+    @transition(field=status, source=PickingItemStatus.PICKED, target=PickingItemStatus.PENDING)
+    def reopen(self) -> None:
+        """Some of it went back to the shelf."""
+
     @transition(field=status, source=PickingItemStatus.PENDING, target=PickingItemStatus.SHORT)
     def fall_short(self) -> None:
         """There was less than the books said."""
@@ -116,7 +121,10 @@ class PickingTaskItem(models.Model):
 
 
 class Pick(models.Model):
-    """One scan of a picker: goods that went from the shelf to the bench. What a cancellation puts back and a packing task packs."""
+    """One scan of a picker: goods that went from the shelf to the bench. What a cancellation puts back and a packing task packs.
+
+    One that was undone (`undone_at`) is kept, but counts for nothing: its goods lie on the shelf again.
+    """
 
     item = models.ForeignKey(PickingTaskItem, on_delete=models.CASCADE, related_name="picks")
     batch_location = models.ForeignKey(
