@@ -133,6 +133,8 @@ class StatusReport(models.Model):
     message = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     attempts = models.PositiveIntegerField(default=0)
+    answered = models.PositiveIntegerField(default=0, editable=False, help_text="How many answers could not be used.")
+    waiting_since = models.DateTimeField(default=timezone.now, editable=False)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)

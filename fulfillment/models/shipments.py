@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django_fsm import FSMField, transition
 
 from fulfillment.enums import LIVING_SHIPMENTS, LabelFormat, ShipmentStatus
@@ -37,11 +40,12 @@ class DeliveryProvider(models.Model):
 
 
 class Shipment(Document):
-    """A package with a carrier: `requested → created → handed_over`. Changes through `services.shipments`.
+    """A package with a carrier: `requested → created → handed_over → delivered | returned`. Changes through `services`.
 
-    While `requested`, `next_attempt_at` says when a worker asks the carrier; it is empty when only a person can go on (`last_error` says why).
-    A worker that asks holds it until `leased_until`. `void_requested`: cancelled when the carrier has, or may have, a waybill; a worker has it voided
-    there. What becomes of a package that was handed over (`delivered`, `returned`) the carrier says.
+    While `requested`, `next_attempt_at` says when a worker asks the carrier; it is empty when only a person can go on (`last_error` says why), and while
+    the one that it `replaces` is still being voided. A worker that asks holds it until `leased_until`. `in_doubt`: the carrier may have got a request
+    whose answer nobody knows. `void_requested`: not wanted any more when the carrier has, or may have, a waybill; a worker has it voided there. What
+    becomes of a package that was handed over the carrier says.
     """
 
     number_prefix = "SHP"
@@ -56,13 +60,22 @@ class Shipment(Document):
     label_url = models.URLField(max_length=1000, blank=True)
     carrier_status = models.CharField(max_length=50, blank=True)
     estimated_delivery = models.DateField(null=True, blank=True)
+    carrier_status_at = models.DateTimeField(null=True, blank=True, editable=False)
+    polled_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the carrier was last asked how it fares.")
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by", help_text="The former shipment of the same package."
+    )
     request = models.JSONField(null=True, blank=True, editable=False, help_text="What the carrier is asked, word for word, kept before it is asked.")
+    in_doubt = models.BooleanField(default=False, editable=False, help_text="A request went out whose answer nobody knows.")
     attempts = models.PositiveIntegerField(default=0)
+    answered = models.PositiveIntegerField(default=0, editable=False, help_text="How many answers could not be used.")
+    waiting_since = models.DateTimeField(default=timezone.now, editable=False)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
     handed_over_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
+    cancellation_reason = models.CharField(max_length=200, blank=True)
     voided_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     returned_at = models.DateTimeField(null=True, blank=True)
@@ -80,7 +93,13 @@ class Shipment(Document):
             ),
             models.Index(fields=["tracking_number"], condition=~Q(tracking_number=""), name="shipment_tracking"),
             models.Index(fields=["status", "-id"], name="shipment_by_status"),
+            models.Index(fields=["polled_at", "id"], condition=Q(status=ShipmentStatus.HANDED_OVER), name="shipment_to_poll"),
         ]
+
+    @property
+    def key(self) -> uuid.UUID:
+        """Its id towards the carrier: a request for it is made once. The first shipment of a package has the package's; reads the package."""
+        return self.package.key if self.replaces_id is None else uuid.uuid5(self.package.key, self.number)
 
     @transition(field=status, source=ShipmentStatus.REQUESTED, target=ShipmentStatus.CREATED)
     def create(self) -> None:
@@ -92,7 +111,7 @@ class Shipment(Document):
 
     @transition(field=status, source=ShipmentStatus.REQUESTED, target=ShipmentStatus.CANCELLED)
     def cancel(self) -> None:
-        """The carrier was never asked."""
+        """The carrier never got a request for it."""
 
     @transition(field=status, source=[ShipmentStatus.REQUESTED, ShipmentStatus.CREATED], target=ShipmentStatus.VOID_REQUESTED)
     def request_void(self) -> None:
