@@ -164,8 +164,38 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='shipment',
+            name='answered',
+            field=models.PositiveIntegerField(default=0, editable=False, help_text='How many answers could not be used.'),
+        ),
+        migrations.AddField(
+            model_name='shipment',
+            name='cancellation_reason',
+            field=models.CharField(blank=True, max_length=200),
+        ),
+        migrations.AddField(
+            model_name='shipment',
+            name='carrier_status_at',
+            field=models.DateTimeField(blank=True, editable=False, null=True),
+        ),
+        migrations.AddField(
+            model_name='shipment',
             name='delivered_at',
             field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name='shipment',
+            name='in_doubt',
+            field=models.BooleanField(default=False, editable=False, help_text='A request went out whose answer nobody knows.'),
+        ),
+        migrations.AddField(
+            model_name='shipment',
+            name='polled_at',
+            field=models.DateTimeField(blank=True, editable=False, help_text='When the carrier was last asked how it fares.', null=True),
+        ),
+        migrations.AddField(
+            model_name='shipment',
+            name='replaces',
+            field=models.OneToOneField(blank=True, help_text='The former shipment of the same package.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replaced_by', to='fulfillment.shipment'),
         ),
         migrations.AddField(
             model_name='shipment',
@@ -182,6 +212,21 @@ class Migration(migrations.Migration):
             name='voided_at',
             field=models.DateTimeField(blank=True, null=True),
         ),
+        migrations.AddField(
+            model_name='shipment',
+            name='waiting_since',
+            field=models.DateTimeField(default=django.utils.timezone.now, editable=False),
+        ),
+        migrations.AddField(
+            model_name='statusreport',
+            name='answered',
+            field=models.PositiveIntegerField(default=0, editable=False, help_text='How many answers could not be used.'),
+        ),
+        migrations.AddField(
+            model_name='statusreport',
+            name='waiting_since',
+            field=models.DateTimeField(default=django.utils.timezone.now, editable=False),
+        ),
         migrations.AlterField(
             model_name='shipment',
             name='status',
@@ -190,6 +235,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='shipment',
             index=models.Index(condition=models.Q(('next_attempt_at__isnull', False), ('status__in', ['requested', 'void_requested'])), fields=['next_attempt_at'], name='shipment_due'),
+        ),
+        migrations.AddIndex(
+            model_name='shipment',
+            index=models.Index(condition=models.Q(('status', 'handed_over')), fields=['polled_at', 'id'], name='shipment_to_poll'),
         ),
         migrations.AddConstraint(
             model_name='boxtype',
