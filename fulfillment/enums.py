@@ -115,3 +115,15 @@ class LabelFormat(TextChoices):
     ZPL = "zpl", "ZPL"
     PDF = "pdf", "PDF"
     PNG = "png", "PNG"
+
+
+class LabelKind(TextChoices):
+    SHIPPING = "shipping", "shipping label"
+    RETURN = "return", "return label"
+
+
+class PrintStatus(TextChoices):
+    QUEUED = "queued", "queued"
+    SENDING = "sending", "being sent"
+    PRINTED = "printed", "sent to the printer"
+    FAILED = "failed", "failed"

@@ -35,6 +35,15 @@ def amount(name: str, default: str) -> Decimal:
     return value
 
 
+def networks(name: str, default: str) -> list[Any]:
+    """Addresses or networks from the environment, separated by commas."""
+    given = os.environ.get(name, default)
+    try:
+        return [ip_network(each.strip()) for each in given.split(",") if each.strip()]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={given!r}: {error}. Give networks such as 10.1.0.0/16, separated by commas.") from error
+
+
 DEBUG = flag("DEBUG", False)
 # The default key serves a developer's machine only; `check --deploy` and the start-up check refuse it in production.
 SECRET_KEY = os.environ.get("SECRET_KEY", "insecure-development-key-that-production-must-replace-0123456789")
@@ -223,7 +232,11 @@ SPECTACULAR_SETTINGS = {
                 "ReceivingStatus ReservationStatus ReturnCondition ReturnDecision ReturnStatus Severity StockStatus TransferStatus WarehouseKind "
                 "WriteOffOrigin WriteOffReason WriteOffStatus",
             ),
-            ("fulfillment", "OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PutBackStatus ShipmentStatus"),
+            (
+                "fulfillment",
+                "LabelFormat LabelKind OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PrintStatus PutBackStatus "
+                "ShipmentStatus",
+            ),
         )
         for name in names.split()
     },
@@ -303,6 +316,13 @@ DELIVERY_URL = os.environ.get("DELIVERY_URL", f"http://127.0.0.1:{PORT + 92}")
 DELIVERY_TOKEN = os.environ.get("DELIVERY_TOKEN", "")
 PARTNER_TIMEOUT_SECONDS = (float(os.environ.get("PARTNER_CONNECT_TIMEOUT", "3")), float(os.environ.get("PARTNER_READ_TIMEOUT", "10")))
 ORDER_READY_STATUS = os.environ.get("ORDER_READY_STATUS", "ready_for_shipment")
+# What GS1 gave the company for its SSCCs. The default is of the numbers that stay within a company: no carrier or customer can tell whose they are.
+GS1_COMPANY_PREFIX = os.environ.get("GS1_COMPANY_PREFIX") or "2000000"
+if not re.fullmatch("[0-9]{4,12}", GS1_COMPANY_PREFIX):
+    raise ImproperlyConfigured(f"GS1_COMPANY_PREFIX={GS1_COMPANY_PREFIX!r} is no company prefix: four to twelve digits, such as 2000000.")
+# Where label printers may stand: who enters a printer can make this site open a connection there.
+PRINTER_NETWORKS = networks("PRINTER_NETWORKS", "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7")
+PRINTER_TIMEOUT_SECONDS = float(os.environ.get("PRINTER_TIMEOUT_SECONDS", "5"))
 
 # --- The back office ------------------------------------------------------------------------------------------------------------------
 UNFOLD = {

@@ -2,7 +2,7 @@ from fulfillment.models.box_types import BoxType
 from fulfillment.models.orders import Order, OrderLine, StatusReport
 from fulfillment.models.packing_tasks import Package, PackageItem, PackingTask, PackingTaskItem, PackScan
 from fulfillment.models.picking_tasks import Pick, PickingTask, PickingTaskItem
-from fulfillment.models.printers import Printer
+from fulfillment.models.printers import LabelPrint, Printer
 from fulfillment.models.put_backs import PutBack
 from fulfillment.models.quality_checks import QualityCheck, QualityCheckItem, QualityRule
 from fulfillment.models.shipments import DeliveryProvider, Shipment
@@ -10,6 +10,7 @@ from fulfillment.models.shipments import DeliveryProvider, Shipment
 __all__ = [
     "BoxType",
     "DeliveryProvider",
+    "LabelPrint",
     "Order",
     "OrderLine",
     "PackScan",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +14,7 @@ from django_fsm import FSMField, transition
 
 from fulfillment.enums import OPEN_PACKING, PackagingType, PackingItemStatus, PackingStatus
 from fulfillment.models.picking_tasks import PickingTask
+from fulfillment.models.serials import next_sscc
 from fulfillment.models.shipments import DEFAULT_DIVISOR, DeliveryProvider
 from fulfillment.models.tasks import Task
 from warehouse.core.quantities import QuantityField
@@ -141,6 +142,11 @@ class Package(models.Model):
 
     def __str__(self) -> str:
         return self.barcode
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding and not self.sscc:
+            self.sscc = next_sscc()
+        super().save(*args, **kwargs)
 
     @property
     def is_measured(self) -> bool:
