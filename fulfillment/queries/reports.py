@@ -55,7 +55,7 @@ def picks_per_hour(*, hours: int) -> dict[datetime, int]:
     this_hour = timezone.localtime().replace(minute=0, second=0, microsecond=0)
     since = this_hour - timedelta(hours=hours - 1)
     newest = Pick.objects.order_by("-pk")[:NEWEST]
-    rows = Pick.objects.filter(pk__in=newest.values("pk"), picked_at__gte=since).order_by()
+    rows = Pick.objects.filter(pk__in=newest.values("pk"), picked_at__gte=since, undone_at=None).order_by()
     counts = dict(rows.annotate(hour=TruncHour("picked_at", tzinfo=timezone.get_current_timezone())).values_list("hour").annotate(Count("pk")))
     return {since + timedelta(hours=n): counts.get(since + timedelta(hours=n), 0) for n in range(hours)}
 

@@ -33,7 +33,7 @@ def make_packing_task(picking: PickingTask, *, actor: Actor) -> list[Event]:
     Returns the events, for the caller to publish.
     """
     rows = list(
-        Pick.objects.filter(item__task=picking)
+        Pick.objects.filter(item__task=picking, undone_at=None)
         .values("batch_location", "item__product", "item__batch")
         .annotate(quantity=Sum("quantity"), listing=Min("item__listing_id"))
         .order_by("batch_location")

@@ -25,7 +25,7 @@ from warehouse.core.transactions import operation
 def make_put_backs(task: PickingTask) -> list[PutBack]:
     """One put-back for each BatchLocation on the bench that holds goods of this locked task. Their promise has been released."""
     rows = (
-        Pick.objects.filter(item__task=task)
+        Pick.objects.filter(item__task=task, undone_at=None)
         .values("batch_location", "item__product", "item__batch")
         .annotate(quantity=Sum("quantity"), shelf=Min("item__location"))
         .order_by("batch_location")

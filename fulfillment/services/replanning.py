@@ -74,7 +74,7 @@ def _replan(task_id: int, actor: Actor) -> bool:
 
 def _compare(task: PickingTask, pending: list[PickingTaskItem]) -> list[_Change]:
     """Where the pending items and the reservation disagree, by product. What was picked lies on the bench and is no item's any more."""
-    on_the_bench = set(Pick.objects.filter(item__task=task).values_list("reservation_item_id", flat=True))
+    on_the_bench = set(Pick.objects.filter(item__task=task, undone_at=None).values_list("reservation_item_id", flat=True))
     held = {part.id: part for part in orchestrator.get_reserved_items(task.reservation_id) if part.id not in on_the_bench}
     changes: dict[int, _Change] = defaultdict(_Change)
     for item in pending:
