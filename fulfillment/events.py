@@ -9,7 +9,7 @@ from warehouse.core.quantities import plain
 from warehouse.outbox.events import Event
 
 if TYPE_CHECKING:
-    from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, Shipment
+    from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, QualityCheck, Shipment
 
 ORDER_ACCEPTED = "order.accepted"
 ORDER_REJECTED = "order.rejected"
@@ -26,6 +26,12 @@ PICKING_CANCELLED = "picking.cancelled"
 PACKING_STARTED = "packing.started"
 PACKING_COMPLETED = "packing.completed"
 PACKING_CANCELLED = "packing.cancelled"
+
+# On the stream of packing: what is looked at is not packed yet.
+QUALITY_CREATED = "quality.created"
+QUALITY_PASSED = "quality.passed"
+QUALITY_FAILED = "quality.failed"
+QUALITY_CANCELLED = "quality.cancelled"
 
 SHIPMENT_CREATED = "shipment.created"
 SHIPMENT_HANDED_OVER = "shipment.handed_over"
@@ -49,6 +55,12 @@ def of_picking(type: str, task: PickingTask, **more: Any) -> Event:
 def of_packing(type: str, task: PackingTask, **more: Any) -> Event:
     """An event about a packing task whose lock is held; the task's order must be loaded."""
     return Event(type, "packing_task", task.pk, {"task_id": task.pk, "order_id": task.order.external_id, **more})
+
+
+def of_quality(type: str, check: QualityCheck, **more: Any) -> Event:
+    """An event about a quality check whose lock is held; the check's order must be loaded."""
+    facts = {"check_id": check.pk, "task_id": check.picking_task_id, "order_id": check.order.external_id}
+    return Event(type, "quality_check", check.pk, {**facts, **more})
 
 
 def of_shipment(type: str, shipment: Shipment) -> Event:

@@ -150,6 +150,7 @@ class WriteOffOrigin(TextChoices):
     EXPIRY = "expiry", "the expiry job"
     RETURN = "return", "a return"
     TRANSFER = "transfer", "a transfer"
+    QUALITY = "quality", "a quality check"
 
 
 class ReturnStatus(TextChoices):
@@ -254,4 +255,5 @@ class DocumentType(TextChoices):
     RESERVATION = "reservation", "reservation"
     PICKING_TASK = "picking_task", "picking task"
     PACKING_TASK = "packing_task", "packing task"
+    QUALITY_CHECK = "quality_check", "quality check"
     PUT_BACK = "put_back", "put-back"

@@ -59,6 +59,10 @@ class PickingTask(Task):
     def complete(self) -> None:
         """Every item is done."""
 
+    @transition(field=status, source=PickingStatus.COMPLETED, target=PickingStatus.PENDING)
+    def reopen(self) -> None:
+        """Some of what was picked did not pass the quality check: somebody is to fetch other goods."""
+
     @transition(field=status, source=sorted(OPEN_PICKING), target=PickingStatus.CANCELLED)
     def cancel(self) -> None:
         """Nobody needs to walk any more."""
@@ -115,6 +119,10 @@ class PickingTaskItem(models.Model):
     def fall_short(self) -> None:
         """There was less than the books said."""
 
+    @transition(field=status, source=[PickingItemStatus.PICKED, PickingItemStatus.SHORT], target=PickingItemStatus.SHORT)
+    def lose(self) -> None:
+        """Some of what was picked did not pass the quality check."""
+
     @transition(field=status, source=PickingItemStatus.PENDING, target=PickingItemStatus.SKIPPED)
     def skip(self) -> None:
         """It will not be picked."""
@@ -123,7 +131,7 @@ class PickingTaskItem(models.Model):
 class Pick(models.Model):
     """One scan of a picker: goods that went from the shelf to the bench. What a cancellation puts back and a packing task packs.
 
-    One that was undone (`undone_at`) is kept, but counts for nothing: its goods lie on the shelf again.
+    One that was undone (`undone_at`) is kept, but counts for nothing: its goods lie on the shelf again, or in quarantine.
     """
 
     item = models.ForeignKey(PickingTaskItem, on_delete=models.CASCADE, related_name="picks")

@@ -12,11 +12,15 @@ from django_fsm import FSMField, transition
 from fulfillment.enums import OPEN_QUALITY, QualityDecision, QualityStatus
 from fulfillment.models.picking_tasks import PickingTask
 from fulfillment.models.tasks import Task
+from warehouse.core.documents import Versioned
 from warehouse.core.quantities import QuantityField
 
 
-class QualityRule(models.Model):
-    """Which picked orders are looked at: those with a product, those of a storefront, or any; so many per cent of them, by chance."""
+class QualityRule(Versioned):
+    """Which picked goods are looked at: those of an order with a product, of a storefront, of both, or of any; so many per cent of them, by chance.
+
+    Changes through `services.quality_rules`.
+    """
 
     name = models.CharField(max_length=100)
     product = models.ForeignKey("inventory.Product", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
@@ -33,22 +37,29 @@ class QualityRule(models.Model):
 
 
 class QualityCheck(Task):
-    """The goods of one picking task on the bench: `pending → in_progress → passed | failed`, or cancelled. Changes through `services.quality_checks`.
+    """The goods of a picking task on the bench: `pending → in_progress → passed | failed`, or cancelled. Changes through `services.quality_checks`.
 
-    Passed, or failed and mended, it makes the packing task.
+    Passed, it makes the packing task. Failed, it sends the walker for other goods; what comes then is looked at by a check of its own. `total_items`
+    counts the items, `checked_items` those that somebody has looked at.
     """
 
     number_prefix = "QCK"
 
     order = models.ForeignKey("fulfillment.Order", on_delete=models.PROTECT, related_name="quality_checks")
-    picking_task = models.OneToOneField(PickingTask, on_delete=models.PROTECT, related_name="quality_check")
-    reason = models.CharField(max_length=200, help_text="The rules that asked for it.")
+    picking_task = models.ForeignKey(PickingTask, on_delete=models.PROTECT, related_name="quality_checks")
+    reason = models.CharField(max_length=200, help_text="The rules that asked for it, with what was drawn.")
     status = FSMField(default=QualityStatus.PENDING, choices=QualityStatus.choices, protected=True)
+    checked_items = models.PositiveIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["picking_task"], condition=Q(status__in=sorted(OPEN_QUALITY)), name="one_open_quality_check_per_task"),
+            models.CheckConstraint(condition=Q(checked_items__lte=F("total_items")), name="checked_items_within_total"),
+        ]
         indexes = [
             models.Index(fields=["warehouse", "urgency", "ship_by", "id"], condition=Q(status=QualityStatus.PENDING), name="quality_check_queue"),
+            models.Index(fields=["worker"], condition=Q(status=QualityStatus.IN_PROGRESS), name="quality_check_at_hand"),
             models.Index(fields=["status", "-id"], name="quality_check_by_status"),
         ]
 
@@ -87,15 +98,36 @@ class QualityCheckItem(models.Model):
     decision = models.CharField(max_length=10, choices=QualityDecision.choices, blank=True)
     note = models.CharField(max_length=200, blank=True)
     photo = models.FileField(upload_to="quality/%Y/%m", blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    quarantined_quantity = QuantityField(default=Decimal(0), help_text="What was taken out of the order: the failed ones, with a hold all of the lot.")
+    quarantined_in = models.ForeignKey(
+        "inventory.BatchLocation", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+", help_text="Where they lie then."
+    )
+    write_off = models.ForeignKey("inventory.WriteOff", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
 
     class Meta:
         ordering = ["check_document", "id"]
         constraints = [
             models.UniqueConstraint(fields=["check_document", "batch_location"], name="quality_item_once_per_batch_location"),
             models.CheckConstraint(
-                condition=Q(quantity__gt=0) & Q(failed_quantity__gte=0) & Q(failed_quantity__lte=F("quantity")), name="quality_item_quantities"
+                condition=Q(quantity__gt=0)
+                & Q(failed_quantity__gte=0)
+                & Q(failed_quantity__lte=F("quantity"))
+                & Q(quarantined_quantity__gte=0)
+                & Q(quarantined_quantity__lte=F("quantity")),
+                name="quality_item_quantities",
             ),
         ]
 
     def __str__(self) -> str:
         return f"item {self.pk}"
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether somebody has looked at it."""
+        return self.condition_ok is not None and self.quantity_ok is not None
+
+    @property
+    def good_quantity(self) -> Decimal:
+        """What may go to the customer, as far as was found."""
+        return self.quantity - self.failed_quantity
