@@ -298,6 +298,7 @@ OUTBOX_SOURCE = os.environ.get("OUTBOX_SOURCE", "wms")
 OUTBOX_STREAMS = {
     "picking": "wms:events:picking",
     "packing": "wms:events:packing",
+    "quality": "wms:events:packing",
     "shipment": "wms:events:shipment",
     "inventory": "wms:events:inventory",
     "stock": "wms:events:inventory",
@@ -315,6 +316,13 @@ ORDER_SYSTEM_TOKEN = os.environ.get("ORDER_SYSTEM_TOKEN", "")
 DELIVERY_URL = os.environ.get("DELIVERY_URL", f"http://127.0.0.1:{PORT + 92}")
 DELIVERY_TOKEN = os.environ.get("DELIVERY_TOKEN", "")
 PARTNER_TIMEOUT_SECONDS = (float(os.environ.get("PARTNER_CONNECT_TIMEOUT", "3")), float(os.environ.get("PARTNER_READ_TIMEOUT", "10")))
+# So many outages of a partner in a row, and nobody calls it for so many seconds.
+PARTNER_CIRCUIT_FAILURES = int(os.environ.get("PARTNER_CIRCUIT_FAILURES", "5"))
+PARTNER_CIRCUIT_SECONDS = float(os.environ.get("PARTNER_CIRCUIT_SECONDS", "30"))
+# After so many answers that can't be used, a waybill or a status report waits for a person.
+SHIPMENT_MAX_ATTEMPTS = int(os.environ.get("SHIPMENT_MAX_ATTEMPTS", "12"))
+# Handed-over parcels are asked for so often.
+CARRIER_POLL_MINUTES = int(os.environ.get("CARRIER_POLL_MINUTES", "30"))
 ORDER_READY_STATUS = os.environ.get("ORDER_READY_STATUS", "ready_for_shipment")
 # What GS1 gave the company for its SSCCs. The default is of the numbers that stay within a company: no carrier or customer can tell whose they are.
 GS1_COMPANY_PREFIX = os.environ.get("GS1_COMPANY_PREFIX") or "2000000"

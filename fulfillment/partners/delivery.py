@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from fulfillment.partners.errors import ContractBroken, PermanentFailure
 from fulfillment.partners.http import PartnerClient
-from fulfillment.partners.reading import read_date, read_link, read_text, require_same_order
+from fulfillment.partners.reading import read_date, read_link, read_moment, read_text, require_same_order
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +83,14 @@ class CreatedShipment:
     estimated_delivery: date | None
 
 
+@dataclass(frozen=True, slots=True)
+class CarrierStatus:
+    """How a shipment fares, in the carrier's word, and since when (None: it does not say)."""
+
+    status: str
+    at: datetime | None
+
+
 class DeliveryClient(PartnerClient):
     """Calls to the delivery service."""
 
@@ -109,6 +117,17 @@ class DeliveryClient(PartnerClient):
             also_retryable=STILL_RUNNING,
         )
 
+    def void_shipment(self, shipment_id: str) -> None:
+        """Take a waybill back; twice is once, so any RetryableFailure may be repeated.
+
+        Raises PermanentFailure: 404 when the carrier has no such waybill, 409 when it has the package already.
+        """
+        self._http.call("POST", f"/api/v1/shipments/{self._http.segment(shipment_id)}/void", lambda answer: _require_shipment(answer, shipment_id))
+
+    def shipment_status(self, shipment_id: str) -> CarrierStatus:
+        """How a shipment fares. Raises PermanentFailure with 404 when the carrier doesn't know it."""
+        return self._http.call("GET", f"/api/v1/shipments/{self._http.segment(shipment_id)}", lambda answer: _read_status(answer, shipment_id))
+
     def _read_shipment(self, answer: dict[str, Any], request: ShipmentRequest) -> CreatedShipment:
         require_same_order(answer, request.order_id, "order_id")
         return CreatedShipment(
@@ -131,6 +150,17 @@ def _read_address(answer: dict[str, Any], order_id: str) -> Address:
         contact_name=read_text(answer, "contact_name"),
         phone=read_text(answer, "phone", longest=40, required=False),
     )
+
+
+def _require_shipment(answer: dict[str, Any], shipment_id: str) -> None:
+    named = answer.get("id")
+    if named is not None and str(named) != shipment_id:
+        raise ContractBroken(f"the answer is about shipment {str(named)[:40]!r} instead of {shipment_id!r}")
+
+
+def _read_status(answer: dict[str, Any], shipment_id: str) -> CarrierStatus:
+    _require_shipment(answer, shipment_id)
+    return CarrierStatus(read_text(answer, "status", longest=50), _or_without(lambda: read_moment(answer, "status_at"), None))
 
 
 def _or_without(read: Callable[[], T], without: T) -> T:

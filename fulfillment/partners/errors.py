@@ -30,6 +30,10 @@ class RetryableFailure(PartnerFailure):
         self.status = status
 
 
+class CircuitOpen(RetryableFailure):
+    """The partner was not called, because it did not answer others; `retry_after` says when one may try. It uses up no attempt."""
+
+
 class PermanentFailure(PartnerFailure):
     """The partner refused: the same call will be refused again, so a person has to look.
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
+from fulfillment.partners.breaker import Circuit, CircuitState
 from fulfillment.partners.errors import ContractBroken, PermanentFailure, RetryableFailure
 from fulfillment.partners.retry import RETRY_CAP_SECONDS, parse_retry_after
 
@@ -65,6 +66,7 @@ class PartnerHttp:
         retry_after_cap: float = RETRY_CAP_SECONDS,
         max_bytes: int = MAX_ANSWER_BYTES,
         now: Callable[[], datetime] = timezone.now,
+        circuit: Circuit | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
@@ -79,6 +81,7 @@ class PartnerHttp:
         self._retry_after_cap = retry_after_cap
         self._max_bytes = max_bytes
         self._now = now
+        self._circuit = circuit
         self._session = requests.Session()
         self._session.auth = BearerToken(token)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -115,16 +118,19 @@ class PartnerHttp:
     ) -> T:
         """Make the call once and return what `read` makes of the JSON object that came back ({} when a 2xx answer has no body).
 
-        `also_retryable` are 4xx statuses that mean "later" in this call. Raises RetryableFailure, PermanentFailure.
+        `also_retryable` are 4xx statuses that mean "later" in this call. Raises RetryableFailure (CircuitOpen: nothing was sent), PermanentFailure.
         """
         began = time.monotonic()
         try:
-            result, status = self._call(method, path, read, body, headers or {}, also_retryable)
+            result, status = self._guarded(lambda: self._call(method, path, read, body, headers or {}, also_retryable))
         except (RetryableFailure, PermanentFailure) as failure:
             logger.warning("%s %s failed after %.0f ms: %s", method, path, (time.monotonic() - began) * 1000, failure)
             raise
         logger.info("%s: %s %s answered %d in %.0f ms", self.partner, method, path, status, (time.monotonic() - began) * 1000)
         return result
+
+    def _guarded(self, work: Callable[[], tuple[T, int]]) -> tuple[T, int]:
+        return work() if self._circuit is None else self._circuit.call(work)
 
     def _call(
         self,
@@ -202,7 +208,12 @@ class PartnerClient:
     def from_settings(cls) -> Self:
         """The client as the settings say."""
         url, token = getattr(settings, f"{cls.setting}_URL"), getattr(settings, f"{cls.setting}_TOKEN")
-        return cls(PartnerHttp(cls.partner, url, token, timeout=settings.PARTNER_TIMEOUT_SECONDS))
+        return cls(PartnerHttp(cls.partner, url, token, timeout=settings.PARTNER_TIMEOUT_SECONDS, circuit=Circuit(cls.partner, url)))
+
+    @classmethod
+    def circuit_state(cls) -> CircuitState:
+        """How the circuit to this partner stands, as all workers see it."""
+        return Circuit(cls.partner, getattr(settings, f"{cls.setting}_URL")).state()
 
     def __enter__(self) -> Self:
         return self

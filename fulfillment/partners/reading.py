@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -72,6 +72,18 @@ def read_date(answer: Answer, *fields: str) -> date | None:
         return datetime.fromisoformat(value).date()
     except (TypeError, ValueError) as error:
         raise ContractBroken(f"{fields[0]} is not a date") from error
+
+
+def read_moment(answer: Answer, field: str) -> datetime | None:
+    """The moment in a field, an ISO time (UTC where it names no offset); None when the field is missing or null."""
+    value = answer.get(field)
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise ContractBroken(f"{field} is not a time") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_link(answer: Answer, field: str, *, base_url: str) -> str:

@@ -47,6 +47,20 @@ class Delivery(Partner):
         """Every shipment made: `{key, request, answer, at}`, oldest first."""
         return self.ledger.table("shipments")
 
+    def living(self) -> list[dict[str, Any]]:
+        """The shipments that were made and not voided: one for each package is what there should be."""
+        voided = {row["shipment_id"] for row in self.ledger.table("voids")}
+        return [row for row in self.shipments() if str(row["answer"]["id"]) not in voided]
+
+    def voids(self) -> list[str]:
+        """The ids of the shipments that were taken back, oldest first."""
+        return [row["shipment_id"] for row in self.ledger.table("voids")]
+
+    def put_status(self, shipment_id: str | int, status: str, at: str | None = None) -> None:
+        """Let a shipment fare so: created, in_transit, delivered, returned. From `in_transit` on it can't be voided any more."""
+        at = at or datetime.now(UTC).isoformat()
+        self.ledger.append("statuses", {"shipment_id": str(shipment_id), "status": status, "status_at": at})
+
     @route("GET", "/api/v1/delivery/addresses/order/{order_id}")
     def get_address(self, request: Request, order_id: str) -> Answer:
         """The delivery address of an order: the one it was given, else a plausible one made from the id."""
@@ -92,9 +106,25 @@ class Delivery(Partner):
             made = next((row["answer"] for row in self.shipments() if str(row["answer"]["id"]) == shipment_id), None)
             if made is None:
                 raise Refused(404, f"There is no shipment {shipment_id}.")
+            fares = self.ledger.last("statuses", "shipment_id", shipment_id)
+            if fares and fares["status"] != "created":
+                raise Refused(409, f"Shipment {shipment_id} is {fares['status']}: the carrier has it.")
             if not self.ledger.last("voids", "shipment_id", shipment_id):
                 self.ledger.append("voids", {"shipment_id": shipment_id, "at": datetime.now(UTC).isoformat()})
         return Answer(data=made | {"status": "voided"})
+
+    @route("GET", "/api/v1/shipments/{shipment_id}")
+    def get_shipment(self, request: Request, shipment_id: str) -> Answer:
+        """The shipment as it was made, with how it fares now."""
+        made = next((row for row in self.shipments() if str(row["answer"]["id"]) == shipment_id), None)
+        if made is None:
+            raise Refused(404, f"There is no shipment {shipment_id}.")
+        fares = self.ledger.last("statuses", "shipment_id", shipment_id)
+        voided = self.ledger.last("voids", "shipment_id", shipment_id)
+        now = {"status": "voided", "status_at": voided["at"]} if voided else {"status": "created", "status_at": made["at"]}
+        if fares and not voided:
+            now = {"status": fares["status"], "status_at": fares["status_at"]}
+        return Answer(data=made["answer"] | now)
 
     @route("GET", "/label/{tracking_number}")
     def label(self, request: Request, tracking_number: str) -> Answer:
@@ -115,6 +145,15 @@ class Delivery(Partner):
         if "order_id" not in body:
             raise Refused(400, "order_id is missing.")
         self.put_address(body["order_id"], body.get("address"))
+        return Answer(201, body)
+
+    @route("POST", "/_control/statuses")
+    def control_status(self, request: Request) -> Answer:
+        """Let a shipment fare so: `{"shipment_id": …, "status": …, "at": …}`."""
+        body = request.json()
+        if "shipment_id" not in body or "status" not in body:
+            raise Refused(400, "shipment_id and status are needed.")
+        self.put_status(body["shipment_id"], body["status"], body.get("at"))
         return Answer(201, body)
 
     def _answer(self, body: dict[str, Any], base_url: str) -> dict[str, Any]:
