@@ -6,12 +6,14 @@ from fulfillment.models.printers import LabelPrint, Printer
 from fulfillment.models.put_backs import PutBack
 from fulfillment.models.quality_checks import QualityCheck, QualityCheckItem, QualityRule
 from fulfillment.models.shipments import DeliveryProvider, Shipment
+from fulfillment.models.sweeps import OrderDisagreement, SweepCursor
 
 __all__ = [
     "BoxType",
     "DeliveryProvider",
     "LabelPrint",
     "Order",
+    "OrderDisagreement",
     "OrderLine",
     "PackScan",
     "Package",
@@ -28,4 +30,5 @@ __all__ = [
     "QualityRule",
     "Shipment",
     "StatusReport",
+    "SweepCursor",
 ]

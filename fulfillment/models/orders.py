@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 from django_fsm import FSMField, transition
 
-from fulfillment.enums import OPEN_ORDERS, OrderStatus, Priority
+from fulfillment.enums import OPEN_ORDERS, SOURCE_LISTINGS, OrderStatus, Priority
 from warehouse.core.documents import Versioned
 from warehouse.core.quantities import QuantityField
 
@@ -39,6 +39,7 @@ class Order(Versioned):
     cancellation_reason = models.CharField(max_length=200, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     shipped_at = models.DateTimeField(null=True, blank=True)
+    compared_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was last compared with the order system's.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "external_id"], name="order_once_per_source")]
@@ -48,6 +49,9 @@ class Order(Versioned):
             models.Index(fields=["id"], condition=Q(status=OrderStatus.REJECTED, retry_when_stocked=True), name="order_to_retry"),
             models.Index(fields=["retry_due_at"], condition=Q(retry_due_at__isnull=False), name="order_retry_due"),
             models.Index(Upper("order_number"), name="order_by_number"),
+            models.Index(
+                F("compared_at").asc(nulls_first=True), "id", condition=Q(status__in=sorted(OPEN_ORDERS), source=SOURCE_LISTINGS), name="order_to_compare"
+            ),
         ]
 
     def __str__(self) -> str:

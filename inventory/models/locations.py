@@ -18,6 +18,12 @@ class Location(Versioned):
     barcode = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=10, choices=LocationKind.choices, default=LocationKind.STORAGE)
     condition = models.CharField(max_length=8, choices=Condition.choices, blank=True)
+    exposure = models.CharField(
+        max_length=8,
+        choices=Condition.choices,
+        default=Condition.AMBIENT,
+        help_text="How it is where a place has no condition: what goods pay that lay there before they are put back.",
+    )
     zone = models.CharField(max_length=40, blank=True)
     aisle = models.CharField(max_length=10, blank=True)
     bay = models.CharField(max_length=10, blank=True)
