@@ -19,6 +19,7 @@ TRANSFER_RECEIVED = "inventory.transfer.received"
 WRITE_OFF_CONFIRMED = "inventory.writeOff.confirmed"
 RETURN_COMPLETED = "inventory.return.completed"
 AUDIT_COMPLETED = "inventory.audit.completed"
+COUNT_REQUESTED = "inventory.count.requested"
 STOCK_REALLOCATED = "stock.reallocated"
 # What a buyer pays on a storefront's page has changed: by hand, by the markup, or because a discount began or ended. It says price, effective_price
 # and effective_price_before (decimals as text), currency, storefront_id, listing_id, shop_product_id, product_id, the discount that counts, and why.

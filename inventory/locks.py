@@ -14,6 +14,7 @@ from inventory.models import (
     AlertMessage,
     Audit,
     Batch,
+    CountRequest,
     Product,
     Receiving,
     Reservation,
@@ -80,6 +81,11 @@ def lock_returns_of(order_ref: str) -> None:
 def lock_audit(audit_id: int, expected_version: int | None = None) -> Audit:
     """The audit, FOR NO KEY UPDATE."""
     return lock_row(Audit, audit_id, expected_version)
+
+
+def lock_count_request(request_id: int) -> CountRequest:
+    """The request that a place be counted, FOR NO KEY UPDATE."""
+    return lock_row(CountRequest, request_id)
 
 
 def lock_batches(batch_ids: Iterable[int]) -> dict[int, Batch]:

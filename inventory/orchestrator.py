@@ -32,6 +32,7 @@ from inventory.services.audit_completion import complete_audit
 from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, update_audit_items
 from inventory.services.audits import cancel_audit, change_audit, create_audit, start_audit
 from inventory.services.consumption import consume_reservation
+from inventory.services.count_requests import count_requested_places, dismiss_count_request, request_count
 from inventory.services.discounts import apply_discount, end_discount, follow_discounts
 from inventory.services.expiry import expire_stock
 from inventory.services.markdowns import mark_down
@@ -40,7 +41,7 @@ from inventory.services.moving import Move, move_goods, move_stock, put_away
 from inventory.services.offline_sales import check_offline_sale_conflict, process_offline_sale
 from inventory.services.order_promises import promise_order
 from inventory.services.phases import change_phase
-from inventory.services.picks import PickedItem, pick_reserved, put_back
+from inventory.services.picks import PickedItem, UnpickedItem, pick_reserved, put_back, unpick_reserved
 from inventory.services.promises import Reserved, ReservedItem, get_reserved_items
 from inventory.services.reallocation import reallocate_item
 from inventory.services.recalls import Withdrawal, hold_batch, recall_batch, release_hold
@@ -70,6 +71,7 @@ from inventory.services.reservations import (
 from inventory.services.return_completion import complete_return
 from inventory.services.return_inspection import Finding, attach_return_photo, inspect_return
 from inventory.services.returns import ReturnLine, add_return_item, cancel_return, change_return, create_return, remove_return_item
+from inventory.services.short_promises import ShortPart, reallocate_short
 from inventory.services.splitting import split_batch
 from inventory.services.stock_settings import set_low_stock_threshold
 from inventory.services.transfer_steps import cancel_transfer, receive_transfer, send_transfer
@@ -121,6 +123,7 @@ __all__ = [
     "Scanned",
     "Severity",
     "Shipped",
+    "ShortPart",
     "Shortage",
     "Suggestion",
     "Trace",
@@ -128,6 +131,7 @@ __all__ = [
     "UnfitNow",
     "UnknownProduct",
     "UnknownWarehouse",
+    "UnpickedItem",
     "Withdrawal",
     "WriteOffLine",
     "acknowledge_alert",
@@ -159,12 +163,14 @@ __all__ = [
     "confirm_write_off",
     "consume_reservation",
     "count_again",
+    "count_requested_places",
     "create_audit",
     "create_receiving",
     "create_return",
     "create_transfer",
     "create_write_off",
     "default_location",
+    "dismiss_count_request",
     "draft_expired_write_offs",
     "effective_prices",
     "end_discount",
@@ -198,6 +204,7 @@ __all__ = [
     "put_away",
     "put_back",
     "reallocate_item",
+    "reallocate_short",
     "recall_batch",
     "receive_at_once",
     "receive_item",
@@ -212,6 +219,7 @@ __all__ = [
     "remove_stock",
     "remove_transfer_item",
     "remove_write_off_item",
+    "request_count",
     "reserve_for_order",
     "resolve_alert",
     "resolve_lines",
@@ -227,6 +235,7 @@ __all__ = [
     "suggest_cycle_count",
     "suggest_places",
     "trace_batch",
+    "unpick_reserved",
     "update_audit_items",
     "write_off_stock",
 ]

@@ -370,6 +370,7 @@ class CycleCountOut(serializers.Serializer):
     lots = serializers.IntegerField()
     bookings = serializers.IntegerField(help_text="How often what lies there was booked since it was last counted.")
     counted_at = serializers.DateTimeField(allow_null=True)
+    asked = serializers.IntegerField(help_text="How many open requests to count it there are, because goods were missed.")
 
 
 class CycleCounts(Endpoints):
@@ -383,7 +384,7 @@ class CycleCounts(Endpoints):
     parameters = {"list": [CycleCountsIn]}
 
     def list(self, request: Request) -> Response:
-        """The places of a warehouse whose contents moved most since their last count."""
+        """The places of a warehouse where goods were missed, then those whose contents moved most since their last count."""
         asked = CycleCountsIn(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         site = named_warehouse(dict(asked.validated_data))

@@ -20,6 +20,7 @@ from inventory.models.batches import lot_key
 from inventory.queries.audits import Books, books_of, lines_of
 from inventory.queries.lots import lot_ids
 from inventory.services.audit_counts import BELOW_ZERO
+from inventory.services.count_requests import close_counted
 from inventory.services.reallocation import free_up
 from inventory.stock import shelf_life
 from inventory.stock.gate import Gate, StockKey, lock_stock
@@ -57,9 +58,9 @@ def complete_audit(audit_id: int, *, actor: Actor, uncounted: str = Uncounted.UN
     """Book what was counted: each line's count less the books at the moment of counting, applied to what the books say now. What moved meanwhile stays.
 
     Lines without a count stay untouched, or (`uncounted="zero"`) are taken for empty. Locks the audit, products and batches FOR SHARE, then the gates; from
-    promises that lie on what is missing the newest give way. Ledger `adjustment`; events stock.changed, stock.reallocated, inventory.audit.completed. A
-    number of statements that does not grow with the lines. Raises CountAgain naming every line that is to be counted again, GoodsPromised where what is
-    missing is being picked.
+    promises that lie on what is missing the newest give way. Requests to count what was counted are closed. Ledger `adjustment`; events stock.changed,
+    stock.reallocated, inventory.audit.completed. A number of statements that does not grow with the lines. Raises CountAgain naming every line that is to be
+    counted again, GoodsPromised where what is missing is being picked.
     """
     if uncounted not in Uncounted.values:
         raise ValidationFailed(f"uncounted: {uncounted[:20]!r} is none of {', '.join(Uncounted.values)}.", errors=[{"field": "uncounted"}])
@@ -73,6 +74,7 @@ def complete_audit(audit_id: int, *, actor: Actor, uncounted: str = Uncounted.UN
     batches = _batches(audit, chosen)
     gate = lock_stock({StockKey(audit.warehouse_id, line.product_id) for line in chosen}, create=True)
     book_counts(audit, lines, batches, gate, actor=actor)
+    close_counted(audit, audit.completed_at or timezone.now())
     return audit
 
 

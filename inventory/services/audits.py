@@ -50,8 +50,8 @@ def create_audit(
     notes: str = "",
     cycle_places: int = CYCLE_PLACES,
 ) -> Audit:
-    """Write a draft that says what is to be counted. A cycle count that names no places takes the `cycle_places` whose contents moved most since their
-    last count."""
+    """Write a draft that says what is to be counted. A cycle count that names no places takes the `cycle_places` that are
+    suggested first: where goods were missed, then whose contents moved most since their last count."""
     if not Warehouse.objects.filter(pk=warehouse_id, is_active=True).exists():
         raise NotFound(f"There is no active warehouse {warehouse_id}.", warehouse=warehouse_id)
     audit = Audit(warehouse_id=warehouse_id, created_by_id=actor.user_id)

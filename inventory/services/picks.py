@@ -18,8 +18,8 @@ from inventory.stock.gate import LockedStock, StockKey, lock_stock
 from inventory.stock.place import bring
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
-from warehouse.core.quantities import require_step
+from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
+from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 
 
@@ -80,6 +80,60 @@ def pick_reserved(
     return PickedItem(picked.pk, target, None if picked is item else item.pk)
 
 
+@dataclass(frozen=True, slots=True)
+class UnpickedItem:
+    """Where goods lie after their pick was undone, and what holds them there."""
+
+    item_id: int
+    batch_id: int
+    batch_location_id: int
+
+
+@operation(Role.PICKER)
+def unpick_reserved(
+    item_id: int,
+    quantity: Decimal,
+    *,
+    warehouse_id: int,
+    product_id: int,
+    to_location_id: int,
+    document_type: DocumentType,
+    document_id: int,
+    actor: Actor,
+    shelf_item_id: int | None = None,
+) -> UnpickedItem:
+    """Move picked goods, and the promise with them, from the bench back to a shelf: ledger `put_back`, two lines. They stay promised.
+
+    `item_id` holds them on the bench; `shelf_item_id` is what the promise still holds on the shelf: where both meet in one BatchLocation they become one.
+    (Goods that kept worse on the bench come back as a lot of their own, and are held apart.) Takes the gate, then the reservation. Raises Conflict when the
+    item holds less or lies on no bench, TransitionRefused for a closed reservation, PlaceNotAllowed when the shelf was closed.
+    """
+    key = StockKey(warehouse_id, product_id)
+    gate = lock_stock([key])
+    item = lock_reservation_item(item_id)
+    source = item.batch_location
+    if StockKey(source.warehouse_id, source.product_id) != key:
+        raise ValidationFailed(f"Reservation item {item_id} is not of this product in this warehouse.", item=item_id)
+    if item.reservation.status != ReservationStatus.ACTIVE:
+        raise TransitionRefused(f"{item.reservation} is {item.reservation.status}: it can't be picked or put back.", status=item.reservation.status)
+    require_step(quantity, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
+    if source.location.kind not in BENCHES or item.held < quantity:
+        held = item.held if source.location.kind in BENCHES else ZERO
+        raise Conflict(f"Only {plain(held)} of {gate[key].sku} still lie on the bench for it, not {plain(quantity)}.", held=str(held))
+    target = _bring(source, to_location_id, actor)
+    kept = _rejoin(item, quantity, target, shelf_item_id)
+    header = Header(
+        actor=actor,
+        document_type=document_type,
+        document_id=document_id,
+        order_ref=item.reservation.order_ref,
+        reservation_id=item.reservation_id,
+    )
+    post([Entry(source.pk, MovementType.PUT_BACK, -quantity, -quantity), Entry(target, MovementType.PUT_BACK, quantity, quantity)], header)
+    batch_id = BatchLocation.objects.values_list("batch_id", flat=True).get(pk=target)
+    return UnpickedItem(kept.pk, batch_id, target)
+
+
 @operation(Role.PICKER)
 def put_back(
     batch_location_id: int, quantity: Decimal, *, warehouse_id: int, product_id: int, to_location_id: int, document_id: int, actor: Actor
@@ -138,3 +192,19 @@ def _split_item(item: ReservationItem, quantity: Decimal, batch_location_id: int
     return ReservationItem.objects.create(
         reservation_id=item.reservation_id, batch_location_id=batch_location_id, product_id=item.product_id, quantity=quantity
     )
+
+
+def _rejoin(item: ReservationItem, quantity: Decimal, batch_location_id: int, shelf_item_id: int | None) -> ReservationItem:
+    """Let the promise follow the goods back: into what it still holds there, else as `_split_item`."""
+    there = ReservationItem.objects.filter(reservation=item.reservation_id, batch_location=batch_location_id)
+    shelf = there.filter(pk=shelf_item_id).first() if shelf_item_id is not None else None
+    if shelf is None:
+        return _split_item(item, quantity, batch_location_id)
+    if quantity == item.quantity:
+        item.delete()
+    else:
+        item.quantity -= quantity
+        item.save(update_fields=["quantity"])
+    shelf.quantity += quantity
+    shelf.save(update_fields=["quantity"])
+    return shelf

@@ -76,13 +76,13 @@ def free_up(
     reservations = lock_reservations({seizure.holder.reservation_id for seizure in seizures})
     if any(reservation.started_at is not None for reservation in reservations.values()):
         raise StartAgain  # picked of another product while we waited for it
-    free = _free_elsewhere(gate, needed, avoid_batches, leaving or {})
+    free = free_elsewhere(gate, needed, avoid_batches, leaving or {})
     for reservation in reservations.values():
         mine = [seizure for seizure in seizures if seizure.holder.reservation_id == reservation.pk]
-        reservation.explanation += _plan(mine, free, gate, reason)
-        _post_moved(mine, reservation, reason, actor)
-    _keep_moved(seizures, reservations, reason, actor)
-    _release_missing(seizures, reservations, gate, reason, actor)
+        reservation.explanation += plan_elsewhere(mine, free, gate, reason)
+        post_moved(mine, reservation, reason, actor)
+    keep_moved(seizures, reservations, reason, actor)
+    release_missing(seizures, reservations, gate, reason, actor)
     return seizures
 
 
@@ -91,7 +91,7 @@ def reallocate_item(item_id: int, to_batch_location_id: int, *, reason: str, act
     """Promise goods of another batch or place instead, against the order of leaving, and keep why. Returns the new item of the reservation.
 
     Takes the gate, then the reservation. Ledger `release` and `reservation`, event stock.reallocated. Raises UnfitNow when the other goods are not fit,
-    InsufficientStock when less of them is free, Conflict when the item does not hold so much or was picked already.
+    InsufficientStock, naming who is promised them, when less of them is free, Conflict when the item does not hold so much or was picked already.
     """
     if not reason.strip():
         raise ValidationFailed("Say why other goods are promised.", errors=[{"field": "reason", "code": "required"}])
@@ -106,7 +106,8 @@ def reallocate_item(item_id: int, to_batch_location_id: int, *, reason: str, act
     holder = next(holder for holder in holders_of([item.batch_location_id]) if holder.item_id == item_id)
     found = next((c for c in read_candidates([key]) if c.batch_location_id == to_batch_location_id), None)
     if found is None or found.free < amount:
-        raise InsufficientStock([Shortage(key.product_id, gate[key].sku, key.warehouse_id, amount, found.free if found else ZERO)])
+        promised = tuple({"order_ref": other.order_ref, "reserved": plain(other.held)} for other in holders_of([to_batch_location_id]))
+        raise InsufficientStock([Shortage(key.product_id, gate[key].sku, key.warehouse_id, amount, found.free if found else ZERO, promised)])
     unfit = fefo.unfit(found, _ship_at(holder), max(holder.min_remaining_days, gate[key].min_remaining_days))
     if unfit is not None:
         raise UnfitNow(f"{gate[key].sku}: {unfit}. Choose other goods.", reason=unfit, batch_location=to_batch_location_id)
@@ -122,8 +123,8 @@ def reallocate_item(item_id: int, to_batch_location_id: int, *, reason: str, act
             "skipped": [],
         }
     )
-    _post_moved([seizure], item.reservation, reason, actor)
-    _keep_moved([seizure], {item.reservation_id: item.reservation}, reason, actor)
+    post_moved([seizure], item.reservation, reason, actor)
+    keep_moved([seizure], {item.reservation_id: item.reservation}, reason, actor)
     return ReservationItem.objects.get(pk=seizure.moved[0].item_id)
 
 
@@ -188,7 +189,7 @@ def _choose(needed: Mapping[int, Decimal], release: bool) -> list[Seizure]:
     return chosen
 
 
-def _free_elsewhere(gate: Gate, needed: Collection[int], avoid_batches: Collection[int], leaving: Mapping[int, Decimal]) -> dict[int, fefo.Candidate]:
+def free_elsewhere(gate: Gate, needed: Collection[int], avoid_batches: Collection[int], leaving: Mapping[int, Decimal]) -> dict[int, fefo.Candidate]:
     """What may be promised instead, by place."""
     rest = (c._replace(free=c.free - leaving.get(c.batch_location_id, ZERO)) for c in read_candidates(gate))
     return {c.batch_location_id: c for c in rest if c.free > 0 and c.batch_location_id not in needed and c.batch_id not in avoid_batches}
@@ -199,7 +200,7 @@ def _ship_at(holder: Holder) -> datetime:
     return max(timezone.now(), holder.ship_at or timezone.now())
 
 
-def _plan(seizures: Sequence[Seizure], free: dict[int, fefo.Candidate], gate: Gate, reason: str) -> list[dict[str, Any]]:
+def plan_elsewhere(seizures: Sequence[Seizure], free: dict[int, fefo.Candidate], gate: Gate, reason: str) -> list[dict[str, Any]]:
     """Find other goods for these promises of one reservation, by FEFO; what is taken leaves `free`. Returns the explanations."""
     told: list[dict[str, Any]] = []
     for seizure in seizures:
@@ -217,7 +218,7 @@ def _plan(seizures: Sequence[Seizure], free: dict[int, fefo.Candidate], gate: Ga
     return told
 
 
-def _post_moved(seizures: Sequence[Seizure], reservation: Reservation, reason: str, actor: Actor) -> None:
+def post_moved(seizures: Sequence[Seizure], reservation: Reservation, reason: str, actor: Actor) -> None:
     """The ledger lines of one reservation's promises that move: they name it, so each reservation has a posting of its own."""
     entries = []
     for seizure in seizures:
@@ -235,7 +236,7 @@ def _post_moved(seizures: Sequence[Seizure], reservation: Reservation, reason: s
     post(entries, header)
 
 
-def _keep_moved(seizures: Sequence[Seizure], reservations: Mapping[int, Reservation], reason: str, actor: Actor) -> None:
+def keep_moved(seizures: Sequence[Seizure], reservations: Mapping[int, Reservation], reason: str, actor: Actor) -> None:
     """Write the items that moved, why, and the events."""
     for reservation in reservations.values():
         reservation.version += 1
@@ -263,7 +264,7 @@ def _keep_moved(seizures: Sequence[Seizure], reservations: Mapping[int, Reservat
     publish(_moved_events(moved, reason), actor=actor)
 
 
-def _release_missing(seizures: Sequence[Seizure], reservations: Mapping[int, Reservation], gate: Gate, reason: str, actor: Actor) -> None:
+def release_missing(seizures: Sequence[Seizure], reservations: Mapping[int, Reservation], gate: Gate, reason: str, actor: Actor) -> None:
     """Take back what could not be promised anew; a reservation that holds nothing any more is released."""
     missing = {seizure.holder.item_id: seizure.missing for seizure in seizures if seizure.missing}
     if not missing:
