@@ -26,12 +26,13 @@ from inventory.queries.lots import find_lot
 from inventory.queries.returns import shipped_under
 from inventory.queries.scan import find_by_scan
 from inventory.services.return_completion import complete_return
-from inventory.services.return_inspection import PHOTO_BYTES, Finding, attach_return_photo, inspect_return
+from inventory.services.return_inspection import Finding, attach_return_photo, inspect_return
 from inventory.services.returns import ReturnLine, add_return_item, cancel_return, change_return, create_return, remove_return_item
 from warehouse.core.actor import Actor
 from warehouse.core.admin import ReadOnlyInline, actor_of, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
 from warehouse.core.errors import DomainError, ValidationFailed
+from warehouse.core.photos import PHOTO_BYTES
 
 COLOURS = {
     ReturnStatus.DRAFT: "primary",

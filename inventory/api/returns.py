@@ -25,15 +25,11 @@ from inventory.orchestrator import Finding, ReturnLine
 from inventory.queries.lots import lot_ids
 from inventory.queries.order_lines import MAX_LINES
 from inventory.queries.stock import visible_to
-from inventory.services.return_inspection import PHOTO_BYTES
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, Nothing, QuantityField, Reason
-from warehouse.core.errors import NotFound, ValidationFailed
+from warehouse.core.errors import ValidationFailed
+from warehouse.core.photos import IMAGES, PHOTO_BYTES, photo_response
 from warehouse.outbox.http import ReadEndpoints
-
-IMAGES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
-# A picture is shown, never run, whatever is in it.
-HARMLESS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-store"}
 
 
 class ReturnItemOut(serializers.ModelSerializer):
@@ -265,11 +261,7 @@ class Returns(ReadEndpoints):
     def photo(self, request: Request, pk: str, item: str) -> FileResponse:
         """The photo of a line."""
         row = item_rows().filter(return_document=self.get_object().pk, pk=item).exclude(photo="").first()
-        name = row.photo.name if row is not None else None
-        if row is None or name is None or not row.photo.storage.exists(name):
-            raise NotFound("There is no such photo.")
-        ending = name.rpartition(".")[2]
-        return FileResponse(row.photo.open(), content_type=IMAGES[ending], filename=f"line-{row.pk}.{ending}", headers=HARMLESS)
+        return photo_response(row)
 
     @action(detail=True, methods=["post"])
     def inspect(self, request: Request, pk: str) -> Response:

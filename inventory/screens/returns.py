@@ -25,10 +25,11 @@ from inventory.screens.goods import meant
 from inventory.screens.once import new_token, once, posted_token
 from inventory.screens.returns_shown import AGAIN, decisions_for, screen
 from inventory.services.return_completion import complete_return
-from inventory.services.return_inspection import PHOTO_BYTES, Finding, attach_return_photo, inspect_return
+from inventory.services.return_inspection import Finding, attach_return_photo, inspect_return
 from inventory.services.returns import ReturnLine, add_return_item, cancel_return, create_return, remove_return_item
 from warehouse.core import shown
 from warehouse.core.actor import Actor
+from warehouse.core.photos import PHOTO_BYTES
 from warehouse.core.quantities import plain
 from warehouse.core.screens import (
     DONE,

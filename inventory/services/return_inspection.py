@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.core.files.base import ContentFile
-from django.db import transaction
 from django.utils import timezone
 
 from inventory.enums import ReturnCondition, ReturnDecision
@@ -20,11 +17,11 @@ from inventory.services.returns import lock_open, require_places
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import NotFound, ValidationFailed
+from warehouse.core.photos import keep_photo
 from warehouse.core.transactions import operation
 
 COLDEST, HOTTEST = Decimal(-100), Decimal(100)
 NOTE_LENGTH = 200
-PHOTO_BYTES = 10 * 1024 * 1024
 # What spoiled or damaged goods may not become.
 FORBIDDEN = {
     ReturnCondition.SPOILED: {ReturnDecision.RETURN_TO_SHELF, ReturnDecision.RETURN_WITH_DISCOUNT},
@@ -83,38 +80,14 @@ def inspect_return(return_id: int, *, findings: Sequence[Finding], actor: Actor,
 
 @operation(Role.RECEIVER)
 def attach_return_photo(return_id: int, item_id: int, content: bytes, *, actor: Actor, expected_version: int | None = None) -> ReturnItem:
-    """Keep a photo of a line of an open return, instead of one it has: JPEG, PNG or WebP, told by its first bytes, up to 10 MB. Locks the return.
-
-    The file gets a name of ours; what the sender called it is not looked at. It is written before the commit: a failure leaves a file without a row, never
-    a row without a file.
-    """
+    """Keep a photo of a line of an open return, instead of one it has: JPEG, PNG or WebP, told by its first bytes, up to 10 MB. Locks the return."""
     document = lock_open(return_id, expected_version)
     item = document.items.filter(pk=item_id).first()
     if item is None:
         raise NotFound(f"{document} has no line {item_id}.", item=item_id)
-    kind = photo_kind(content)
-    before, storage = item.photo.name, item.photo.storage
-    item.photo.save(f"{uuid.uuid4().hex}.{kind}", ContentFile(content), save=False)
-    item.save(update_fields=["photo"])
+    keep_photo(item, content)
     document.save_changes()
-    if before:
-        transaction.on_commit(lambda: storage.delete(before))
     return item
-
-
-def photo_kind(content: bytes) -> str:
-    """`jpg`, `png` or `webp` by the first bytes. Raises ValidationFailed for anything else, for nothing, and for what is too large."""
-    if len(content) > PHOTO_BYTES:
-        raise ValidationFailed(
-            f"The photo has {len(content)} bytes; {PHOTO_BYTES} are the most.", errors=[{"field": "photo", "code": "too_large", "most": PHOTO_BYTES}]
-        )
-    if content.startswith(b"\xff\xd8\xff"):
-        return "jpg"
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "webp"
-    raise ValidationFailed("The photo is no JPEG, PNG or WebP.", errors=[{"field": "photo", "code": "invalid_image"}])
 
 
 def _note(item: ReturnItem, finding: Finding) -> None:

@@ -34,12 +34,12 @@ from inventory.orchestrator import (
     reserve_for_order,
     shipped_under,
 )
-from inventory.services.return_inspection import PHOTO_BYTES
 from tests.factories.inventory import ACTOR, ProductFactory, Site, StorefrontProductFactory, site, stocked
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
 from warehouse.core.actor import Actor, ActorType, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
+from warehouse.core.photos import PHOTO_BYTES
 
 pytestmark = pytest.mark.django_db
 REF = "shop:1"
