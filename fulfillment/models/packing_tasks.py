@@ -85,6 +85,15 @@ class PackingTaskItem(models.Model):
     status = FSMField(default=PackingItemStatus.PENDING, choices=PackingItemStatus.choices, protected=True)
     packed_at = models.DateTimeField(null=True, blank=True)
     actual_quantity = QuantityField(null=True, blank=True, help_text="What a weighed item really is, once it was weighed.")
+    surplus_pick = models.OneToOneField(
+        "fulfillment.Pick",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What was brought to the bench beyond the promise, because the scale showed more.",
+    )
 
     class Meta:
         ordering = ["task", "id"]
@@ -112,9 +121,17 @@ class PackingTaskItem(models.Model):
     def finish(self) -> None:
         """All of it is in packages."""
 
+    @transition(field=status, source=PackingItemStatus.FULLY_PACKED, target=PackingItemStatus.PENDING)
+    def reopen(self) -> None:
+        """Some of it was taken out again."""
+
 
 class Package(models.Model):
-    """A box, bag or pallet. Weight in kilograms, sides in centimetres. `key` is its id towards the partners: a request for it is made once."""
+    """A box, bag or pallet. Weight in kilograms, sides in centimetres. `key` is its id towards the partners: a request for it is made once.
+
+    `own_weight` is what it weighs empty. `weight_reason` says why it weighs otherwise than its goods and itself should; it is asked for again when its
+    contents change.
+    """
 
     packing_task = models.ForeignKey(PackingTask, on_delete=models.CASCADE, db_index=False, related_name="packages")
     sequence_number = models.PositiveIntegerField()
@@ -123,7 +140,9 @@ class Package(models.Model):
     packaging_type = models.CharField(max_length=8, choices=PackagingType.choices, default=PackagingType.BOX)
     box_type = models.ForeignKey("fulfillment.BoxType", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     sscc = models.CharField("SSCC", max_length=18, blank=True, editable=False, help_text="Its number in the world, by GS1.")
+    own_weight = models.DecimalField("own weight, kg", max_digits=10, decimal_places=3, null=True, blank=True)
     weight = models.DecimalField("weight, kg", max_digits=10, decimal_places=3, null=True, blank=True)
+    weight_reason = models.CharField("why that weight", max_length=200, blank=True)
     length = models.DecimalField("length, cm", max_digits=10, decimal_places=2, null=True, blank=True)
     width = models.DecimalField("width, cm", max_digits=10, decimal_places=2, null=True, blank=True)
     height = models.DecimalField("height, cm", max_digits=10, decimal_places=2, null=True, blank=True)
@@ -188,8 +207,12 @@ class PackageItem(models.Model):
 
 
 class PackScan(models.Model):
-    """One scan of a packer: goods into a package. Kept, so that the last one can be undone."""
+    """Goods that one scan of a packer put into a package; `key` is that scan's, which may have filled items of several lots.
 
+    The scans in a package that are not undone are what is in it; goods that move to another package take their scans with them.
+    """
+
+    key = models.UUIDField(editable=False)
     package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="scans")
     item = models.ForeignKey(PackingTaskItem, on_delete=models.CASCADE, db_index=False, related_name="scans")
     quantity = QuantityField()
