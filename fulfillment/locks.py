@@ -1,4 +1,5 @@
-"""Every row lock of fulfilment. The order: the worker; Order; picking tasks, packing tasks, packages, shipments, put-backs; then what inventory locks.
+"""Every row lock of fulfilment. The order: the worker; Order; picking tasks, quality checks, packing tasks, packages, shipments, put-backs; then what
+inventory locks.
 
 A task is locked together with its order in one statement: PostgreSQL takes the locks of a row in the order in which OF names the tables.
 """
@@ -13,8 +14,19 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Exists, F, OuterRef, QuerySet
 
-from fulfillment.enums import PickingStatus
-from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, PutBack, Shipment, StatusReport
+from fulfillment.enums import PickingStatus, QualityStatus
+from fulfillment.models import (
+    Order,
+    PackingTask,
+    PickingTask,
+    PickingTaskItem,
+    PutBack,
+    QualityCheck,
+    QualityCheckItem,
+    QualityRule,
+    Shipment,
+    StatusReport,
+)
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import check_version, lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
@@ -66,6 +78,33 @@ def lock_next_picking_task(warehouse_id: int) -> PickingTask | None:
     return pending.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
 
 
+def lock_quality_rule(rule_id: int, expected_version: int | None = None) -> QualityRule:
+    """The rule alone."""
+    return lock_row(QualityRule, rule_id, expected_version)
+
+
+def lock_quality_check(check_id: int, expected_version: int | None = None) -> QualityCheck:
+    """The order, the picking task, then the check; worker and warehouse are read with them."""
+    rows = _for_update(QualityCheck, "order", "picking_task", "self").select_related("order", "picking_task", "warehouse", "worker")
+    return _checked(_one(rows, check_id), expected_version)
+
+
+def lock_quality_item(item_id: int, expected_version: int | None = None) -> QualityCheckItem:
+    """The order, the check and the item; product and batch are read with them. `expected_version` is the check's."""
+    rows = _for_update(QualityCheckItem, "check_document__order", "check_document", "self")
+    item = _one(rows.select_related("check_document__order", "check_document__worker", "product", "batch"), item_id)
+    _checked(item.check_document, expected_version)
+    return item
+
+
+def lock_next_quality_check(warehouse_id: int) -> QualityCheck | None:
+    """The best pending check of a warehouse that nobody else is claiming, as with picking tasks. Locks that one check only."""
+    require_transaction()
+    rows = QualityCheck.objects.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
+    pending = rows.filter(warehouse=warehouse_id, status=QualityStatus.PENDING)
+    return pending.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+
+
 def lock_packing_task(task_id: int, expected_version: int | None = None) -> PackingTask:
     """The order, then the packing task; warehouse and provider are read with it."""
     task = _one(_for_update(PackingTask, "order", "self").select_related("order", "warehouse", "provider", "picking_task"), task_id)
@@ -79,7 +118,9 @@ def lock_shipments_of(task: PackingTask) -> list[Shipment]:
 
 def lock_shipment(shipment_id: int, expected_version: int | None = None) -> Shipment:
     """The order, its packing task, the package, the shipment."""
-    rows = _for_update(Shipment, "order", "packing_task", "package", "self").select_related("order", "packing_task", "package")
+    rows = _for_update(Shipment, "order", "packing_task", "package", "self").select_related(
+        "order", "packing_task", "package", "provider", "replaces"
+    )
     return _checked(_one(rows, shipment_id), expected_version)
 
 
@@ -118,18 +159,22 @@ class Work:
     """All that was made for an order."""
 
     picking: list[PickingTask] = field(default_factory=list)
+    checks: list[QualityCheck] = field(default_factory=list)
     packing: list[PackingTask] = field(default_factory=list)
     shipments: list[Shipment] = field(default_factory=list)
 
 
 def lock_work_of(order: Order) -> Work:
-    """All tasks and shipments of a locked order, by type and id; each task knows its order and warehouse."""
+    """All tasks, checks and shipments of a locked order, by type and id; each task knows its order and warehouse."""
     picking = list(_for_update(PickingTask, "self").select_related("warehouse").filter(order=order).order_by("pk"))
+    checks = list(_for_update(QualityCheck, "self").filter(order=order).order_by("pk"))
     packing = list(_for_update(PackingTask, "self").filter(order=order).order_by("pk"))
     shipments = list(_for_update(Shipment, "self").filter(order=order).order_by("pk"))
-    work = Work(picking, packing, shipments)
+    work = Work(picking, checks, packing, shipments)
     for walk in picking:
         walk.order = order
+    for check in checks:
+        check.order = order
     for task in packing:
         task.order = order
     return work

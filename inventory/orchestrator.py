@@ -1,7 +1,7 @@
 """The one door to inventory: every operation, each as `name` and `name.inside`, with the words they speak. Other apps import from here only."""
 
-from inventory.enums import DocumentType, LocationKind, PhaseChange, Severity
-from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, UnfitNow, UnknownProduct, UnknownWarehouse
+from inventory.enums import DocumentType, LocationKind, PhaseChange, Severity, WriteOffOrigin, WriteOffReason
+from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, TooLongOut, UnfitNow, UnknownProduct, UnknownWarehouse
 from inventory.events import (
     AUDIT_COMPLETED,
     BATCH_MIXED,
@@ -43,6 +43,7 @@ from inventory.services.order_promises import promise_order
 from inventory.services.phases import change_phase
 from inventory.services.picks import PickedItem, UnpickedItem, pick_reserved, put_back, unpick_reserved
 from inventory.services.promises import Reserved, ReservedItem, get_reserved_items
+from inventory.services.quarantine import Quarantined, quarantine_picked
 from inventory.services.reallocation import reallocate_item
 from inventory.services.recalls import Withdrawal, hold_batch, recall_batch, release_hold
 from inventory.services.receiving import (
@@ -114,6 +115,7 @@ __all__ = [
     "PickedItem",
     "Place",
     "PlaceNotAllowed",
+    "Quarantined",
     "ReceivingLine",
     "Reserved",
     "ReservedItem",
@@ -126,6 +128,7 @@ __all__ = [
     "ShortPart",
     "Shortage",
     "Suggestion",
+    "TooLongOut",
     "Trace",
     "TransferLine",
     "UnfitNow",
@@ -134,6 +137,8 @@ __all__ = [
     "UnpickedItem",
     "Withdrawal",
     "WriteOffLine",
+    "WriteOffOrigin",
+    "WriteOffReason",
     "acknowledge_alert",
     "add_found_goods",
     "add_item",
@@ -203,6 +208,7 @@ __all__ = [
     "promise_order",
     "put_away",
     "put_back",
+    "quarantine_picked",
     "reallocate_item",
     "reallocate_short",
     "recall_batch",
