@@ -91,6 +91,13 @@ class PlaceNotAllowed(ValidationFailed):
     status = 422
 
 
+class TooLongOut(Conflict):
+    """Goods that lay out of the conditions they can live in for too long to be sold: they go to quarantine. `data` says how long, and how long they may."""
+
+    code = "too_long_out"
+    title = "Too long out of the cold"
+
+
 class GoodsPromised(Conflict):
     """Goods that are promised to orders, and that nobody said may be taken from them. `errors` lists the reservations."""
 

@@ -253,6 +253,9 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": seconds, "options": {"expire_seconds": int(seconds)}}
     for name, task, seconds in (
         ("ask carriers", "fulfillment.tasks.sweep_shipments", 10.0),
+        ("void waybills", "fulfillment.tasks.sweep_voids", 15.0),
+        ("ask how parcels fare", "fulfillment.tasks.poll_carriers", 60.0),
+        ("watch what the partners owe", "fulfillment.tasks.watch_partners", 300.0),
         ("tell the order system", "fulfillment.tasks.sweep_status_reports", 10.0),
         ("retry rejected orders", "fulfillment.tasks.retry_due_orders", 30.0),
         ("expire reservations", "inventory.expire_reservations", 30.0),
@@ -283,6 +286,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 # How long a repeated call or stream entry is still recognised.
 REPETITION_DAYS = int(os.environ.get("REPETITION_DAYS", "30"))
 RESERVATION_TTL_MINUTES = int(os.environ.get("RESERVATION_TTL_MINUTES", "30"))
+# How long picked goods may lie on a bench where they can't live, and still be put back on a shelf.
+COLD_CHAIN_LIMIT_MINUTES = int(os.environ.get("COLD_CHAIN_LIMIT_MINUTES", "30"))
 MAX_LINE_QUANTITY = int(os.environ.get("MAX_LINE_QUANTITY", "1000000"))
 # Worth more than this in any one currency, a write-off waits for a manager.
 WRITE_OFF_APPROVAL_LIMIT = amount("WRITE_OFF_APPROVAL_LIMIT", "500")

@@ -58,7 +58,7 @@ class LocationAdmin(SavedByOperations, SiteRows):
 
     def get_fieldsets(self, request: HttpRequest, obj: Location | None = None) -> list[Any]:
         judging = ["condition", "is_pickable", "is_active", *(["release_reservations"] if obj and self.has_change_permission(request, obj) else [])]
-        return [(None, {"fields": ["warehouse", "code", "barcode", "kind", *judging, "fixed_product"]}), self.where]
+        return [(None, {"fields": ["warehouse", "code", "barcode", "kind", *judging, "exposure", "fixed_product"]}), self.where]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Location | None = None) -> list[str]:
         return FIXED if obj else []

@@ -17,7 +17,7 @@ from inventory.services.locations import change_location, create_location
 from warehouse.core.api.filters import TextFilter
 
 JUDGING = ("condition", "is_pickable", "is_active")
-PLACE = ("barcode", "zone", "aisle", "bay", "level", "pick_sequence", "x", "y")
+PLACE = ("barcode", "exposure", "zone", "aisle", "bay", "level", "pick_sequence", "x", "y")
 
 
 class LocationOut(serializers.ModelSerializer):

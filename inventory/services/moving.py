@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -179,10 +180,14 @@ def shift(
     out: MovementType,
     into: MovementType,
     header: Header,
+    *,
+    out_since: datetime | None = None,
 ) -> list[int]:
-    """Move free goods to other places, behind their gates: two lines of the ledger and an inventory.moved each. Returns the BatchLocations they joined."""
+    """Move free goods to other places, behind their gates: two lines of the ledger and an inventory.moved each. Returns the BatchLocations they joined.
+
+    `out_since` as in `bring`."""
     require_free(gate, ((source, quantity) for source, quantity, _ in goods))
-    spots = bring([(source, target) for source, _, target in goods], actor=header.actor)
+    spots = bring([(source, target) for source, _, target in goods], actor=header.actor, out_since=out_since)
     moved = [moved_event(gate[StockKey(source.warehouse_id, source.product_id)], source, target, quantity) for source, quantity, target in goods]
     post(pairs_of([(source.pk, spot, quantity) for (source, quantity, _), spot in zip(goods, spots, strict=True)], out, into), header, moved)
     return spots

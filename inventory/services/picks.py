@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.utils import timezone
 
-from inventory.enums import DocumentType, MovementType, ReservationStatus
-from inventory.errors import PlaceNotAllowed, UnfitNow
+from inventory.enums import DocumentType, LocationKind, MovementType, ReservationStatus
+from inventory.errors import PlaceNotAllowed, TooLongOut, UnfitNow
 from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, ReservationItem
-from inventory.services.moving import BENCHES, places_within, shift
+from inventory.services.moving import BENCHES, ON_THE_WAY, places_within, shift
 from inventory.services.reallocation import less_promised
 from inventory.stock import fefo
 from inventory.stock.gate import LockedStock, StockKey, lock_stock
-from inventory.stock.place import bring
+from inventory.stock.place import bring, clock_of, lives_of
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
@@ -101,12 +103,14 @@ def unpick_reserved(
     document_id: int,
     actor: Actor,
     shelf_item_id: int | None = None,
+    out_since: datetime | None = None,
 ) -> UnpickedItem:
     """Move picked goods, and the promise with them, from the bench back to a shelf: ledger `put_back`, two lines. They stay promised.
 
     `item_id` holds them on the bench; `shelf_item_id` is what the promise still holds on the shelf: where both meet in one BatchLocation they become one.
-    (Goods that kept worse on the bench come back as a lot of their own, and are held apart.) Takes the gate, then the reservation. Raises Conflict when the
-    item holds less or lies on no bench, TransitionRefused for a closed reservation, PlaceNotAllowed when the shelf was closed.
+    `out_since` as in `put_back`. (Goods that kept worse on the bench come back as a lot of their own, and are held apart.) Takes the gate, then the
+    reservation. Raises Conflict when the item holds less or lies on no bench, TransitionRefused for a closed reservation, PlaceNotAllowed when the shelf
+    was closed, TooLongOut.
     """
     key = StockKey(warehouse_id, product_id)
     gate = lock_stock([key])
@@ -120,7 +124,8 @@ def unpick_reserved(
     if source.location.kind not in BENCHES or item.held < quantity:
         held = item.held if source.location.kind in BENCHES else ZERO
         raise Conflict(f"Only {plain(held)} of {gate[key].sku} still lie on the bench for it, not {plain(quantity)}.", held=str(held))
-    target = _bring(source, to_location_id, actor)
+    _require_cold(source, out_since)
+    target = _bring(source, to_location_id, actor, out_since)
     kept = _rejoin(item, quantity, target, shelf_item_id)
     header = Header(
         actor=actor,
@@ -136,13 +141,22 @@ def unpick_reserved(
 
 @operation(Role.PICKER)
 def put_back(
-    batch_location_id: int, quantity: Decimal, *, warehouse_id: int, product_id: int, to_location_id: int, document_id: int, actor: Actor
+    batch_location_id: int,
+    quantity: Decimal,
+    *,
+    warehouse_id: int,
+    product_id: int,
+    to_location_id: int,
+    document_id: int,
+    actor: Actor,
+    out_since: datetime | None = None,
+    reason: str = "",
 ) -> int:
-    """Move goods that nobody is promised any more from a bench to a shelf: ledger `put_back`, two lines, event inventory.moved.
+    """Move goods that nobody is promised any more from a bench to a shelf, or to quarantine: ledger `put_back`, two lines, event inventory.moved.
 
-    Takes the gate. Returns the BatchLocation they lie in now. Raises PlaceNotAllowed for goods that lie on no bench (quarantine is none) and for a place
-    where the product may not live, InsufficientStock when less
-    is free on the bench.
+    `out_since`: when they left the shelf; the time on the bench is charged to them at what the bench is really like. Takes the gate. Returns the
+    BatchLocation they lie in now. Raises PlaceNotAllowed for goods that lie on no bench (quarantine is none) and for a place where the product may not
+    live, TooLongOut for a shelf when they may only go to quarantine, InsufficientStock when less is free on the bench.
     """
     key = StockKey(warehouse_id, product_id)
     gate = lock_stock([key])
@@ -154,8 +168,30 @@ def put_back(
             f"{source.location} is no bench: goods there are not put back, but moved or written off.", location=source.location.code
         )
     (target,) = places_within([(source, to_location_id)])
-    header = Header(actor=actor, document_type=DocumentType.PUT_BACK, document_id=document_id)
-    return shift(gate, [(source, quantity, target)], MovementType.PUT_BACK, MovementType.PUT_BACK, header)[0]
+    if target.kind in ON_THE_WAY:
+        raise PlaceNotAllowed(f"{target} is a {target.get_kind_display()}: bring the goods to a shelf, or to quarantine.", location=target.code)
+    if target.kind != LocationKind.QUARANTINE:
+        _require_cold(source, out_since)
+    header = Header(actor=actor, document_type=DocumentType.PUT_BACK, document_id=document_id, reason=reason[:200])
+    goods = [(source, quantity, target)]
+    return shift(gate, goods, MovementType.PUT_BACK, MovementType.PUT_BACK, header, out_since=out_since)[0]
+
+
+def _require_cold(source: BatchLocation, out_since: datetime | None) -> None:
+    """Raise TooLongOut for goods that have lain for too long where they have no life."""
+    place, limit = source.location, timedelta(minutes=settings.COLD_CHAIN_LIMIT_MINUTES)
+    if out_since is None or place.condition or timezone.now() - out_since <= limit:
+        return
+    if lives_of([source.batch])[source.batch_id].endures(clock_of(source), place.exposure, source.phase):
+        return
+    minutes = int((timezone.now() - out_since).total_seconds() // 60)
+    raise TooLongOut(
+        f"{source.batch.product.sku} has been {minutes} minutes on {place} ({place.get_exposure_display()}), where it can't live; at most "
+        f"{settings.COLD_CHAIN_LIMIT_MINUTES} are allowed. Bring it to quarantine.",
+        minutes=minutes,
+        limit=settings.COLD_CHAIN_LIMIT_MINUTES,
+        location=place.code,
+    )
 
 
 def _require_fit(source: BatchLocation, stock: LockedStock) -> None:
@@ -175,10 +211,10 @@ def _require_fit(source: BatchLocation, stock: LockedStock) -> None:
         raise UnfitNow(f"{stock.sku}, {source.batch} in {source.location}: {reason}. Report it short.", reason=reason, batch_location=source.pk)
 
 
-def _bring(source: BatchLocation, to_location_id: int, actor: Actor) -> int:
+def _bring(source: BatchLocation, to_location_id: int, actor: Actor, out_since: datetime | None = None) -> int:
     """Make the place for goods of `source` in another location of the same warehouse, with the clock they bring; returns its id."""
     (target,) = places_within([(source, to_location_id)])
-    return bring([(source, target)], actor=actor)[0]
+    return bring([(source, target)], actor=actor, out_since=out_since)[0]
 
 
 def _split_item(item: ReservationItem, quantity: Decimal, batch_location_id: int) -> ReservationItem:

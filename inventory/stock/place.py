@@ -150,19 +150,28 @@ def require_welcome(moves: Sequence[tuple[BatchLocation, Location]], lives: Mapp
     )
 
 
-def bring(moves: Sequence[tuple[BatchLocation, Location]], *, actor: Actor) -> list[int]:
+def exposed_clock(source: BatchLocation, lives: Lives, since: datetime | None, now: datetime) -> Clock:
+    """The clock of goods that have lain where they lie since then, charged with what that place is really like. Where it has a condition, and without a
+    time, the clock is right as it is."""
+    clock = clock_of(source)
+    return clock if since is None or source.location.condition else clock.exposed(lives, since, now, source.location.exposure)
+
+
+def bring(moves: Sequence[tuple[BatchLocation, Location]], *, actor: Actor, out_since: datetime | None = None) -> list[int]:
     """Make the places for goods of these sources in other locations, each with the clock it brings; returns their ids in the same order.
 
-    The sources have their batch with its product and their location at hand. Requires the gates; quantities are posted after. The number of statements does
-    not grow with the moves. Raises PlaceNotAllowed where a product may not live, and for frozen goods that leave the cold without being thawed.
+    `out_since`: they have lain on a bench since then, and pay for it. The sources have their batch with its product and their location at hand. Requires the
+    gates; quantities are posted after. The number of statements does not grow with the moves. Raises PlaceNotAllowed where a product may not live, and for
+    frozen goods that leave the cold without being thawed.
     """
     lives = lives_of({source.batch_id: source.batch for source, _ in moves}.values())
     require_welcome(moves, lives)
     now = timezone.now()
-    arrivals = [
-        Arrival(source.batch, target, source.phase, clock_of(source).moved(lives[source.batch_id], now, target.condition), source.received_at)
-        for source, target in moves
-    ]
+    arrivals = []
+    for source, target in moves:
+        of_batch = lives[source.batch_id]
+        clock = exposed_clock(source, of_batch, out_since, now).moved(of_batch, now, target.condition)
+        arrivals.append(Arrival(source.batch, target, source.phase, clock, source.received_at))
     return place(arrivals, lives, actor=actor)
 
 

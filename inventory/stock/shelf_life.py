@@ -41,6 +41,20 @@ class Lives:
             return True
         return (condition, Phase.SEALED) in self.by_condition or (condition, phase) in self.by_condition
 
+    def endures(self, clock: Clock, condition: str, phase: str) -> bool:
+        """Whether goods with this clock may lie in such a place for as long as their life there lasts: sealed, never frozen, with a life of their own there.
+
+        What keeps no time at all, and what nothing is known of, endures everything.
+        """
+        if not self.tracked or condition == clock.condition or self.shortest() is None:
+            return True
+        return phase == Phase.SEALED and clock.condition != Condition.FROZEN and clock.frozen_at is None and bool(self.sealed(condition))
+
+    def shortest(self) -> timedelta | None:
+        """The shortest life known of it, in any condition and phase."""
+        known = [*self.by_condition.values(), *([] if self.label_life is None else [self.label_life])]
+        return min((life for life in known if life > timedelta(0)), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -65,14 +79,27 @@ class Clock:
         life = lives.sealed(self.condition)
         if life is None:
             return replace(self, started_at=at)
-        used = Fraction(max(at - self.started_at, timedelta(0)) // timedelta(microseconds=1), life // timedelta(microseconds=1))
-        return replace(self, started_at=at, fraction=self.fraction + used)
+        return replace(self, started_at=at, fraction=self.fraction + _share(max(at - self.started_at, timedelta(0)), life))
 
     def moved(self, lives: Lives, at: datetime, condition: str) -> Clock:
         """In a place of another condition. Where there is none, the clock runs on as before."""
         if not condition or condition == self.condition:
             return self
         return replace(self.charged(lives, at), condition=condition)
+
+    def exposed(self, lives: Lives, since: datetime, at: datetime, condition: str) -> Clock:
+        """Goods that lay since `since` where it is like `condition`, while the clock ran on as under its own: charged to `at`, and what the stay used up
+        there beyond that on top, so `F += Δt / L(condition)` in all.
+
+        Where it has no life of its own (and once it was frozen) the shortest life known of it stands for one. A stay never makes goods keep longer.
+        """
+        stay, here = at - since, lives.sealed(self.condition)
+        there = lives.sealed(condition) if lives.endures(self, condition, Phase.SEALED) else lives.shortest()
+        if stay <= timedelta(0) or not lives.tracked or there is None or condition == self.condition:
+            return self
+        more = _share(stay, there) - (Fraction(0) if here is None else _share(stay, here))
+        charged = self.charged(lives, at)
+        return replace(charged, started_at=at, fraction=charged.fraction + max(Fraction(0), more))
 
     def freshness(self, lives: Lives, at: datetime) -> Fraction | None:
         """The share of life that is left, from 1 (fresh) to 0 (expired); None for goods whose life is not known."""
@@ -176,6 +203,10 @@ def received(lives: Lives, at: datetime, *, condition: str, expires_at: datetime
 def as_decimal(fraction: Fraction) -> Decimal:
     """F as the database keeps it, to 18 places."""
     return Decimal(fraction.numerator * 10**18 // fraction.denominator).scaleb(-18)
+
+
+def _share(stay: timedelta, life: timedelta) -> Fraction:
+    return Fraction(stay // timedelta(microseconds=1), life // timedelta(microseconds=1))
 
 
 def _times(life: timedelta, share: Fraction) -> timedelta:
