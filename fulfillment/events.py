@@ -16,6 +16,7 @@ ORDER_REJECTED = "order.rejected"
 ORDER_CANCELLED = "order.cancelled"
 ORDER_SHIPPED = "order.shipped"
 ORDER_NEEDS_ATTENTION = "order.needs_attention"
+ORDER_PRIORITY_CHANGED = "order.priority_changed"
 
 PICKING_CREATED = "picking.created"
 PICKING_ASSIGNED = "picking.assigned"
@@ -35,6 +36,8 @@ QUALITY_CANCELLED = "quality.cancelled"
 
 SHIPMENT_CREATED = "shipment.created"
 SHIPMENT_HANDED_OVER = "shipment.handed_over"
+SHIPMENT_DELIVERED = "shipment.delivered"
+SHIPMENT_RETURNED = "shipment.returned"
 
 
 def of_order(type: str, order: Order, **more: Any) -> Event:
@@ -63,7 +66,7 @@ def of_quality(type: str, check: QualityCheck, **more: Any) -> Event:
     return Event(type, "quality_check", check.pk, {**facts, **more})
 
 
-def of_shipment(type: str, shipment: Shipment) -> Event:
+def of_shipment(type: str, shipment: Shipment, **more: Any) -> Event:
     """An event about a shipment whose lock is held; its order must be loaded."""
     return Event(
         type,
@@ -75,19 +78,24 @@ def of_shipment(type: str, shipment: Shipment) -> Event:
             "tracking_number": shipment.tracking_number,
             "carrier_shipment_id": shipment.external_id,
             "task_id": shipment.packing_task_id,
+            **more,
         },
     )
 
 
-def short(task: PickingTask, item: PickingTaskItem, missing: Decimal, reason: str) -> Event:
-    """`picking.short`: what was not there, and where it should have been."""
+def short(task: PickingTask, item: PickingTaskItem, quantity: Decimal, reason: str, *, missing: Decimal | None = None) -> Event:
+    """`picking.short`: how much was not there, and where it should have been; how much of it is picked elsewhere instead (`reallocated`), and how much of it
+    the order goes without (`missing`; all of it unless said)."""
+    lacking = quantity if missing is None else missing
     return of_picking(
         PICKING_SHORT,
         task,
         item_id=item.pk,
         listing_id=item.listing_id,
         product_id=item.product_id,
-        quantity=plain(missing),
+        quantity=plain(quantity),
+        reallocated=plain(quantity - lacking),
+        missing=plain(lacking),
         location=item.location.code,
         reason=reason,
     )

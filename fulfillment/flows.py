@@ -5,24 +5,34 @@ A process that dies in between leaves a claim that lapses; the next one makes th
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
 
 from fulfillment.models import Shipment
-from fulfillment.partners.delivery import Address, DeliveryClient, PackageDetails, ShipmentRequest
-from fulfillment.partners.errors import PermanentFailure, RetryableFailure
+from fulfillment.partners.delivery import Address, CreatedShipment, DeliveryClient, PackageDetails, ShipmentRequest
+from fulfillment.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
 from fulfillment.partners.order_system import OrderSystemClient
 from fulfillment.partners.retry import next_retry
-from fulfillment.services import status_reports, waybills
+from fulfillment.services import carrier_news, status_reports, voids, waybills
 from fulfillment.services.waybills import ClaimedShipment, Waybill
 from warehouse.core.actor import Actor
+from warehouse.core.retry import full_jitter
+
+logger = logging.getLogger(__name__)
 
 ACTOR = Actor.system("worker")
 # Seconds: a parcel waits on the bench, so the first tries follow soon.
 RETRY_BASE, RETRY_CAP = 5.0, 600.0
+CIRCUIT_SPREAD = 20.0
+# The carrier refuses the very words that it would have answered with the waybill, had it made one.
+NEVER_MADE = frozenset({400, 422})
+# Voided already, or never there.
+GONE = frozenset({404, 410})
 
 
 def request_shipment(shipment_id: int) -> None:
@@ -32,15 +42,30 @@ def request_shipment(shipment_id: int) -> None:
         return
     try:
         with DeliveryClient.from_settings() as client:
-            made = client.create_shipment(_request_for(claimed, client), str(claimed.key))
-    except RetryableFailure as failure:
-        again = next_retry(timezone.now(), claimed.attempt, failure.retry_after, base=RETRY_BASE, cap=RETRY_CAP)
-        waybills.postpone_shipment(shipment_id, str(failure), again, actor=ACTOR)
-    except PermanentFailure as failure:
-        waybills.stop_shipment(shipment_id, str(failure), actor=ACTOR)
+            request = _request_for(claimed, client)
+            if request is None:
+                return
+            made = client.create_shipment(request, str(claimed.key))
+    except (RetryableFailure, PermanentFailure) as failure:
+        _lay_down(claimed, failure)
     else:
-        waybill = Waybill(made.id, made.tracking_number, made.label_url, made.status, made.estimated_delivery)
-        waybills.record_waybill(shipment_id, waybill, actor=ACTOR)
+        waybills.record_waybill(shipment_id, _waybill(made), actor=ACTOR)
+
+
+def void_shipment(shipment_id: int) -> None:
+    """Have a waybill that nobody needs voided, once; one that we don't know is learnt first, by asking the same again with the same key."""
+    claimed = voids.claim_void(shipment_id, actor=ACTOR)
+    if claimed is None:
+        return
+    try:
+        with DeliveryClient.from_settings() as client:
+            waybill = claimed.external_id or _learn(claimed, client)
+            if waybill:
+                _void(client, waybill)
+    except (RetryableFailure, PermanentFailure) as failure:
+        _lay_down(claimed, failure)
+    else:
+        voids.record_void(shipment_id, actor=ACTOR)
 
 
 def report_status(report_id: int) -> None:
@@ -52,21 +77,88 @@ def report_status(report_id: int) -> None:
         with OrderSystemClient.from_settings() as client:
             client.update_status(claimed.order_external_id, claimed.status, claimed.message)
     except RetryableFailure as failure:
-        again = next_retry(timezone.now(), claimed.attempt, failure.retry_after, base=RETRY_BASE, cap=RETRY_CAP)
-        status_reports.postpone_status_report(report_id, str(failure), again, actor=ACTOR)
+        asked = not isinstance(failure, CircuitOpen)
+        status_reports.postpone_status_report(
+            report_id, str(failure), _again(claimed.attempt, failure), actor=ACTOR, answered=_is_answer(failure), asked=asked
+        )
     except PermanentFailure as failure:
         status_reports.postpone_status_report(report_id, str(failure), None, actor=ACTOR)
     else:
         status_reports.record_status_sent(report_id, actor=ACTOR)
 
 
-def _request_for(claimed: ClaimedShipment, client: DeliveryClient) -> ShipmentRequest:
-    """What to ask: what was asked before, else made now and kept before it is sent."""
-    kept = claimed.request
-    if kept is None:
-        made = _make_request(claimed.shipment, client.address_for_order(claimed.order_external_id))
-        kept = waybills.keep_shipment_request(claimed.id, made, actor=ACTOR)
-    return _read_request(kept)
+def poll_carrier(shipment_id: int) -> None:
+    """Ask how a parcel fares that the carrier has; what it says is recorded. Raises CircuitOpen: the others need not be asked now either."""
+    external_id = carrier_news.claim_poll(shipment_id, actor=ACTOR)
+    if external_id is None:
+        return
+    try:
+        with DeliveryClient.from_settings() as client:
+            told = client.shipment_status(external_id)
+    except CircuitOpen:
+        raise
+    except (RetryableFailure, PermanentFailure) as failure:
+        # It is asked again after the usual time; until then the carrier may tell by itself.
+        logger.warning("Shipment %d: the carrier does not say how it fares: %s", shipment_id, failure)
+    else:
+        carrier_news.record_carrier_status(shipment_id, told.status, at=told.at, actor=ACTOR)
+
+
+def _lay_down(claimed: ClaimedShipment, failure: RetryableFailure | PermanentFailure) -> None:
+    """Record how a try ended that brought nothing. A failure that is not ambiguous leaves the doubt as it was before the try."""
+    if isinstance(failure, PermanentFailure):
+        waybills.stop_shipment(claimed.id, str(failure), actor=ACTOR, in_doubt=claimed.in_doubt)
+        return
+    again, in_doubt = _again(claimed.attempt, failure), claimed.in_doubt or failure.ambiguous
+    if isinstance(failure, CircuitOpen):
+        waybills.give_back_shipment(claimed.id, str(failure), again, actor=ACTOR, in_doubt=in_doubt)
+    else:
+        waybills.postpone_shipment(claimed.id, str(failure), again, actor=ACTOR, in_doubt=in_doubt, answered=_is_answer(failure))
+
+
+def _again(attempt: int, failure: RetryableFailure) -> datetime:
+    """When to try again. After an open circuit the waiters come back spread over a while, not all at the moment when it half-opens."""
+    if isinstance(failure, CircuitOpen):
+        return timezone.now() + timedelta(seconds=(failure.retry_after or 0.0) + full_jitter(0, base=CIRCUIT_SPREAD, cap=CIRCUIT_SPREAD))
+    return next_retry(timezone.now(), attempt, failure.retry_after, base=RETRY_BASE, cap=RETRY_CAP)
+
+
+def _is_answer(failure: RetryableFailure) -> bool:
+    """Whether the partner answered with something that can't be used; a wish to wait and an outage use up no attempt."""
+    return failure.status is not None and failure.status < 500 and failure.status != 429
+
+
+def _learn(claimed: ClaimedShipment, client: DeliveryClient) -> str:
+    """The waybill that the carrier has for a request whose answer was lost; "" when it never made one."""
+    if claimed.request is None:
+        return ""
+    try:
+        made = client.create_shipment(_read_request(claimed.request), str(claimed.key))
+    except PermanentFailure as failure:
+        if failure.status in NEVER_MADE:
+            return ""
+        raise
+    voids.learn_waybill(claimed.id, _waybill(made), actor=ACTOR)
+    return made.id
+
+
+def _void(client: DeliveryClient, waybill: str) -> None:
+    try:
+        client.void_shipment(waybill)
+    except PermanentFailure as failure:
+        if failure.status not in GONE:
+            raise
+
+
+def _waybill(made: CreatedShipment) -> Waybill:
+    return Waybill(made.id, made.tracking_number, made.label_url, made.status, made.estimated_delivery)
+
+
+def _request_for(claimed: ClaimedShipment, client: DeliveryClient) -> ShipmentRequest | None:
+    """What to ask: what was asked before, else made now; kept before it is sent. None when it is not wanted any more."""
+    made = claimed.request or _make_request(claimed.shipment, client.address_for_order(claimed.order_external_id))
+    kept = waybills.keep_shipment_request(claimed.id, made, actor=ACTOR)
+    return None if kept is None else _read_request(kept)
 
 
 def _make_request(shipment: Shipment, to: Address) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable
 from celery import shared_task
 
 from fulfillment import flows
-from fulfillment.queries.owed import due_shipments, due_status_reports, orders_to_retry
+from fulfillment.partners.errors import CircuitOpen
+from fulfillment.queries.owed import due_shipments, due_status_reports, due_voids, orders_to_retry, shipments_to_poll
+from fulfillment.services import stuck
 from fulfillment.services.orders import retry_order
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict
@@ -41,6 +43,41 @@ def report_status(report_id: int) -> None:
 def sweep_shipments() -> None:
     """Ask the carrier for every package that waits for it."""
     _each(due_shipments(LIMIT), flows.request_shipment)
+
+
+@shared_task
+def void_shipment(shipment_id: int) -> None:
+    """Have one waybill voided that nobody needs."""
+    flows.void_shipment(shipment_id)
+
+
+@shared_task
+def sweep_voids() -> None:
+    """Have every waybill voided that nobody needs."""
+    _each(due_voids(LIMIT), flows.void_shipment)
+
+
+@shared_task
+def poll_carriers() -> None:
+    """Ask how the parcels fare that the carriers have. While the delivery service is down the others of the batch are not asked."""
+    down = False
+
+    def poll(shipment_id: int) -> None:
+        nonlocal down
+        if not down:
+            try:
+                flows.poll_carrier(shipment_id)
+            except CircuitOpen as error:
+                logger.info("Parcels are asked for later: %s", error)
+                down = True
+
+    _each(shipments_to_poll(LIMIT), poll)
+
+
+@shared_task
+def watch_partners() -> None:
+    """Make the alerts about waybills and status reports those of what is stuck now."""
+    stuck.watch_partners(actor=ACTOR)
 
 
 @shared_task

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django_fsm import FSMField, transition
 
@@ -93,7 +93,7 @@ class Shipment(Document):
             ),
             models.Index(fields=["tracking_number"], condition=~Q(tracking_number=""), name="shipment_tracking"),
             models.Index(fields=["status", "-id"], name="shipment_by_status"),
-            models.Index(fields=["polled_at", "id"], condition=Q(status=ShipmentStatus.HANDED_OVER), name="shipment_to_poll"),
+            models.Index(F("polled_at").asc(nulls_first=True), "id", condition=Q(status=ShipmentStatus.HANDED_OVER), name="shipment_to_poll"),
         ]
 
     @property

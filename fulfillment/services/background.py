@@ -14,6 +14,7 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 REQUEST_SHIPMENT = "fulfillment.tasks.request_shipment"
+VOID_SHIPMENT = "fulfillment.tasks.void_shipment"
 REPORT_STATUS = "fulfillment.tasks.report_status"
 RETRY_DUE_ORDERS = "fulfillment.tasks.retry_due_orders"
 

@@ -16,6 +16,7 @@ from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTa
 from fulfillment.services import put_backs, waybills
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
 from fulfillment.services.progress import settle
+from fulfillment.services.providers import OVER, limit_faults
 from fulfillment.services.workers import require_worker
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType
@@ -80,16 +81,16 @@ def start_packing_task(task_id: int, *, actor: Actor, expected_version: int | No
 def complete_packing_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
     """Everything is packed and measured: one shipment per package is requested in the same transaction; a worker asks the carrier after it.
 
-    Locks order and task. Event packing.completed. Raises WorkLeft listing items that are not packed, and packages that are empty, not measured or
-    too heavy.
+    Locks order and task. Event packing.completed. Raises WorkLeft listing items that are not packed, and packages that are empty, not measured, or
+    more than the provider carries.
     """
     task = lock_packing_task(task_id, expected_version)
     take(task, "pack")
     require_worker(task, actor)
     packages = list(task.packages.prefetch_related("items"))
-    _require_packed(task, packages)
-    task.packed_at = timezone.now()
     task.provider = task.provider or _default_provider()
+    _require_packed(task, packages, task.provider)
+    task.packed_at = timezone.now()
     task.save_changes("status", "packed_at", "provider")
     numbers = next_numbers(Shipment.number_prefix, len(packages))
     requested = Shipment.objects.bulk_create(
@@ -174,20 +175,18 @@ def _default_provider() -> DeliveryProvider:
     return provider
 
 
-def _require_packed(task: PackingTask, packages: Sequence[Package]) -> None:
+def _require_packed(task: PackingTask, packages: Sequence[Package], provider: DeliveryProvider) -> None:
     errors: list[dict[str, Any]] = [
         {"item": item.pk, "sku": item.product.sku, "code": "not_packed", "remaining": plain(item.remaining)}
         for item in task.items.filter(status=PackingItemStatus.PENDING).select_related("product")
     ]
-    heaviest = task.provider.max_weight if task.provider else None
     for package in packages:
         if not package.items.all():
             errors.append({"package": package.sequence_number, "code": "empty"})
         if not package.is_measured:
             errors.append({"package": package.sequence_number, "code": "not_measured"})
-        elif heaviest is not None and package.weight is not None and package.weight > heaviest:
-            errors.append({"package": package.sequence_number, "code": "too_heavy", "weight": str(package.weight), "limit": str(heaviest)})
+    errors += limit_faults(provider, packages)
     if errors:
-        words = {"not_packed": "not packed", "not_measured": "without weight and sides", "too_heavy": "too heavy", "empty": "empty"}
+        words = {"not_packed": "not packed", "not_measured": "without weight and sides", "empty": "empty", **OVER}
         text = "; ".join(f"{e.get('sku') or 'package ' + str(e['package'])} {words[e['code']]}" for e in errors)
         raise WorkLeft(f"{task} is not finished: {text}.", errors=errors)

@@ -7,8 +7,10 @@ from django.utils import timezone
 from fulfillment.enums import ShipmentStatus
 from fulfillment.locks import lock_shipment
 from fulfillment.models import Shipment
-from fulfillment.services import packing_tasks
-from fulfillment.services.background import REQUEST_SHIPMENT, soon
+from fulfillment.services import packing_tasks, stuck
+from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT, soon
+from fulfillment.services.providers import waits_for_void
+from fulfillment.services.waybills import OWED
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict
 from warehouse.core.transactions import operation
@@ -16,16 +18,24 @@ from warehouse.core.transactions import operation
 
 @operation(Role.PACKER)
 def retry_shipment(shipment_id: int, *, actor: Actor, expected_version: int | None = None) -> Shipment:
-    """Have the carrier asked again now. Locks order, task, package, shipment. Raises Conflict when it has a waybill, is closed, or is being asked."""
+    """Have the carrier asked again now, for the waybill or to void it; the tries begin anew and the alert is resolved.
+
+    Locks order, task, package, shipment. Raises Conflict when nothing is asked of the carrier, when it is being asked, and when the waybill that this one
+    replaces has to be voided first.
+    """
     shipment = lock_shipment(shipment_id, expected_version)
     now = timezone.now()
-    if shipment.status != ShipmentStatus.REQUESTED:
+    if shipment.status not in OWED:
         raise Conflict(f"{shipment} is {shipment.get_status_display()}: there is nothing to try again.", status=shipment.status)
     if shipment.leased_until and shipment.leased_until > now:
         raise Conflict(f"{shipment}: the carrier is being asked right now. Wait a minute.")
-    shipment.next_attempt_at = now
-    shipment.save_changes("next_attempt_at")
-    soon(REQUEST_SHIPMENT, shipment.pk)
+    if waits_for_void(shipment):
+        raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
+    stuck.is_over(shipment, actor=actor)
+    shipment.next_attempt_at = shipment.waiting_since = now
+    shipment.answered = 0
+    shipment.save_changes("next_attempt_at", "waiting_since", "answered")
+    soon(REQUEST_SHIPMENT if shipment.status == ShipmentStatus.REQUESTED else VOID_SHIPMENT, shipment.pk)
     return shipment
 
 

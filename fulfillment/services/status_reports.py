@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from fulfillment.locks import lock_order, lock_status_report, lock_unsent_reports
 from fulfillment.models import Order, StatusReport
+from fulfillment.services import stuck
 from fulfillment.services.background import REPORT_STATUS, soon
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound
@@ -43,33 +45,48 @@ def claim_status_report(report_id: int, *, actor: Actor) -> ClaimedReport | None
 
 @operation()
 def record_status_sent(report_id: int, *, actor: Actor) -> None:
-    """The order system knows. Locks the report alone."""
+    """The order system knows; its alert is resolved. Locks the report alone."""
     report = _lock(report_id)
+    stuck.is_over(report, actor=actor)
     report.sent_at, report.next_attempt_at, report.leased_until, report.last_error = timezone.now(), None, None, ""
     report.save(update_fields=["sent_at", "next_attempt_at", "leased_until", "last_error"])
 
 
 @operation()
-def postpone_status_report(report_id: int, error: str, next_attempt_at: datetime | None, *, actor: Actor) -> None:
-    """It could not be told: a worker tries again at that time, or nobody does until a person says so. Locks the report alone."""
+def postpone_status_report(
+    report_id: int, error: str, next_attempt_at: datetime | None, *, actor: Actor, answered: bool = False, asked: bool = True
+) -> None:
+    """It could not be told: a worker tries again at that time, or nobody does until a person says so. Locks the report alone.
+
+    `answered`: the try counts; after `SHIPMENT_MAX_ATTEMPTS` of them a person has to look. Not `asked`: the try is as if it had never been. An alert is
+    opened when a person has to look, and after some hours without an answer.
+    """
     report = _lock(report_id)
-    report.last_error, report.next_attempt_at, report.leased_until = error[:2000], next_attempt_at, None
-    report.save(update_fields=["last_error", "next_attempt_at", "leased_until"])
+    report.answered += answered
+    if not asked:
+        report.attempts = max(report.attempts - 1, 0)
+    enough = report.answered >= settings.SHIPMENT_MAX_ATTEMPTS
+    report.last_error, report.next_attempt_at, report.leased_until = error[:2000], None if enough else next_attempt_at, None
+    report.save(update_fields=["last_error", "next_attempt_at", "leased_until", "answered", "attempts"])
+    stuck.tell_if_stuck(report, actor=actor)
 
 
 @operation(Role.INTEGRATION)
 def report_order_status(order_id: int, *, actor: Actor, expected_version: int | None = None) -> Order:
-    """Have the order system told now what it has not been told of an order, also what it refused. Locks the order, then its reports.
+    """Have the order system told now what it has not been told of an order, also what it refused; their alerts are resolved.
 
-    Raises Conflict when nothing is owed.
+    Locks the order, then its reports. Raises Conflict when nothing is owed.
     """
     order = lock_order(order_id, expected_version)
     owed = lock_unsent_reports(order)
     if not owed:
         raise Conflict(f"{order}: the order system knows every status it is to know.")
     for report in owed:
-        report.next_attempt_at = timezone.now()
-        report.save(update_fields=["next_attempt_at"])
+        report.order = order
+        stuck.is_over(report, actor=actor)
+        report.next_attempt_at = report.waiting_since = timezone.now()
+        report.answered = 0
+        report.save(update_fields=["next_attempt_at", "waiting_since", "answered"])
         soon(REPORT_STATUS, report.pk)
     return order
 

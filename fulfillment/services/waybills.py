@@ -7,32 +7,42 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from fulfillment import events
 from fulfillment.enums import ShipmentStatus
 from fulfillment.locks import lock_shipment, try_lock_shipment
 from fulfillment.models import Package, PackingTask, Shipment
+from fulfillment.services import stuck
+from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT, soon
 from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor
 from warehouse.core.documents import take
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
 
-# Longer than the two calls may take together; a worker that died is followed by another after it.
-LEASE = timedelta(seconds=60)
+# Longer than the calls of one try may take together; a worker that died is followed by another after it.
+LEASE = timedelta(seconds=90)
+# Shipments about which a worker has something to say to the carrier.
+OWED = (ShipmentStatus.REQUESTED, ShipmentStatus.VOID_REQUESTED)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedShipment:
-    """What a worker needs to ask the carrier. `request` is what was asked before, word for word, or None; `attempt` counts from 0."""
+    """What a worker needs to ask the carrier, or to have a waybill voided.
+
+    `request` is what was asked before, word for word, or None; `in_doubt`: what became of it is not known. `attempt` counts from 0.
+    """
 
     id: int
     attempt: int
     key: UUID
     order_external_id: str
+    external_id: str
     shipment: Shipment
     request: dict[str, Any] | None
+    in_doubt: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +59,22 @@ class Waybill:
 @operation()
 def claim_shipment(shipment_id: int, *, actor: Actor) -> ClaimedShipment | None:
     """Take the right to ask the carrier for a while; None when it is not to be asked now, or somebody else asks. Locks the shipment alone."""
-    shipment = try_lock_shipment(shipment_id)
-    now = timezone.now()
-    if shipment is None or shipment.status != ShipmentStatus.REQUESTED:
-        return None
-    if shipment.next_attempt_at is None or shipment.next_attempt_at > now or (shipment.leased_until and shipment.leased_until > now):
-        return None
-    shipment.attempts += 1
-    shipment.leased_until = now + LEASE
-    shipment.save_changes("attempts", "leased_until")
-    return ClaimedShipment(shipment.pk, shipment.attempts - 1, shipment.package.key, shipment.order.external_id, shipment, shipment.request)
+    return claim(shipment_id, ShipmentStatus.REQUESTED)
 
 
 @operation()
-def keep_shipment_request(shipment_id: int, request: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    """Keep what the carrier will be asked before it is asked: a repetition must be the same, word for word. Returns what was kept first.
+def keep_shipment_request(shipment_id: int, request: dict[str, Any], *, actor: Actor) -> dict[str, Any] | None:
+    """Keep what the carrier will be asked, and that it may have been asked, before it is: a repetition must be the same, word for word.
 
-    Locks order, task, package, shipment.
+    Returns what was kept first; None when the shipment is not wanted any more, so that nobody must ask. Locks order, task, package, shipment.
     """
     shipment = lock_shipment(shipment_id)
+    if shipment.status != ShipmentStatus.REQUESTED:
+        return None
     if shipment.request is None:
         shipment.request = request
-        shipment.save_changes("request")
+    shipment.in_doubt = True
+    shipment.save_changes("request", "in_doubt")
     return shipment.request
 
 
@@ -79,67 +83,153 @@ def record_waybill(shipment_id: int, waybill: Waybill, *, actor: Actor) -> Shipm
     """The carrier has answered: tracking number and label on shipment, package and (the first one's) task. Recording it again changes nothing.
 
     Locks order, task, package, shipment. Event shipment.created; when all packages of the order have a waybill it is ready, and the order system is
-    owed that news. A shipment that was cancelled meanwhile keeps its waybill, to be voided.
+    owed that news. A shipment that was cancelled meanwhile keeps its waybill, to be voided at once. Its alert is resolved.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status not in (ShipmentStatus.REQUESTED, ShipmentStatus.VOID_REQUESTED):
+    if shipment.status not in OWED or shipment.external_id:
         return shipment
-    shipment.external_id, shipment.tracking_number, shipment.label_url = waybill.external_id, waybill.tracking_number, waybill.label_url
-    shipment.carrier_status, shipment.estimated_delivery = waybill.status, waybill.estimated_delivery
-    shipment.leased_until = shipment.next_attempt_at = None
-    shipment.last_error = ""
     wanted = shipment.status == ShipmentStatus.REQUESTED
+    fields = note_waybill(shipment, waybill)
+    shipment.leased_until = None
     if wanted:
+        stuck.is_over(shipment, actor=actor)
+        shipment.next_attempt_at, shipment.last_error = None, ""
         take(shipment, "create")
-    shipment.save_changes(
-        "status",
-        "external_id",
-        "tracking_number",
-        "label_url",
-        "carrier_status",
-        "estimated_delivery",
-        "leased_until",
-        "next_attempt_at",
-        "last_error",
-    )
+    else:
+        soon(VOID_SHIPMENT, shipment.pk)
+    shipment.save_changes("status", "leased_until", "next_attempt_at", "last_error", *fields)
     if wanted:
-        _label(shipment.packing_task, shipment.package, waybill)
+        _label(shipment.packing_task, shipment.package, waybill.tracking_number, waybill.label_url)
         publish([events.of_shipment(events.SHIPMENT_CREATED, shipment)], actor=actor)
         settle(shipment.order, actor=actor)
     return shipment
 
 
 @operation()
-def postpone_shipment(shipment_id: int, error: str, next_attempt_at: datetime, *, actor: Actor) -> None:
-    """The carrier could not be asked, or did not answer: a worker tries again at that time. Locks order, task, package, shipment."""
+def postpone_shipment(
+    shipment_id: int, error: str, next_attempt_at: datetime, *, actor: Actor, in_doubt: bool = False, answered: bool = False
+) -> None:
+    """The carrier could not be asked, or its answer can't be used: a worker tries again at that time. Locks order, task, package, shipment.
+
+    `in_doubt`: it may have done what was asked. `answered`: the try counts; after `SHIPMENT_MAX_ATTEMPTS` of them a person has to look. An alert is
+    opened then, and also after some hours without an answer.
+    """
     shipment = lock_shipment(shipment_id)
-    if shipment.status == ShipmentStatus.REQUESTED:
-        shipment.last_error, shipment.next_attempt_at, shipment.leased_until = error[:2000], next_attempt_at, None
-        shipment.save_changes("last_error", "next_attempt_at", "leased_until")
+    if shipment.status not in OWED:
+        return
+    shipment.answered += answered
+    enough = shipment.answered >= settings.SHIPMENT_MAX_ATTEMPTS
+    _leave(shipment, error, None if enough else next_attempt_at, in_doubt, actor)
 
 
 @operation()
-def stop_shipment(shipment_id: int, error: str, *, actor: Actor) -> None:
-    """The carrier refuses: nobody tries again until a person says so; what was asked is forgotten, so that it can be mended.
+def give_back_shipment(shipment_id: int, error: str, next_attempt_at: datetime, *, actor: Actor, in_doubt: bool = False) -> None:
+    """The carrier was not asked at all: the claim is as if it had never been, and a worker comes again at that time.
 
-    Locks order, task, package, shipment.
+    Locks order, task, package, shipment. After some hours it is an alert all the same.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status == ShipmentStatus.REQUESTED:
-        shipment.last_error, shipment.next_attempt_at, shipment.leased_until, shipment.request = error[:2000], None, None, None
-        shipment.save_changes("last_error", "next_attempt_at", "leased_until", "request")
+    if shipment.status in OWED:
+        shipment.attempts = max(shipment.attempts - 1, 0)
+        _leave(shipment, error, next_attempt_at, in_doubt, actor)
 
 
-def give_up(shipment: Shipment) -> None:
-    """Cancel a locked shipment that is not wanted any more; one that the carrier knows, or may know, is left to be voided there."""
-    take(shipment, "cancel" if shipment.status == ShipmentStatus.REQUESTED and not shipment.attempts else "request_void")
-    shipment.cancelled_at, shipment.next_attempt_at = timezone.now(), None
-    shipment.save_changes("status", "cancelled_at", "next_attempt_at")
+@operation()
+def stop_shipment(shipment_id: int, error: str, *, actor: Actor, in_doubt: bool = False) -> None:
+    """The carrier refuses: nobody tries again until a person says so, and an alert tells it. Locks order, task, package, shipment.
+
+    What was asked is forgotten, so that it can be mended, unless an earlier request may have been heard: that one must be repeated word for word.
+    One that is not wanted any more, and of which the carrier surely knows nothing, is closed.
+    """
+    shipment = lock_shipment(shipment_id)
+    if shipment.status not in OWED:
+        return
+    if not in_doubt and not shipment.external_id:
+        shipment.request = None
+        if shipment.status == ShipmentStatus.VOID_REQUESTED:
+            close_void(shipment, actor=actor)
+            return
+    _leave(shipment, error, None, in_doubt, actor)
 
 
-def _label(task: PackingTask, package: Package, waybill: Waybill) -> None:
-    package.tracking_number, package.label_url = waybill.tracking_number, waybill.label_url
+def claim(shipment_id: int, status: ShipmentStatus) -> ClaimedShipment | None:
+    """Lease a shipment in this status that is due; None when it is not, or somebody else has it. Locks the shipment alone."""
+    shipment = try_lock_shipment(shipment_id)
+    now = timezone.now()
+    if shipment is None or shipment.status != status:
+        return None
+    if shipment.next_attempt_at is None or shipment.next_attempt_at > now or (shipment.leased_until and shipment.leased_until > now):
+        return None
+    shipment.attempts += 1
+    shipment.leased_until = now + LEASE
+    shipment.save_changes("attempts", "leased_until")
+    return ClaimedShipment(
+        id=shipment.pk,
+        attempt=shipment.attempts - 1,
+        key=shipment.key,
+        order_external_id=shipment.order.external_id,
+        external_id=shipment.external_id,
+        shipment=shipment,
+        request=shipment.request,
+        in_doubt=shipment.in_doubt,
+    )
+
+
+def note_waybill(shipment: Shipment, waybill: Waybill) -> list[str]:
+    """Write the carrier's answer into a locked shipment; the caller saves the fields that are returned."""
+    shipment.external_id, shipment.tracking_number, shipment.label_url = waybill.external_id, waybill.tracking_number, waybill.label_url
+    shipment.carrier_status, shipment.estimated_delivery = waybill.status, waybill.estimated_delivery
+    shipment.in_doubt = False
+    return ["external_id", "tracking_number", "label_url", "carrier_status", "estimated_delivery", "in_doubt"]
+
+
+def give_up(shipment: Shipment, reason: str = "", *, actor: Actor | None = None) -> None:
+    """Cancel a locked shipment that is not wanted any more; one that the carrier knows, or may know, is voided there by a worker."""
+    known = shipment.status == ShipmentStatus.CREATED or shipment.in_doubt
+    stuck.is_over(shipment, actor=actor or Actor.system("worker"))
+    take(shipment, "request_void" if known else "cancel")
+    now = timezone.now()
+    shipment.cancelled_at, shipment.cancellation_reason = now, reason[:200]
+    shipment.next_attempt_at, shipment.waiting_since = (now if known else None), now
+    shipment.attempts = shipment.answered = 0
+    shipment.last_error = ""
+    shipment.save_changes("status", "cancelled_at", "cancellation_reason", "next_attempt_at", "waiting_since", "attempts", "answered", "last_error")
+    if known:
+        soon(VOID_SHIPMENT, shipment.pk)
+
+
+def close_void(shipment: Shipment, *, actor: Actor) -> None:
+    """The carrier has no waybill of a locked shipment any more: its alert is resolved, and the one that waits to replace it is asked for."""
+    take(shipment, "void")
+    stuck.is_over(shipment, actor=actor)
+    shipment.voided_at = timezone.now()
+    shipment.next_attempt_at = shipment.leased_until = None
+    shipment.in_doubt, shipment.last_error = False, ""
+    shipment.save_changes("status", "voided_at", "next_attempt_at", "leased_until", "in_doubt", "last_error", "request")
+    # Under the lock of the order: nobody else changes whether it waits.
+    waiting = Shipment.objects.select_for_update(no_key=True).filter(replaces=shipment, status=ShipmentStatus.REQUESTED, next_attempt_at=None)
+    for successor in waiting:
+        successor.next_attempt_at = successor.waiting_since = timezone.now()
+        successor.save_changes("next_attempt_at", "waiting_since")
+        soon(REQUEST_SHIPMENT, successor.pk)
+
+
+def unlabel(task: PackingTask, package: Package) -> None:
+    """A package of a locked task has no waybill any more."""
+    _label(task, package, "", "")
+
+
+def _leave(shipment: Shipment, error: str, next_attempt_at: datetime | None, in_doubt: bool, actor: Actor) -> None:
+    """Lay a claimed shipment down, and say so when it is stuck."""
+    shipment.last_error, shipment.next_attempt_at, shipment.leased_until = error[:2000], next_attempt_at, None
+    shipment.in_doubt = in_doubt
+    shipment.save_changes("last_error", "next_attempt_at", "leased_until", "in_doubt", "attempts", "answered", "request")
+    stuck.tell_if_stuck(shipment, actor=actor)
+
+
+def _label(task: PackingTask, package: Package, tracking_number: str, label_url: str) -> None:
+    package.tracking_number, package.label_url = tracking_number, label_url
     package.save(update_fields=["tracking_number", "label_url", "updated_at"])
     if package.sequence_number == min(task.packages.values_list("sequence_number", flat=True)):
-        task.tracking_number, task.label_url = waybill.tracking_number, waybill.label_url
+        task.tracking_number, task.label_url = tracking_number, label_url
         task.save_changes("tracking_number", "label_url")

@@ -1,0 +1,128 @@
+"""Which carrier takes a package: its limits, and choosing another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from fulfillment.enums import OPEN_PACKING, PackingStatus, ShipmentStatus
+from fulfillment.locks import lock_packing_task, lock_shipment, lock_shipments_of
+from fulfillment.models import DeliveryProvider, Package, PackingTask, Shipment
+from fulfillment.services import waybills
+from fulfillment.services.background import REQUEST_SHIPMENT, soon
+from warehouse.core.actor import Actor, Role
+from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.transactions import operation
+
+Fault = dict[str, Any]
+OVER = {"too_heavy": "too heavy", "too_long": "too long", "too_big": "too big around"}
+
+
+@operation(Role.PACKER)
+def change_provider(task_id: int, provider: str, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
+    """Have the packages of a packing task carried by another provider, before or after they are packed, as long as none has a waybill.
+
+    Locks order, task and shipments. Shipments that were asked for already are replaced (see `replace_shipment`). Raises Conflict for one that has its
+    waybill and for a task that is closed, NotFound for a provider that there is not, ValidationFailed naming every package beyond its limits.
+    """
+    task = lock_packing_task(task_id, expected_version)
+    if task.status not in OPEN_PACKING:
+        raise Conflict(f"{task} is {task.get_status_display()}: nobody carries it any more.", status=task.status)
+    chosen = active_provider(provider)
+    packages = list(task.packages.all())
+    require_within_limits(chosen, packages)
+    living = [row for row in lock_shipments_of(task) if row.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED)]
+    with_waybill = [row.number for row in living if row.status == ShipmentStatus.CREATED and row.provider_id != chosen.pk]
+    if with_waybill:
+        raise Conflict(
+            f"{', '.join(with_waybill)} of {task} has a waybill already. Replace that shipment: its waybill is voided first.", shipments=with_waybill
+        )
+    task.provider = chosen
+    task.save_changes("provider")
+    if task.status == PackingStatus.PACKED:
+        by_id = {package.pk: package for package in packages}
+        for shipment in living:
+            if shipment.provider_id != chosen.pk:
+                shipment.order, shipment.packing_task, shipment.package = task.order, task, by_id[shipment.package_id]
+                _replace(shipment, chosen, f"carried by {chosen.name}", actor)
+    return task
+
+
+@operation(Role.PACKER)
+def replace_shipment(shipment_id: int, reason: str, *, actor: Actor, provider: str = "", expected_version: int | None = None) -> Shipment:
+    """Give a package a new shipment instead of one that is wrong, perhaps with another provider. Returns the new one.
+
+    The old one is cancelled, or voided at the carrier when it has, or may have, a waybill; the new one, with a key of its own, is asked for after that,
+    so that the carrier never has two for one package. Locks order, task, package, shipment. Raises Conflict once it was handed over, NotFound,
+    ValidationFailed as `change_provider`.
+    """
+    if not reason.strip():
+        raise ValidationFailed("Say why the shipment is replaced.", errors=[{"field": "reason", "code": "required"}])
+    shipment = lock_shipment(shipment_id, expected_version)
+    if shipment.status not in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
+        raise Conflict(f"{shipment} is {shipment.get_status_display()}: it can't be replaced any more.", status=shipment.status)
+    if waits_for_void(shipment):
+        raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
+    chosen = active_provider(provider) if provider else shipment.provider
+    require_within_limits(chosen, [shipment.package])
+    return _replace(shipment, chosen, reason, actor)
+
+
+def waits_for_void(shipment: Shipment) -> bool:
+    """Whether the carrier still has the waybill of the shipment that this one replaces."""
+    return shipment.replaces is not None and shipment.replaces.status == ShipmentStatus.VOID_REQUESTED
+
+
+def active_provider(code: str) -> DeliveryProvider:
+    """The provider with this code. Raises NotFound."""
+    provider = DeliveryProvider.objects.filter(code=code, is_active=True).first()
+    if provider is None:
+        raise NotFound(f"There is no active delivery provider {code[:40]!r}.", kind="deliveryprovider", code=code[:40])
+    return provider
+
+
+def limit_faults(provider: DeliveryProvider, packages: Iterable[Package]) -> list[Fault]:
+    """What of these measured packages the provider doesn't carry: weight, the longest side, length and girth (the longest side and twice the others)."""
+    faults: list[Fault] = []
+    for package in packages:
+        if package.weight is None or package.length is None or package.width is None or package.height is None:
+            continue
+        longest, *others = sorted((package.length, package.width, package.height), reverse=True)
+        measured: tuple[tuple[str, Decimal, Decimal | None, str], ...] = (
+            ("too_heavy", package.weight, provider.max_weight, "kg"),
+            ("too_long", longest, provider.max_length, "cm"),
+            ("too_big", longest + 2 * sum(others, Decimal(0)), provider.max_girth, "cm"),
+        )
+        for code, is_, limit, unit in measured:
+            if limit is not None and is_ > limit:
+                faults.append({"package": package.sequence_number, "code": code, "is": str(is_), "limit": str(limit), "unit": unit})
+    return faults
+
+
+def require_within_limits(provider: DeliveryProvider, packages: Iterable[Package]) -> None:
+    """Raise ValidationFailed naming every measured package that the provider doesn't carry, and why."""
+    faults = limit_faults(provider, packages)
+    if faults:
+        told = "; ".join(f"package {f['package']} is {OVER[f['code']]} ({f['is']} {f['unit']}, limit {f['limit']})" for f in faults)
+        raise ValidationFailed(f"{provider.name} does not carry this: {told}. Choose another provider, or pack differently.", errors=faults)
+
+
+def _replace(shipment: Shipment, provider: DeliveryProvider, reason: str, actor: Actor) -> Shipment:
+    waybills.give_up(shipment, reason, actor=actor)
+    waybills.unlabel(shipment.packing_task, shipment.package)
+    voided = shipment.status != ShipmentStatus.VOID_REQUESTED
+    successor = Shipment.objects.create(
+        created_by_id=actor.user_id,
+        order=shipment.order,
+        packing_task=shipment.packing_task,
+        package=shipment.package,
+        provider=provider,
+        replaces=shipment,
+        next_attempt_at=timezone.now() if voided else None,
+    )
+    if voided:
+        soon(REQUEST_SHIPMENT, successor.pk)
+    return successor

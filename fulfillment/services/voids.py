@@ -1,0 +1,55 @@
+"""Waybills that nobody needs, taken back at the carrier: claimed, called outside any transaction, recorded."""
+
+from __future__ import annotations
+
+from fulfillment.enums import ShipmentStatus
+from fulfillment.locks import lock_shipment
+from fulfillment.models import Shipment
+from fulfillment.services.waybills import ClaimedShipment, Waybill, claim, close_void, note_waybill
+from warehouse.core.actor import Actor
+from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.transactions import operation
+
+
+@operation()
+def claim_void(shipment_id: int, *, actor: Actor) -> ClaimedShipment | None:
+    """Take the right to have a waybill voided for a while; None when it is not due, or somebody else has it. Locks the shipment alone."""
+    return claim(shipment_id, ShipmentStatus.VOID_REQUESTED)
+
+
+@operation()
+def learn_waybill(shipment_id: int, waybill: Waybill, *, actor: Actor) -> Shipment:
+    """The carrier has told which waybill is to be voided; the claim goes on. Locks order, task, package, shipment."""
+    shipment = lock_shipment(shipment_id)
+    if shipment.status == ShipmentStatus.VOID_REQUESTED and not shipment.external_id:
+        shipment.save_changes(*note_waybill(shipment, waybill))
+    return shipment
+
+
+@operation()
+def record_void(shipment_id: int, *, actor: Actor) -> Shipment:
+    """The carrier has taken the waybill back, or never had one: the shipment is `voided`, and the one that replaces it is asked for.
+
+    Locks order, task, package, shipment, then its successor. Recording it again changes nothing.
+    """
+    shipment = lock_shipment(shipment_id)
+    if shipment.status == ShipmentStatus.VOID_REQUESTED:
+        close_void(shipment, actor=actor)
+    return shipment
+
+
+@operation()
+def settle_void(shipment_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> Shipment:
+    """A manager has settled it with the carrier by telephone: no waybill of this shipment is in force. `reason` says what was agreed.
+
+    Locks order, task, package, shipment, then its successor. Raises Conflict when nothing is to be voided.
+    """
+    if not reason.strip():
+        raise ValidationFailed("Say what was agreed with the carrier.", errors=[{"field": "reason", "code": "required"}])
+    shipment = lock_shipment(shipment_id, expected_version)
+    if shipment.status != ShipmentStatus.VOID_REQUESTED:
+        raise Conflict(f"{shipment} is {shipment.get_status_display()}: there is no waybill to be voided.", status=shipment.status)
+    shipment.notes = f"{shipment.notes}\n{reason}".strip()
+    shipment.save_changes("notes")
+    close_void(shipment, actor=actor)
+    return shipment
