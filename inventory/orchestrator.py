@@ -18,6 +18,7 @@ from inventory.queries.alerts import AlertDraft
 from inventory.queries.availability import Availability, get_availability
 from inventory.queries.cycle_counts import suggest_cycle_count
 from inventory.queries.locations import Place, default_location, find_warehouse, places_of
+from inventory.queries.lot_families import made_of
 from inventory.queries.offline_sales import SaleConflict, SaleLine
 from inventory.queries.order_lines import OrderedLine, resolve_lines
 from inventory.queries.prices import EffectivePrice, effective_prices
@@ -196,6 +197,7 @@ __all__ = [
     "get_reserved_items",
     "hold_batch",
     "inspect_return",
+    "made_of",
     "mark_down",
     "mix_batches",
     "move_goods",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django_fsm import can_proceed
 
 from fulfillment import events
-from fulfillment.enums import LIVING_SHIPMENTS, OPEN_PICKING, SOURCE_LISTINGS, OrderStatus, PackingStatus, ShipmentStatus
-from fulfillment.models import Order, PackingTask, PickingTask, Shipment, StatusReport
+from fulfillment.enums import LIVING_SHIPMENTS, OPEN_PICKING, OPEN_QUALITY, SOURCE_LISTINGS, OrderStatus, PackingStatus, ShipmentStatus
+from fulfillment.models import Order, PackingTask, PickingTask, QualityCheck, Shipment, StatusReport
 from fulfillment.services.background import REPORT_STATUS, soon
 from warehouse.core.actor import Actor
 from warehouse.core.documents import take
@@ -16,12 +17,13 @@ from warehouse.outbox.events import publish
 
 
 def settle(order: Order, *, actor: Actor) -> None:
-    """Give a locked order the status that its tasks say, once nothing is left to pick.
+    """Give a locked order the status that its tasks say, once nothing is left to pick or to look at.
 
     Nothing to pack either: it needs attention. Every package with a waybill: ready, and the order system is owed that news. All gone: shipped.
     Publishes order.needs_attention, order.shipped.
     """
-    if PickingTask.objects.filter(order=order, status__in=OPEN_PICKING).exists():
+    walks = PickingTask.objects.filter(order=order)
+    if walks.filter(Q(status__in=OPEN_PICKING) | Exists(QualityCheck.objects.filter(picking_task=OuterRef("pk"), status__in=OPEN_QUALITY))).exists():
         return
     packing = set(PackingTask.objects.filter(order=order).exclude(status=PackingStatus.CANCELLED).values_list("status", flat=True))
     if not packing:
