@@ -12,7 +12,7 @@ from django.utils import timezone
 from fulfillment import events
 from fulfillment.enums import OrderStatus, PackingStatus, Priority, ShipmentStatus
 from fulfillment.locks import Work, find_and_lock_order, lock_order, lock_work_of
-from fulfillment.models import DeliveryProvider, Order, OrderLine, PackingTask, PickingTask
+from fulfillment.models import DeliveryProvider, Order, OrderLine, PackingTask, PickingTask, QualityCheck
 from fulfillment.services import put_backs, waybills
 from fulfillment.services.background import RETRY_DUE_ORDERS, soon
 from fulfillment.services.intake import make_picking_tasks, write_order
@@ -125,8 +125,8 @@ def process_order_cancelled(source: str, external_id: str, reason: str, *, actor
 
     Nothing stays promised under its order_ref. An order that is not known yet leaves a tombstone; repeating a cancellation changes nothing. A shipment
     that the carrier knows, or may know, becomes `void_requested`. Locks the order, its tasks and shipments, then what inventory locks (the stock of all
-    its sites in one go). Events order.cancelled, picking.cancelled, packing.cancelled, and inventory.released. Raises Conflict once goods have left,
-    NotFound for a version of an order that is not known.
+    its sites in one go). Events order.cancelled, picking.cancelled, quality.cancelled, packing.cancelled, and inventory.released. Raises Conflict once
+    goods have left, NotFound for a version of an order that is not known.
     """
     _require_key(source, external_id)
     reason = _printable(reason, TEXT_LENGTH)
@@ -192,16 +192,20 @@ def _take_in(order: Order, ordered: Sequence[OrderedLine], actor: Actor) -> list
 def _cancel_work(order: Order, work: Work, reason: str, actor: Actor) -> list[Event]:
     now = timezone.now()
     packed = {task.picking_task_id: task for task in work.packing if task.status != PackingStatus.CANCELLED}
+    checked = {check.picking_task_id: check for check in work.checks if check.is_open}
     # All that is promised to it, also what no task holds.
     orchestrator.release_order.inside(order.order_ref, reason=reason or "ORDER_CANCELLED", actor=actor)
     for task in work.picking:
-        if task.is_open or task.pk in packed:
+        if task.is_open or task.pk in packed or task.pk in checked:
             put_backs.make_put_backs(task)
     cancelled: list[Event] = []
     for picking in work.picking:
         if picking.is_open:
             _close(picking, reason, now)
             cancelled.append(events.of_picking(events.PICKING_CANCELLED, picking, reason=reason))
+    for check in checked.values():
+        _close(check, reason, now)
+        cancelled.append(events.of_quality(events.QUALITY_CANCELLED, check, reason=reason))
     for packing in packed.values():
         _close(packing, reason, now)
         cancelled.append(events.of_packing(events.PACKING_CANCELLED, packing, reason=reason))
@@ -211,7 +215,7 @@ def _cancel_work(order: Order, work: Work, reason: str, actor: Actor) -> list[Ev
     return cancelled
 
 
-def _close(task: PickingTask | PackingTask, reason: str, now: datetime) -> None:
+def _close(task: PickingTask | QualityCheck | PackingTask, reason: str, now: datetime) -> None:
     take(task, "cancel")
     task.cancelled_at, task.cancellation_reason = now, reason
     task.save_changes("status", "cancelled_at", "cancellation_reason")

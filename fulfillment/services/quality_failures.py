@@ -38,8 +38,8 @@ def fail_quality_check(check_id: int, *, actor: Actor, decision: str = "", expec
 
     `decision` holds for the failed items that have none of their own. `repick`: they lie in quarantine until somebody has looked. `write_off`: they leave
     the books (reason `quality_issue`; above the limit the write-off waits for a manager). `hold`: all of the lot on this bench, and of lots made of it,
-    counts as failed, since nothing of a held lot may ship; the lot itself is held right after, by the subscriber of quality.failed, because a lot is locked before the gates
-    which are taken here. Goods that are missing stand in quarantine on the books too, until a count or a write-off says where they are.
+    counts as failed, since nothing of a held lot may ship; the lot itself is held right after, by the subscriber of quality.failed, because a lot is
+    locked before the gates which are taken here. Goods that are missing stand in quarantine on the books too, until a count or a write-off says where they are.
 
     Where others are promised, the picking task is open again for them, and the packing task waits: all goods of a promise are packed together. Where
     there is nothing to fetch, what is good is packed; what is missing for good needs a person. Locks order, picking task and check, then what inventory
