@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fulfillment.enums import QualityDecision
+from fulfillment.events import QUALITY_FAILED
 from fulfillment.services.orders import mark_orders_for_retry
 from fulfillment.services.put_backs import close_lost_put_backs
+from fulfillment.services.quality_failures import hold_failed_lots
 from fulfillment.services.replanning import replan_picking
 from inventory.orchestrator import (
     AUDIT_COMPLETED,
@@ -41,3 +44,15 @@ def replan(events: Sequence[OutboxEvent]) -> None:
 def close_put_backs(events: Sequence[OutboxEvent]) -> None:
     """Have nobody look on a bench for goods that were written off, or not found there."""
     close_lost_put_backs.inside(actor=Actor.system("close-lost-put-backs"))
+
+
+@subscriber("hold-failed-lots", QUALITY_FAILED)
+def hold_lots(events: Sequence[OutboxEvent]) -> None:
+    """Hold the lots of which a quality check decided so."""
+    lots = {
+        int(item["batch_id"]): f"quality check of order {event.payload['order_id']}: {item['note'] or 'failed'}"
+        for event in events
+        for item in event.payload["items"]
+        if item["decision"] == QualityDecision.HOLD
+    }
+    hold_failed_lots.inside(lots, actor=Actor.system("hold-failed-lots"))

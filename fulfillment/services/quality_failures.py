@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,10 +25,12 @@ from inventory import orchestrator
 from inventory.orchestrator import DocumentType, Quarantined, WriteOffLine, WriteOffOrigin, WriteOffReason
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
-from warehouse.core.errors import ValidationFailed
+from warehouse.core.errors import TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
+
+logger = logging.getLogger(__name__)
 
 QUALITY_FAILED = "QUALITY_FAILED"
 
@@ -78,6 +81,23 @@ def fail_quality_check(check_id: int, *, actor: Actor, decision: str = "", expec
     if done.missing:
         need_a_person(check.order, actor=actor)
     return check
+
+
+@operation()
+def hold_failed_lots(lots: Mapping[int, str], *, actor: Actor) -> list[int]:
+    """Hold these lots, each for the reason given: what a failed check decided. One that is held already stays as it is, a recalled one is beyond a hold.
+
+    Locks and events as inventory's `hold_batch`, lot by lot in order of id. Returns those that are on hold now.
+    """
+    held = []
+    for batch_id, reason in sorted(lots.items()):
+        try:
+            orchestrator.hold_batch.inside(batch_id, reason=reason, actor=actor)
+        except TransitionRefused as error:
+            logger.info("Lot %d is not held: %s", batch_id, error.detail)
+        else:
+            held.append(batch_id)
+    return held
 
 
 @dataclass(slots=True)
