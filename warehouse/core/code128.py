@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -25,13 +27,22 @@ def values_of(text: str) -> list[int]:
     """Start, characters and checksum of the text in code set B. Raises ValueError for what the set can't say (it has ASCII 32 to 126)."""
     if not text or any(not 32 <= ord(character) <= 126 for character in text):
         raise ValueError(f"Code 128 B can't say {text!r}.")
-    values = [_START_B, *(ord(character) - 32 for character in text)]
+    return with_checksum([_START_B, *(ord(character) - 32 for character in text)])
+
+
+def with_checksum(values: Sequence[int]) -> list[int]:
+    """Start and characters of any code set, with their checksum."""
     return [*values, (values[0] + sum(place * value for place, value in enumerate(values))) % 103]
 
 
 def modules_of(text: str) -> str:
     """The barcode as modules: 1 is black, 0 is white, without the quiet zones."""
-    widths = "".join(_WIDTHS[value] for value in values_of(text)) + _STOP
+    return modules_of_values(values_of(text))
+
+
+def modules_of_values(values: Sequence[int]) -> str:
+    """The modules of a whole symbol: start, characters, checksum; the stop character follows by itself."""
+    widths = "".join(_WIDTHS[value] for value in values) + _STOP
     return "".join(("1" if place % 2 == 0 else "0") * int(width) for place, width in enumerate(widths))
 
 
