@@ -6,7 +6,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
@@ -17,8 +17,8 @@ from fulfillment.api.names import named_warehouse, named_worker
 from fulfillment.api.tasks import TaskSummary
 from fulfillment.enums import SOURCE_LISTINGS, PickingStatus, Priority
 from fulfillment.models import Order, PickingTask, PickingTaskItem
-from fulfillment.queries.picking_tasks import next_item
-from fulfillment.services import picking_tasks, picks
+from fulfillment.queries.picking_tasks import next_item, progress_of
+from fulfillment.services import other_goods, picking_tasks, picks, priorities, shorts, undo
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, Nothing, QuantityField, Reason
 from warehouse.outbox.http import ReadEndpoints
@@ -35,7 +35,7 @@ class PickingItemOut(serializers.ModelSerializer):
         model = PickingTaskItem
         fields = (
             "id", "sequence", "product", "sku", "name", "batch", "lot_number", "location", "listing_id", "quantity_required", "quantity_picked",
-            "remaining", "status", "picked_at", "notes",
+            "remaining", "status", "picked_at", "deferred_at", "notes",
         )  # fmt: skip
 
 
@@ -51,11 +51,33 @@ class PickingSummary(TaskSummary):
         )  # fmt: skip
 
 
+class ZoneLeftOut(serializers.Serializer):
+    zone = serializers.CharField(help_text="Empty for places without a zone.")
+    items = serializers.IntegerField()
+    quantity = serializers.DecimalField(max_digits=14, decimal_places=3)
+
+
+class ProgressOut(serializers.Serializer):
+    """How far the walk is. The percentage counts every item alike, however it is measured."""
+
+    items = serializers.IntegerField()
+    done = serializers.IntegerField(help_text="Items that are picked, short or skipped.")
+    picked = serializers.DecimalField(max_digits=14, decimal_places=3)
+    remaining = serializers.DecimalField(max_digits=14, decimal_places=3)
+    percent = serializers.IntegerField()
+    zones = ZoneLeftOut(many=True, help_text="What is still to be picked, by zone, in the order of the walk.")
+
+
 class PickingOut(PickingSummary):
     items = PickingItemOut(many=True)
+    progress = serializers.SerializerMethodField()
 
     class Meta(PickingSummary.Meta):
-        fields = (*PickingSummary.Meta.fields, "items")  # type: ignore[assignment]
+        fields = (*PickingSummary.Meta.fields, "progress", "items")  # type: ignore[assignment]
+
+    @extend_schema_field(ProgressOut)
+    def get_progress(self, task: PickingTask) -> Any:
+        return ProgressOut(progress_of(task.items.all())).data
 
 
 class ClaimedOut(serializers.Serializer):
@@ -109,6 +131,28 @@ class PickIn(Input):
     notes = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
+class PickOtherIn(PickIn):
+    location_scan = serializers.CharField(max_length=200, help_text="Where the other goods lie: the location's code or barcode, as scanned.")
+    product_scan = serializers.CharField(
+        max_length=200, help_text="What names them: lot number or GS1 code; SKU or barcode where only one lot lies there."
+    )
+    reason = serializers.CharField(max_length=200)
+    notes = None  # type: ignore[assignment]
+
+
+class CompleteIn(Input):
+    short_rest = serializers.BooleanField(default=False, help_text="Close it though not everything is picked; the rest is released.")
+    reason = serializers.CharField(max_length=200, required=False, allow_blank=True, help_text="Why; needed with short_rest.")
+
+
+class PriorityIn(Input):
+    priority = serializers.ChoiceField(choices=Priority.choices)
+
+
+class ItemOnlyIn(Input):
+    item = IdField()
+
+
 class PickingItemIn(Input):
     item = IdField()
     notes = serializers.CharField(max_length=200, required=False, allow_blank=True)
@@ -149,8 +193,12 @@ class PickingTasks(ReadEndpoints):
         "claim_next": picking_tasks.claim_next_picking_task,
         "start": picking_tasks.start_picking_task,
         "pick": picks.pick_item,
-        "short": picks.short_item,
-        "skip": picks.skip_item,
+        "short": shorts.short_item,
+        "skip": shorts.skip_item,
+        "defer": picks.defer_item,
+        "pick_other": other_goods.pick_other,
+        "undo": undo.undo_pick,
+        "priority": priorities.change_picking_priority,
         "complete": picking_tasks.complete_picking_task,
         "cancel": picking_tasks.cancel_picking_task,
     }
@@ -162,7 +210,11 @@ class PickingTasks(ReadEndpoints):
         "pick": PickIn,
         "short": PickingItemIn,
         "skip": PickingItemIn,
-        "complete": Nothing,
+        "defer": ItemOnlyIn,
+        "pick_other": PickOtherIn,
+        "undo": Nothing,
+        "priority": PriorityIn,
+        "complete": CompleteIn,
         "cancel": Reason,
     }
     outputs = {
@@ -173,6 +225,9 @@ class PickingTasks(ReadEndpoints):
         "pick": PickedOut,
         "short": PickedOut,
         "skip": PickedOut,
+        "defer": PickedOut,
+        "pick_other": PickedOut,
+        "undo": PickedOut,
     }
     parameters = {"by_order": [OpenApiParameter("source", str, description=f"Whose id it is; default {SOURCE_LISTINGS}.")]}
 
@@ -238,7 +293,7 @@ class PickingTasks(ReadEndpoints):
 
     @action(detail=True, methods=["post"])
     def short(self, request: Request, pk: str) -> Response:
-        """There is less on the shelf than the item asks for."""
+        """There is less on the shelf than the item asks for: other goods are promised where there are some, as further items of the task."""
         body = self.body()
         return self.run(self._item(pk, body), render=self._show_item, **body)
 
@@ -249,10 +304,31 @@ class PickingTasks(ReadEndpoints):
         return self.run(self._item(pk, body), render=self._show_item, **body)
 
     @action(detail=True, methods=["post"])
-    def complete(self, request: Request, pk: str) -> Response:
-        """Close it; what was picked goes to a packing task."""
+    def defer(self, request: Request, pk: str) -> Response:
+        """Put an item off to the end of the walk."""
+        return self.run(self._item(pk, self.body()), render=self._show_item)
+
+    @action(detail=True, methods=["post"], url_path="pick-other")
+    def pick_other(self, request: Request, pk: str) -> Response:
+        """Take other goods than the item asks for: another lot, or another place. The promise moves to them, and the reason is kept."""
+        body = self.body()
+        return self.run(self._item(pk, body), body.pop("quantity"), render=self._show_item, **body)
+
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str) -> Response:
+        """Take back the last scan: its goods go back to the shelf they came from, and are to be picked again."""
         self.body()
-        return self.run(int(pk))
+        return self.run(int(pk), render=lambda pick: self._show_item(pick.item))
+
+    @action(detail=True, methods=["post"])
+    def priority(self, request: Request, pk: str) -> Response:
+        """Say how urgent it is, and with it all open work for its order."""
+        return self.run(int(pk), self.body()["priority"])
+
+    @action(detail=True, methods=["post"])
+    def complete(self, request: Request, pk: str) -> Response:
+        """Close it; what was picked goes to a packing task, or first to a quality check."""
+        return self.run(int(pk), **self.body())
 
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:

@@ -19,8 +19,9 @@ from fulfillment.models import PickingTask, PickingTaskItem
 from fulfillment.queries import floor
 from fulfillment.queries.picking_tasks import next_item
 from fulfillment.services.picking_tasks import claim_next_picking_task, complete_picking_task, start_picking_task
-from fulfillment.services.picks import pick_item, short_item, skip_item
+from fulfillment.services.picks import pick_item
 from fulfillment.services.scans import names_goods, names_place
+from fulfillment.services.shorts import short_item, skip_item
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain

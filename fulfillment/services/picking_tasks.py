@@ -17,7 +17,7 @@ from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PackingSt
 from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task, lock_worker
 from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem
-from fulfillment.services import packing_tasks, put_backs
+from fulfillment.services import put_backs, quality_checks, shorts
 from fulfillment.services.intake import make_picking_tasks
 from fulfillment.services.progress import settle
 from fulfillment.services.workers import require_worker
@@ -117,24 +117,31 @@ def start_picking_task(task_id: int, *, actor: Actor, expected_version: int | No
 
 
 @operation(Role.PICKER)
-def complete_picking_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
+def complete_picking_task(
+    task_id: int, *, actor: Actor, short_rest: bool = False, reason: str = "", expected_version: int | None = None
+) -> PickingTask:
     """Close a task whose items are all done, and make the packing task for what was picked in the same transaction.
 
-    Nothing picked: no packing task, and when nothing else is left of the order it needs attention. Locks order and task. Events picking.completed,
-    packing.started. Raises WorkLeft listing the items that are not done.
+    `short_rest` closes a part-picked one too, for a `reason`: what is left is released, not promised anew, and the order needs attention. Nothing picked: no
+    packing task, and when nothing else is left of the order it needs attention. Locks order and task. Events picking.completed, packing.started, with
+    `short_rest` picking.short. Raises WorkLeft listing the items that are not done.
     """
+    if short_rest and not reason.strip():
+        raise ValidationFailed("Say why the rest is not picked.", errors=[{"field": "reason", "code": "required"}])
     task = lock_picking_task(task_id, expected_version)
     take(task, "complete")
     require_worker(task, actor)
-    left = task.items.filter(status=PickingItemStatus.PENDING).select_related("product", "location")
-    if open_items := list(left):
+    left = list(task.items.filter(status=PickingItemStatus.PENDING).select_related("product", "location"))
+    if left and not short_rest:
         raise WorkLeft(
-            f"{task}: {len(open_items)} of {task.total_items} items are not done: pick, short or skip them.",
-            errors=[{"item": i.pk, "sku": i.product.sku, "location": i.location.code, "remaining": plain(i.remaining)} for i in open_items],
+            f"{task}: {len(left)} of {task.total_items} items are not done: pick, short or skip them.",
+            errors=[{"item": i.pk, "sku": i.product.sku, "location": i.location.code, "remaining": plain(i.remaining)} for i in left],
         )
+    if left:
+        shorts.close_short(task, left, reason.strip()[:200], actor=actor)
     task.completed_at = timezone.now()
-    task.save_changes("status", "completed_at")
-    started = packing_tasks.make_packing_task(task, actor=actor)
+    task.save_changes("status", "completed_at", "picked_items")
+    started = quality_checks.after_picking(task, actor=actor)
     publish([events.of_picking(events.PICKING_COMPLETED, task), *started], actor=actor)
     settle(task.order, actor=actor)
     return task

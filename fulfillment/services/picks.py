@@ -1,4 +1,4 @@
-"""What a picker does with one item: pick it, report it short, skip it."""
+"""What a picker does with one item: pick it, or put it off. See `shorts` for what is not there, `other_goods` for what is picked instead."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.db.models import Max
 from django.utils import timezone
 
-from fulfillment import events
-from fulfillment.enums import PickingItemStatus, PickingStatus
+from fulfillment.enums import PickingItemStatus
 from fulfillment.errors import Surplus, WrongScan
 from fulfillment.locks import lock_picking_item
 from fulfillment.models import PickingTaskItem
 from fulfillment.services.scans import names_goods, names_place
-from fulfillment.services.workers import require_worker
+from fulfillment.services.walks import require_open
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType, PickedItem
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
-from warehouse.core.errors import Conflict, TransitionRefused
+from warehouse.core.errors import Conflict
 from warehouse.core.quantities import parse_quantity, plain
 from warehouse.core.transactions import operation
-from warehouse.outbox.events import publish
 
 
 @operation(Role.PICKER)
@@ -37,7 +36,7 @@ def pick_item(
     """
     amount = parse_quantity(quantity)
     item, knows_barcode = lock_picking_item(item_id, expected_version, barcode=product_scan.strip())
-    _require_open(item, actor)
+    require_open(item, actor)
     _check_location(item, location_scan)
     if not knows_barcode and not names_goods(product_scan, product=item.product, batch=item.batch, warehouse_id=item.task.warehouse_id):
         raise WrongScan(
@@ -68,52 +67,25 @@ def pick_item(
     item.picked_at = timezone.now()
     item.notes = notes[:200] or item.notes
     if not item.remaining:
-        _done(item, "finish")
+        take(item, "finish")
+        item.task.picked_items += 1
     _write_pick(item, picked, amount, actor)
     return item
 
 
 @operation(Role.PICKER)
-def short_item(item_id: int, *, actor: Actor, notes: str = "", expected_version: int | None = None) -> PickingTaskItem:
-    """There is less on the shelf than the item asks for: what is missing is released, and the order goes on with less.
-
-    Locks order, task and item, then what inventory locks. Events picking.short, inventory.released.
-    """
-    return _give_up(item_id, "fall_short", "PICKING_SHORT", actor, notes, expected_version)
-
-
-@operation(Role.PICKER)
-def skip_item(item_id: int, *, actor: Actor, notes: str = "", expected_version: int | None = None) -> PickingTaskItem:
-    """The item will not be picked at all; final. Its promise is released. Raises Conflict when some of it was picked: that is short.
-
-    Locks order, task and item, then what inventory locks. Events picking.short, inventory.released.
-    """
-    return _give_up(item_id, "skip", "PICKING_SKIPPED", actor, notes, expected_version)
-
-
-def _give_up(item_id: int, transition: str, reason: str, actor: Actor, notes: str, expected_version: int | None) -> PickingTaskItem:
+def defer_item(item_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTaskItem:
+    """Put an item off to the end of the walk; it stays promised. Locks order, task and item. Raises Conflict when nothing else is left to pick before it."""
     item, _ = lock_picking_item(item_id, expected_version)
-    _require_open(item, actor)
-    if transition == "skip" and item.quantity_picked:
-        raise Conflict(f"{plain(item.quantity_picked)} of it were picked already: report it short instead.", picked=str(item.quantity_picked))
-    assert item.reservation_item_id is not None
-    missing: Decimal = item.remaining
-    orchestrator.release_items.inside(item.task.reservation_id, {item.reservation_item_id: missing}, reason=reason, actor=actor, for_order=True)
-    item.reservation_item_id = None
-    item.notes = notes[:200] or item.notes
-    _done(item, transition)
-    _save(item)
-    publish([events.short(item.task, item, missing, reason)], actor=actor)
+    require_open(item, actor)
+    others = item.task.items.exclude(pk=item.pk)
+    if not others.filter(status=PickingItemStatus.PENDING).exists():
+        raise Conflict(f"{item.product.sku} in {item.location.code} is all that is left: pick it, or report it short.", item=item.pk)
+    item.deferred_at = timezone.now()
+    item.sequence = item.task.items.aggregate(last=Max("sequence"))["last"] + 1
+    item.save(update_fields=["sequence", "deferred_at"])
+    item.task.save_changes()
     return item
-
-
-def _require_open(item: PickingTaskItem, actor: Actor) -> None:
-    task = item.task
-    if task.status != PickingStatus.IN_PROGRESS:
-        raise TransitionRefused(f"{task} is {task.get_status_display()}: nothing can be picked now.", status=task.status, asked="pick")
-    require_worker(task, actor)
-    if item.status != PickingItemStatus.PENDING:
-        raise TransitionRefused(f"Item {item.sequence} of {task} is {item.get_status_display()} already.", status=item.status, asked="pick")
 
 
 def _check_location(item: PickingTaskItem, scan: str) -> None:
@@ -123,16 +95,6 @@ def _check_location(item: PickingTaskItem, scan: str) -> None:
             expected={"location": item.location.code, "barcode": item.location.barcode},
             scanned=scan.strip()[:80],
         )
-
-
-def _done(item: PickingTaskItem, transition: str) -> None:
-    take(item, transition)
-    item.task.picked_items += 1
-
-
-def _save(item: PickingTaskItem) -> None:
-    item.save(update_fields=["status", "reservation_item_id", "notes"])
-    item.task.save_changes("picked_items")
 
 
 # The scan, the item and the task: three rows in one statement, because a picker waits for it.

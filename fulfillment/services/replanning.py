@@ -14,6 +14,7 @@ from fulfillment.enums import OPEN_PICKING, PickingItemStatus
 from fulfillment.locks import lock_picking_task
 from fulfillment.models import Pick, PickingTask, PickingTaskItem
 from fulfillment.services.progress import need_a_person, settle
+from fulfillment.services.walks import stops_of, write_walk
 from inventory import orchestrator
 from inventory.orchestrator import ReservedItem
 from warehouse.core.actor import Actor
@@ -23,8 +24,6 @@ from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
 
 GOODS_TAKEN = "GOODS_TAKEN"
-# Sequences are unique within a task at every moment: those that change step aside first.
-ASIDE = 1_000_000
 
 
 @operation()
@@ -56,14 +55,14 @@ def _replan(task_id: int, actor: Actor) -> bool:
     task = lock_picking_task(task_id)
     if not task.is_open:
         return False
-    items = list(task.items.select_related("location").order_by("sequence"))
+    items = stops_of(task)
     changes = _compare(task, [item for item in items if item.status == PickingItemStatus.PENDING])
     if not changes:
         return False
     shorted: list[PickingTaskItem] = []
     for change in changes:
         shorted += _apply(task, change, items)
-    _write(task, items)
+    write_walk(task, items)
     publish([events.short(task, item, item.remaining, GOODS_TAKEN) for item in shorted], actor=actor)
     if not any(item.status == PickingItemStatus.PENDING for item in items) and not any(item.quantity_picked for item in items):
         _give_up(task, actor)
@@ -133,27 +132,6 @@ def _send(row: PickingTaskItem, part: ReservedItem) -> None:
     row.notes = f"instead of {row.location.code}"
     row.product_id, row.batch_id, row.batch_location_id, row.location_id = part.product_id, part.batch_id, part.batch_location_id, part.location_id
     row.quantity_required, row.reservation_item_id = part.quantity, part.id
-
-
-def _write(task: PickingTask, items: list[PickingTaskItem]) -> None:
-    """Save the rows, the pending ones in walking order, and the task's counts."""
-    places = orchestrator.places_of(item.location_id for item in items)
-    pending = [item for item in items if item.status == PickingItemStatus.PENDING]
-    sequences = sorted(item.sequence for item in pending)
-    walk = sorted(pending, key=lambda item: (*places[item.location_id].walk, item.sequence))
-    final = {id(item): sequence for item, sequence in zip(walk, sequences, strict=True)}
-    for item in pending:
-        item.sequence += ASIDE
-    known = [item for item in items if item.pk is not None]
-    names = ["product", "batch", "batch_location", "location", "quantity_required", "reservation_item_id", "status", "notes", "sequence"]
-    PickingTaskItem.objects.bulk_update(known, names)
-    PickingTaskItem.objects.bulk_create(item for item in items if item.pk is None)
-    for item in pending:
-        item.sequence = final[id(item)]
-    PickingTaskItem.objects.bulk_update(pending, ["sequence"])
-    task.total_items = len(items)
-    task.picked_items = len(items) - len(pending)
-    task.save_changes("total_items", "picked_items")
 
 
 def _give_up(task: PickingTask, actor: Actor) -> None:

@@ -20,7 +20,7 @@ _SUGGEST = """
     ) c ON c.batch_location_id = b.id
     WHERE b.warehouse_id = %(warehouse)s AND b.has_stock
     GROUP BY l.id
-    ORDER BY asked > 0 DESC, bookings DESC, l.pick_sequence, l.code
+    ORDER BY asked DESC, bookings DESC, l.pick_sequence, l.code
     LIMIT %(limit)s
 """
 

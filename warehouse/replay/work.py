@@ -29,8 +29,9 @@ from fulfillment.services.orders import process_order_confirmed, retry_order
 from fulfillment.services.packages import pack_item, set_package_details
 from fulfillment.services.packing_tasks import complete_packing_task, ship_packing_task, start_packing_task
 from fulfillment.services.picking_tasks import assign_picking_task, complete_picking_task, start_picking_task
-from fulfillment.services.picks import pick_item, short_item
+from fulfillment.services.picks import pick_item
 from fulfillment.services.shipments import retry_shipment
+from fulfillment.services.shorts import short_item
 from inventory.orchestrator import UnfitNow
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict, DomainError

@@ -24,7 +24,8 @@ from fulfillment.services.picking_tasks import (
     create_picking_task,
     start_picking_task,
 )
-from fulfillment.services.picks import pick_item, short_item, skip_item
+from fulfillment.services.picks import pick_item
+from fulfillment.services.shorts import short_item, skip_item
 from inventory import orchestrator
 from inventory.models import Batch, BatchLocation, Movement, Reservation, Stock
 from inventory.orchestrator import InsufficientStock, UnfitNow
@@ -213,6 +214,8 @@ def test_a_short_item_releases_the_rest_and_the_order_goes_on_with_less():
                 "listing_id": "",
                 "product_id": item.product_id,
                 "quantity": "3",
+                "reallocated": "0",
+                "missing": "3",
                 "location": "A-01",
                 "reason": "PICKING_SHORT",
             },

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picking_tasks import complete_picking_task, create_picking_task
-from fulfillment.services.picks import short_item
 from fulfillment.services.replanning import replan_picking
+from fulfillment.services.shorts import short_item
 from inventory.errors import PromiseMoved
 from inventory.models import BatchLocation, Location, Product, Reservation
 from inventory.orchestrator import WriteOffLine, reallocate_item, remove_stock
@@ -157,7 +157,7 @@ def test_what_is_not_promised_anew_is_short_and_a_person_is_asked(milk: Product,
         (
             "picking.short",
             {
-                "task_id": task.pk, "order_id": order.external_id, "item_id": short.pk, "listing_id": "", "product_id": milk.pk, "quantity": "3",
+                "task_id": task.pk, "order_id": order.external_id, "item_id": short.pk, "listing_id": "", "product_id": milk.pk, "quantity": "3", "reallocated": "0", "missing": "3",
                 "location": "A-01", "reason": "GOODS_TAKEN",
             },
         ),

@@ -1,0 +1,143 @@
+"""Picking other goods than the task asks for: another lot, or the same from another place, with a reason."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from fulfillment.errors import Surplus, WrongScan
+from fulfillment.locks import lock_picking_item
+from fulfillment.models import Pick, PickingTaskItem
+from fulfillment.services.scans import names_goods
+from fulfillment.services.walks import added_stop, require_open, stops_of, write_walk
+from inventory import orchestrator
+from inventory.orchestrator import DocumentType
+from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import take
+from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.quantities import parse_quantity, plain
+from warehouse.core.transactions import operation
+
+SHOWN = 80
+
+
+@operation(Role.PICKER)
+def pick_other(
+    item_id: int, quantity: Any, *, actor: Actor, location_scan: str, product_scan: str, reason: str, expected_version: int | None = None
+) -> PickingTaskItem:
+    """Take so much of an item from goods that the task does not ask for: another lot of the product, or another place. The promise moves to them first, so
+    that what was asked for is free for others; the reason is kept with the promise and the item.
+
+    A part of an item becomes an item of its own. Returns the item that was picked. Locks order, task and item, then what inventory locks (ledger `release`,
+    `reservation` and `pick`; event stock.reallocated). Raises WrongScan when the scans name no such goods, or more than one lot; ValidationFailed without a
+    reason; Surplus; UnfitNow for goods that may not leave; InsufficientStock, naming who is promised them, when less of them is free.
+    """
+    amount = parse_quantity(quantity)
+    if not reason.strip():
+        raise ValidationFailed("Say why other goods are picked.", errors=[{"field": "reason", "code": "required"}])
+    item, _ = lock_picking_item(item_id, expected_version)
+    require_open(item, actor)
+    if amount > item.remaining:
+        raise Surplus(
+            f"Only {plain(item.remaining)} of {item.product.sku} are still to be picked here, not {plain(amount)}.",
+            missing=str(item.remaining),
+            given=str(amount),
+        )
+    other = _scanned(item, location_scan, product_scan)
+    assert item.reservation_item_id is not None
+    promise = orchestrator.reallocate_item.inside(item.reservation_item_id, other.pk, reason=reason.strip()[:200], actor=actor, quantity=amount)
+    where = {"batch_id": other.batch_id, "batch_location_id": other.pk, "location_id": other.location_id}
+    stops = stops_of(item.task, item)
+    row = _row_for(item, amount, promise.pk, where, stops)
+    _pick(row, amount, reason.strip()[:200], stops, actor)
+    return row
+
+
+def find_other_goods(item: PickingTaskItem, location_scan: str, product_scan: str = "") -> Any:
+    """What the scans name, for showing it before it is picked: a BatchLocation, or with the place alone None. Raises WrongScan as `pick_other`."""
+    if not product_scan:
+        _place(item, location_scan)
+        return None
+    return _scanned(item, location_scan, product_scan)
+
+
+def _place(item: PickingTaskItem, scan: str) -> list[Any]:
+    """What lies of the product in the scanned place."""
+    found = orchestrator.find_by_scan(scan, warehouse_id=item.task.warehouse_id)
+    if found.location_id is None:
+        raise WrongScan(f"Scanned {scan.strip()[:SHOWN]!r}: scan the place where you take the goods.", scanned=scan.strip()[:SHOWN])
+    rows = orchestrator.get_location_stock(found.location_id).filter(product=item.product_id, warehouse=item.task.warehouse_id)
+    there = list(rows)
+    if not there:
+        raise WrongScan(
+            f"By the books no {item.product.sku} lies in {scan.strip()[:SHOWN]}. Move it there first, or have the place counted.",
+            scanned=scan.strip()[:SHOWN],
+        )
+    return there
+
+
+def _scanned(item: PickingTaskItem, location_scan: str, product_scan: str) -> Any:
+    """The goods that the scans name, by place and lot."""
+    there = _place(item, location_scan)
+    named = [row for row in there if names_goods(product_scan, product=item.product, batch=row.batch, warehouse_id=item.task.warehouse_id)]
+    scanned = product_scan.strip()[:SHOWN]
+    if not named:
+        raise WrongScan(
+            f"Scanned {scanned!r}: that is none of the lots of {item.product.sku} in {there[0].location.code}.",
+            expected={"lot_number": [row.batch.lot_number for row in there]},
+            scanned=scanned,
+        )
+    others = [row for row in named if row.pk != item.batch_location_id]
+    if not others:
+        raise Conflict("These are the goods that the task asks for: pick them as usual.", lot_number=item.batch.lot_number)
+    if len(others) > 1:
+        lots = [row.batch.lot_number for row in others]
+        raise WrongScan(
+            f"{len(others)} lots of {item.product.sku} lie in {others[0].location.code}: scan the lot, or a code that names it.",
+            expected={"lot_number": lots},
+            scanned=scanned,
+        )
+    return others[0]
+
+
+def _row_for(item: PickingTaskItem, amount: Decimal, promise_id: int, where: dict[str, int], stops: list[PickingTaskItem]) -> PickingTaskItem:
+    """The item itself, when other goods are picked for all of it; else a new one for the part."""
+    if amount == item.quantity_required:
+        item.reservation_item_id = promise_id
+        item.batch_id, item.batch_location_id, item.location_id = where["batch_id"], where["batch_location_id"], where["location_id"]
+        return item
+    item.quantity_required -= amount
+    if not item.remaining:
+        item.reservation_item_id = None
+        take(item, "finish")
+    return added_stop(item, stops, amount, promise_id, **where)
+
+
+def _pick(row: PickingTaskItem, amount: Decimal, reason: str, stops: list[PickingTaskItem], actor: Actor) -> None:
+    task = row.task
+    assert row.reservation_item_id is not None
+    assert task.packing_location_id is not None
+    picked = orchestrator.pick_reserved.inside(
+        row.reservation_item_id,
+        amount,
+        warehouse_id=task.warehouse_id,
+        product_id=row.product_id,
+        to_location_id=task.packing_location_id,
+        document_type=DocumentType.PICKING_TASK,
+        document_id=task.pk,
+        actor=actor,
+    )
+    row.quantity_picked, row.reservation_item_id = amount, None
+    row.picked_at, row.notes = timezone.now(), reason
+    take(row, "finish")
+    write_walk(task, stops, standing_at=row.location_id)
+    Pick.objects.create(
+        item=row,
+        batch_location_id=picked.batch_location_id,
+        reservation_item_id=picked.item_id,
+        quantity=amount,
+        picked_by_id=actor.user_id,
+        picked_at=row.picked_at,
+    )
