@@ -11,11 +11,13 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from fulfillment.admin.providers import ProviderForm
 from fulfillment.admin.tasks import TaskAdmin
 from fulfillment.enums import OPEN_PACKING, PackagingType, PackingStatus
 from fulfillment.models import Package, PackingTask, PackingTaskItem
 from fulfillment.services.packages import add_package, set_package_details
 from fulfillment.services.packing_tasks import cancel_packing_task, complete_packing_task, ship_packing_task, start_packing_task
+from fulfillment.services.providers import change_provider
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can, choice_field, quantity_field
 
@@ -151,6 +153,15 @@ class PackingTaskAdmin(TaskAdmin):
             form=ReasonForm,
             icon="close",
             variant=ActionVariant.DANGER,
+        ),
+        Step(
+            "change_provider",
+            "Another carrier",
+            change_provider,
+            lambda row: row.status in OPEN_PACKING,
+            description="As long as no package has a waybill.",
+            form=ProviderForm,
+            icon="swap_horiz",
         ),
     ]
 

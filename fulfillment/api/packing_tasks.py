@@ -16,8 +16,9 @@ from fulfillment.api.tasks import TaskSummary
 from fulfillment.enums import PackagingType, PackingStatus, Priority
 from fulfillment.models import Package, PackageItem, PackingTask, PackingTaskItem
 from fulfillment.services import packages, packing_tasks
+from fulfillment.services.providers import change_provider
 from warehouse.core.api.filters import TextFilter
-from warehouse.core.api.inputs import IdField, Input, Nothing, QuantityField, Reason
+from warehouse.core.api.inputs import CodeField, IdField, Input, Nothing, QuantityField, Reason
 from warehouse.outbox.http import ReadEndpoints
 
 
@@ -114,6 +115,10 @@ class PackageIn(Input):
     height = MeasureField(2, required=False, allow_null=True)
 
 
+class ProviderIn(Input):
+    provider = CodeField(max_length=40, help_text="The carrier's code.")
+
+
 class PackingFilters(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(choices=PackingStatus.choices)
     warehouse = TextFilter(field_name="warehouse__code")
@@ -152,6 +157,7 @@ class PackingTasks(ReadEndpoints):
         "pack": packing_tasks.complete_packing_task,
         "ship": packing_tasks.ship_packing_task,
         "cancel": packing_tasks.cancel_packing_task,
+        "change_provider": change_provider,
     }
     inputs = {
         "start": Nothing,
@@ -161,6 +167,7 @@ class PackingTasks(ReadEndpoints):
         "pack": Nothing,
         "ship": Nothing,
         "cancel": Reason,
+        "change_provider": ProviderIn,
     }
     outputs = {"list": PackingSummary, "packages": PackageOut(many=True)}
     created = {"add_package": 201}
@@ -232,6 +239,11 @@ class PackingTasks(ReadEndpoints):
     def cancel(self, request: Request, pk: str) -> Response:
         """Do not ship it."""
         return self.run(int(pk), self.body()["reason"])
+
+    @action(detail=True, methods=["post"], url_path="provider")
+    def change_provider(self, request: Request, pk: str) -> Response:
+        """Have it carried by another carrier, as long as no package has a waybill."""
+        return self.run(int(pk), self.body()["provider"])
 
     def _show_task(self, item: PackingTaskItem) -> Any:
         return PackingOut(self.rows.get(pk=item.task_id)).data

@@ -12,10 +12,10 @@ from inventory import events
 from inventory.enums import BlockedReason, DocumentType, MovementType, ReservationStatus
 from inventory.errors import InsufficientStock, Shortage, UnfitNow
 from inventory.models import BatchLocation, Product, Reservation
-from inventory.queries.promises import HeldItem
+from inventory.queries.promises import HeldItem, items_of_reservations
 from inventory.services.promises import lock_with_items, require_owner, set_status, update_items
 from inventory.stock import fefo
-from inventory.stock.gate import Gate
+from inventory.stock.gate import Gate, lock_stock
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import TransitionRefused, ValidationFailed
@@ -66,6 +66,12 @@ def consume_reservation(
     update_items({item.id: (min(weights[item.id], item.held), item.held - min(weights[item.id], item.held), weights[item.id]) for item in items})
     set_status(reservation, ReservationStatus.FULFILLED, "")
     return reservation
+
+
+@operation()
+def take_gates_of(reservation_ids: Iterable[int], *, actor: Actor) -> None:
+    """Take the gates of all that these reservations hold, at once and in order: for whoever consumes several of them in one transaction."""
+    lock_stock({item.key for item in items_of_reservations(reservation_ids)})
 
 
 def _require_fit(items: Iterable[HeldItem], gate: Gate) -> None:
