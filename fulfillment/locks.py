@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
 
-from fulfillment.enums import PickingStatus, QualityStatus
+from fulfillment.enums import PickingStatus, PrintStatus, PutBackStatus, QualityStatus
 from fulfillment.models import (
+    LabelPrint,
     Order,
     PackingTask,
     PickingTask,
     PickingTaskItem,
+    Printer,
     PutBack,
     QualityCheck,
     QualityCheckItem,
@@ -111,6 +114,13 @@ def lock_packing_task(task_id: int, expected_version: int | None = None) -> Pack
     return _checked(task, expected_version)
 
 
+def lock_packing_tasks(ids: Iterable[int]) -> list[PackingTask]:
+    """These tasks, by id: first all their orders by id, then the tasks, as everybody who locks one of each."""
+    wanted = sorted(set(ids))
+    lock_rows(Order, PackingTask.objects.filter(pk__in=wanted).values_list("order", flat=True))
+    return list(_for_update(PackingTask, "self").select_related("order", "warehouse", "provider").filter(pk__in=wanted).order_by("pk"))
+
+
 def lock_shipments_of(task: PackingTask) -> list[Shipment]:
     """All shipments of a locked packing task, by id."""
     return list(_for_update(Shipment, "self").filter(packing_task=task).order_by("pk"))
@@ -154,6 +164,14 @@ def lock_put_backs(ids: Iterable[int]) -> list[PutBack]:
     return list(lock_rows(PutBack, ids).values())
 
 
+def lock_free_put_backs(warehouse_id: int, *, bench: str, limit: int) -> list[PutBack]:
+    """The oldest pending put-backs of a warehouse (of one bench, if it is named) that nobody has on the way or is claiming now."""
+    require_transaction()
+    rows = PutBack.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+    free = rows.filter(Q(claimed_until=None) | Q(claimed_until__lte=timezone.now()), warehouse=warehouse_id, status=PutBackStatus.PENDING)
+    return list((free.filter(batch_location__location__code=bench) if bench else free).order_by("pk")[:limit])
+
+
 @dataclass(slots=True)
 class Work:
     """All that was made for an order."""
@@ -178,6 +196,19 @@ def lock_work_of(order: Order) -> Work:
     for task in packing:
         task.order = order
     return work
+
+
+def lock_printer(printer_id: int, expected_version: int | None = None) -> Printer:
+    """The printer alone."""
+    return lock_row(Printer, printer_id, expected_version)
+
+
+def lock_queued_prints(printer_id: int, limit: int) -> list[LabelPrint]:
+    """What waits for a printer and nobody else is claiming, oldest first; printer, package and task are read with it."""
+    require_transaction()
+    rows = LabelPrint.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+    rows = rows.select_related("printer", "package__packing_task__order", "package__packing_task__warehouse", "package__packing_task__provider")
+    return list(rows.filter(printer=printer_id, status=PrintStatus.QUEUED).order_by("pk")[:limit])
 
 
 def _for_update(model: type[M], *of: str) -> QuerySet[M]:
