@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 
 from celery import shared_task
 
-from fulfillment import flows
+from fulfillment import flows, printing
 from fulfillment.partners.errors import CircuitOpen
-from fulfillment.queries.owed import due_shipments, due_status_reports, due_voids, orders_to_retry, shipments_to_poll
+from fulfillment.queries.owed import due_shipments, due_status_reports, due_voids, orders_to_retry, printers_with_queues, shipments_to_poll
 from fulfillment.services import stuck
+from fulfillment.services.label_prints import give_up_label_prints
 from fulfillment.services.orders import retry_order
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict
@@ -78,6 +79,21 @@ def poll_carriers() -> None:
 def watch_partners() -> None:
     """Make the alerts about waybills and status reports those of what is stuck now."""
     stuck.watch_partners(actor=ACTOR)
+
+
+@shared_task
+def print_queued(printer_id: int) -> None:
+    """Send the labels that wait for a printer."""
+    printing.print_queued(printer_id)
+
+
+@shared_task
+def sweep_label_prints() -> None:
+    """Give up the labels that a dead worker has claimed or that waited too long, then print what waits."""
+    given_up = give_up_label_prints(actor=ACTOR)
+    if given_up:
+        logger.warning("%d labels were given up: nobody knows whether they were printed, or nobody printed them in time", given_up)
+    _each(printers_with_queues(), printing.print_queued)
 
 
 @shared_task

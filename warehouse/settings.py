@@ -257,6 +257,7 @@ CELERY_BEAT_SCHEDULE = {
         ("ask how parcels fare", "fulfillment.tasks.poll_carriers", 60.0),
         ("watch what the partners owe", "fulfillment.tasks.watch_partners", 300.0),
         ("tell the order system", "fulfillment.tasks.sweep_status_reports", 10.0),
+        ("print labels", "fulfillment.tasks.sweep_label_prints", 15.0),
         ("retry rejected orders", "fulfillment.tasks.retry_due_orders", 30.0),
         ("expire reservations", "inventory.expire_reservations", 30.0),
         ("expire stock", "inventory.expire_stock", 300.0),
@@ -291,6 +292,8 @@ COLD_CHAIN_LIMIT_MINUTES = int(os.environ.get("COLD_CHAIN_LIMIT_MINUTES", "30"))
 MAX_LINE_QUANTITY = int(os.environ.get("MAX_LINE_QUANTITY", "1000000"))
 # Worth more than this in any one currency, a write-off waits for a manager.
 WRITE_OFF_APPROVAL_LIMIT = amount("WRITE_OFF_APPROVAL_LIMIT", "500")
+# A package that weighs this much more or less than its goods and its box should, in percent, is looked into before it is closed.
+PACK_WEIGHT_TOLERANCE_PERCENT = int(os.environ.get("PACK_WEIGHT_TOLERANCE_PERCENT", "10"))
 PURCHASE_PRICE_POLICY = os.environ.get("PURCHASE_PRICE_POLICY", "last")
 # Goods are told of when so many days are left until they may not be sold any more, and when so much of their life is left, in percent (0: never).
 ALERT_EXPIRING_DAYS = [int(days) for days in os.environ.get("ALERT_EXPIRING_DAYS", "7,3,1").split(",") if days.strip()]

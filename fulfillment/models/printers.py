@@ -9,9 +9,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from fulfillment.enums import LabelFormat, LabelKind, PrintStatus
+from warehouse.core.documents import Versioned
 
 
-class Printer(models.Model):
+class Printer(Versioned):
     """A printer that takes labels over a raw socket (port 9100)."""
 
     warehouse = models.ForeignKey("inventory.Warehouse", on_delete=models.CASCADE, related_name="+")

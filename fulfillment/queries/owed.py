@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
-from fulfillment.enums import OrderStatus, ShipmentStatus
-from fulfillment.models import Order, Shipment, StatusReport
+from fulfillment.enums import OrderStatus, PrintStatus, ShipmentStatus
+from fulfillment.models import LabelPrint, Order, Shipment, StatusReport
 
 
 def due_shipments(limit: int) -> list[int]:
@@ -33,6 +33,11 @@ def shipments_to_poll(limit: int) -> list[int]:
     lately = timezone.now() - timedelta(minutes=settings.CARRIER_POLL_MINUTES)
     due = Shipment.objects.filter(Q(polled_at=None) | Q(polled_at__lte=lately), status=ShipmentStatus.HANDED_OVER)
     return list(due.order_by(F("polled_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:limit])
+
+
+def printers_with_queues() -> list[int]:
+    """Printers for which labels wait."""
+    return list(LabelPrint.objects.filter(status=PrintStatus.QUEUED).order_by("printer").values_list("printer", flat=True).distinct())
 
 
 def due_status_reports(limit: int) -> list[int]:

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 REQUEST_SHIPMENT = "fulfillment.tasks.request_shipment"
 VOID_SHIPMENT = "fulfillment.tasks.void_shipment"
 REPORT_STATUS = "fulfillment.tasks.report_status"
+PRINT_QUEUED = "fulfillment.tasks.print_queued"
 RETRY_DUE_ORDERS = "fulfillment.tasks.retry_due_orders"
 
 
