@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from fulfillment.admin.base import COLOURS
+from fulfillment.enums import PutBackStatus
 from fulfillment.models import PutBack
-from fulfillment.services.put_backs import complete_put_back
+from fulfillment.services.put_backs import complete_put_back, quarantine_put_back
 from warehouse.core.admin import BigTableAdmin, plain
 from warehouse.core.admin_steps import Step, StepForm, StepsAdmin, can, quantity_field, text_field
 
@@ -19,16 +25,39 @@ class PutBackForm(StepForm):
     quantity = quantity_field("How many")
 
 
+class QuarantineForm(StepForm):
+    quantity = quantity_field("How many")
+    reason = text_field("Why they are not fit", autofocus=True)
+    location_scan = text_field("Quarantine", required=False, help_text="Empty: the warehouse's own.")
+
+
+class BenchFilter(admin.SimpleListFilter):
+    title, parameter_name = "bench", "bench"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The benches where something waits now."""
+        waiting = PutBack.objects.filter(status=PutBackStatus.PENDING)
+        names = waiting.values_list("batch_location__location", "batch_location__location__code", "warehouse__code").distinct()
+        return [(str(pk), f"{code} ({site})") for pk, code, site in sorted(names, key=lambda row: (row[2], row[1]))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PutBack]) -> QuerySet[PutBack]:
+        chosen = self.value() or ""
+        return queryset.filter(batch_location__location=int(chosen)) if chosen.isdigit() else queryset
+
+
 @admin.register(PutBack)
 class PutBackAdmin(StepsAdmin, BigTableAdmin):
-    list_display = ["id", "product", "batch", "amount", "done", "state", "from_location", "warehouse", "order", "created_at"]
+    list_display = ["id", "product", "batch", "amount", "done", "state", "bench", "from_location", "warehouse", "in_hand_of", "order", "picked_at"]
     list_display_links = ["id", "product"]
-    list_select_related = ["product", "batch", "from_location", "warehouse", "order"]
-    list_filter = [("status", ChoicesDropdownFilter), ("warehouse", RelatedDropdownFilter)]
+    list_select_related = ["product", "batch", "batch_location__location", "from_location", "warehouse", "order", "worker"]
+    list_filter = [("status", ChoicesDropdownFilter), ("warehouse", RelatedDropdownFilter), BenchFilter]
     search_fields = ["=order__external_id"]
     search_help_text = "An order's id"
-    readonly_fields = ["status", "amount", "done"]
-    fields = ["order", "picking_task", "warehouse", "product", "batch", "amount", "done", "status", "from_location", "created_at", "done_at"]
+    readonly_fields = ["status", "amount", "done", "quarantined", "bench", "in_hand_of"]
+    fields = [
+        "order", "picking_task", "warehouse", "product", "batch", "amount", "done", "quarantined", "status", "bench", "from_location", "in_hand_of",
+        "picked_at", "created_at", "done_at", "note",
+    ]  # fmt: skip
     steps = [
         Step(
             "complete",
@@ -39,7 +68,16 @@ class PutBackAdmin(StepsAdmin, BigTableAdmin):
             form=PutBackForm,
             icon="shelves",
             variant=ActionVariant.PRIMARY,
-        )
+        ),
+        Step(
+            "quarantine",
+            "To quarantine",
+            quarantine_put_back,
+            can("finish"),
+            description="The goods are not fit to be sold: they lie in quarantine until they are moved or written off.",
+            form=QuarantineForm,
+            icon="coronavirus",
+        ),
     ]
 
     @display(description="quantity")
@@ -49,6 +87,19 @@ class PutBackAdmin(StepsAdmin, BigTableAdmin):
     @display(description="put back")
     def done(self, row: PutBack) -> str:
         return plain(row.done_quantity)
+
+    @display(description="to quarantine")
+    def quarantined(self, row: PutBack) -> str:
+        return plain(row.quarantined_quantity)
+
+    @display(description="bench")
+    def bench(self, row: PutBack) -> str:
+        return row.batch_location.location.code
+
+    @display(description="in hand of")
+    def in_hand_of(self, row: PutBack) -> str:
+        held = row.claimed_until is not None and row.claimed_until > timezone.now()
+        return str(row.worker) if held and row.worker is not None else ""
 
     @display(description="status", label=COLOURS)
     def state(self, row: PutBack) -> tuple[str, str]:

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from fulfillment import events
-from fulfillment.enums import OrderStatus, PackingStatus, Priority, ShipmentStatus
-from fulfillment.locks import Work, find_and_lock_order, lock_order, lock_work_of
+from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OPEN_QUALITY, OrderStatus, PackingStatus, Priority, ShipmentStatus
+from fulfillment.locks import Work, find_and_lock_order, lock_order, lock_unsent_reports, lock_work_of
 from fulfillment.models import DeliveryProvider, Order, OrderLine, PackingTask, PickingTask, QualityCheck
 from fulfillment.services import put_backs, waybills
 from fulfillment.services.background import RETRY_DUE_ORDERS, soon
@@ -20,7 +20,7 @@ from inventory import orchestrator
 from inventory.orchestrator import InsufficientStock, OrderedLine
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
-from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.locking import check_version
 from warehouse.core.transactions import lost_race_on, operation
 from warehouse.outbox.events import Event, publish
@@ -123,10 +123,11 @@ def mark_orders_for_retry(product_ids: Iterable[int], *, actor: Actor) -> int:
 def process_order_cancelled(source: str, external_id: str, reason: str, *, actor: Actor, expected_version: int | None = None) -> Order:
     """Cancel an order wherever it is: promises are released, tasks and shipments cancelled, picked goods stay on the bench until they are put back.
 
-    Nothing stays promised under its order_ref. An order that is not known yet leaves a tombstone; repeating a cancellation changes nothing. A shipment
-    that the carrier knows, or may know, becomes `void_requested`. Locks the order, its tasks and shipments, then what inventory locks (the stock of all
-    its sites in one go). Events order.cancelled, picking.cancelled, quality.cancelled, packing.cancelled, and inventory.released. Raises Conflict once
-    goods have left, NotFound for a version of an order that is not known.
+    What happens at which point: docs/cancellation.md. Nothing stays promised under its order_ref. An order that is not known yet leaves a tombstone;
+    repeating a cancellation changes nothing. A shipment that the carrier knows, or may know, becomes `void_requested`; what the order system has not been
+    told yet it is not told any more. Locks the order, its tasks, checks, shipments and reports, then what inventory locks (the stock of all its sites in
+    one go). Events order.cancelled, picking.cancelled, quality.cancelled, packing.cancelled, and inventory.released. Raises TransitionRefused once
+    something was handed over, with what to do instead; NotFound for a version of an order that is not known.
     """
     _require_key(source, external_id)
     reason = _printable(reason, TEXT_LENGTH)
@@ -142,13 +143,12 @@ def process_order_cancelled(source: str, external_id: str, reason: str, *, actor
         )
     if order.status == OrderStatus.CANCELLED:
         return order
-    take(order, "cancel")
     work = lock_work_of(order)
-    gone = [task.number for task in work.packing if task.status == PackingStatus.SHIPPED]
-    if gone:
-        raise Conflict(f"A part of {order} has left already: {', '.join(gone)}.", shipped=gone)
+    _require_here(order, work)
+    take(order, "cancel")
     order.cancellation_reason, order.cancelled_at = reason, timezone.now()
     order.save_changes("status", "cancellation_reason", "cancelled_at")
+    _owe_nothing(order)
     publish([*_cancel_work(order, work, reason, actor), events.of_order(events.ORDER_CANCELLED, order, reason=reason)], actor=actor)
     return order
 
@@ -189,6 +189,26 @@ def _take_in(order: Order, ordered: Sequence[OrderedLine], actor: Actor) -> list
     return None
 
 
+def _require_here(order: Order, work: Work) -> None:
+    """Raise TransitionRefused when something of it has left the house: that comes back as a return."""
+    gone = [task.number for task in work.packing if task.status == PackingStatus.SHIPPED]
+    if not gone and order.status != OrderStatus.SHIPPED:
+        return
+    open_ = OPEN_PICKING | OPEN_QUALITY | OPEN_PACKING
+    rest = [task.number for task in (*work.picking, *work.checks, *work.packing) if task.status in open_]
+    text = f"{order} was handed over to the carrier ({', '.join(gone) or 'all of it'}): it can't be cancelled any more. Take it back as a return."
+    if rest:
+        text += f" What has not left yet is stopped by cancelling {', '.join(rest)}."
+    raise TransitionRefused(text, status=order.status, asked="cancel", possible=["return"], shipped=gone, open=rest)
+
+
+def _owe_nothing(order: Order) -> None:
+    """The order system is not told any more that a cancelled order is ready; what it was told before stays told."""
+    for report in lock_unsent_reports(order):
+        report.next_attempt_at, report.last_error = None, "The order was cancelled before this was told."
+        report.save(update_fields=["next_attempt_at", "last_error"])
+
+
 def _cancel_work(order: Order, work: Work, reason: str, actor: Actor) -> list[Event]:
     now = timezone.now()
     packed = {task.picking_task_id: task for task in work.packing if task.status != PackingStatus.CANCELLED}
@@ -211,7 +231,7 @@ def _cancel_work(order: Order, work: Work, reason: str, actor: Actor) -> list[Ev
         cancelled.append(events.of_packing(events.PACKING_CANCELLED, packing, reason=reason))
     for shipment in work.shipments:
         if shipment.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
-            waybills.give_up(shipment)
+            waybills.give_up(shipment, reason, actor=actor)
     return cancelled
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,14 +13,19 @@ from django.utils import timezone
 
 from fulfillment.enums import PutBackStatus
 from fulfillment.errors import Surplus, WrongScan
-from fulfillment.locks import lock_put_back, lock_put_backs
+from fulfillment.locks import lock_free_put_backs, lock_put_back, lock_put_backs, lock_worker
 from fulfillment.models import Pick, PickingTask, PutBack
 from inventory import orchestrator
+from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
-from warehouse.core.errors import TransitionRefused
+from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, parse_quantity, plain
 from warehouse.core.transactions import operation
+
+# One walk: as many as a cart takes, for as long as a walk may last.
+AT_ONCE = 20
+CLAIM = timedelta(minutes=30)
 
 
 def make_put_backs(task: PickingTask) -> list[PutBack]:
@@ -27,7 +33,7 @@ def make_put_backs(task: PickingTask) -> list[PutBack]:
     rows = (
         Pick.objects.filter(item__task=task, undone_at=None)
         .values("batch_location", "item__product", "item__batch")
-        .annotate(quantity=Sum("quantity"), shelf=Min("item__location"))
+        .annotate(quantity=Sum("quantity"), shelf=Min("item__location"), since=Min("picked_at"))
         .order_by("batch_location")
     )
     return PutBack.objects.bulk_create(
@@ -40,50 +46,86 @@ def make_put_backs(task: PickingTask) -> list[PutBack]:
             batch_location_id=row["batch_location"],
             from_location_id=row["shelf"],
             quantity=row["quantity"],
+            picked_at=row["since"],
         )
         for row in rows
     )
 
 
 @operation(Role.PICKER, Role.RECEIVER)
+def claim_put_backs(warehouse_id: int, *, actor: Actor, bench: str = "", limit: int = AT_ONCE) -> list[PutBack]:
+    """Take goods in hand for one walk: what the actor has already, then the oldest that nobody has, of one bench if it is named. In walking order.
+
+    They are the actor's for half an hour, or until laid down. Locks the worker, so that two scanners of one person take one walk; then these put-backs
+    only, passing over those that somebody else is claiming. A constant number of statements.
+    """
+    if actor.user_id is None:
+        raise ValidationFailed("Only a person can take goods in hand.")
+    if not 1 <= limit <= AT_ONCE:
+        raise ValidationFailed(f"limit: from 1 to {AT_ONCE}.", errors=[{"field": "limit", "code": "invalid"}])
+    lock_worker(actor.user_id)
+    mine = lock_put_backs(in_hand(actor.user_id).filter(warehouse=warehouse_id).values_list("pk", flat=True))
+    # Somebody may have finished them while we waited for the lock.
+    mine = [row for row in mine if row.status == PutBackStatus.PENDING and row.worker_id == actor.user_id]
+    rows = [*mine, *lock_free_put_backs(warehouse_id, bench=bench, limit=max(limit - len(mine), 0))]
+    _hand(rows, actor.user_id, timezone.now() + CLAIM)
+    places = orchestrator.places_of(row.from_location_id for row in rows)
+    return sorted(rows, key=lambda row: (*places[row.from_location_id].walk, row.pk))
+
+
+@operation(Role.PICKER, Role.RECEIVER)
+def lay_down_put_backs(warehouse_id: int, *, actor: Actor) -> int:
+    """Give back what the actor has in hand and has not brought away: others may take it. Locks these put-backs. Returns how many there were."""
+    if actor.user_id is None:
+        raise ValidationFailed("Only a person has goods in hand.")
+    rows = lock_put_backs(in_hand(actor.user_id).filter(warehouse=warehouse_id).values_list("pk", flat=True))
+    mine = [row for row in rows if row.status == PutBackStatus.PENDING and row.worker_id == actor.user_id]
+    _hand(mine, None, None)
+    return len(mine)
+
+
+@operation(Role.PICKER, Role.RECEIVER)
 def complete_put_back(put_back_id: int, quantity: Any, *, actor: Actor, location_scan: str, expected_version: int | None = None) -> PutBack:
     """Bring goods from the bench to a shelf by scan, all of them or a part (ledger `put_back`): then they are for sale again.
 
-    Locks the put-back, then what inventory locks. Raises WrongScan for a code that is no location of this warehouse, Surplus, PlaceNotAllowed for a
-    shelf where the product may not live.
+    Any shelf where they may live will do; the time since they were picked is charged to them. Locks the put-back, then what inventory locks. Raises
+    WrongScan for a code that is no location of this warehouse, Surplus, PlaceNotAllowed for a shelf where the product may not live, TooLongOut for goods
+    that may only go to quarantine, Conflict when somebody else has them in hand.
     """
-    amount = parse_quantity(quantity)
-    row = lock_put_back(put_back_id, expected_version)
-    if row.status != PutBackStatus.PENDING:
-        raise TransitionRefused(f"{row} is {row.get_status_display()} already.", status=row.status, asked="complete")
-    if amount > row.remaining:
-        raise Surplus(
-            f"Only {plain(row.remaining)} of {row.product.sku} are to be put back, not {plain(amount)}.",
-            missing=str(row.remaining),
-            given=str(amount),
+    row, amount = _open(put_back_id, quantity, actor, expected_version)
+    place = _scanned_place(row, location_scan, row.from_location.code)
+    if place.kind == LocationKind.QUARANTINE:
+        raise ValidationFailed(
+            f"{place.code} is quarantine. Say why the goods are not fit to be sold.", errors=[{"field": "reason", "code": "required"}]
         )
-    scanned = orchestrator.find_by_scan(location_scan, warehouse_id=row.warehouse_id)
-    if scanned.location_id is None:
-        raise WrongScan(
-            f"Scanned {location_scan.strip()[:80]!r}: scan the location where the goods go, such as {row.from_location.code}.",
-            expected={"location": row.from_location.code},
-            scanned=location_scan.strip()[:80],
-        )
-    orchestrator.put_back.inside(
-        row.batch_location_id,
-        amount,
-        warehouse_id=row.warehouse_id,
-        product_id=row.product_id,
-        to_location_id=scanned.location_id,
-        document_id=row.pk,
-        actor=actor,
-    )
-    row.done_quantity += amount
-    if not row.remaining:
-        take(row, "finish")
-        row.done_at = timezone.now()
-    row.save_changes("status", "done_quantity", "done_at")
-    return row
+    _bring(row, amount, place.location_id, "", actor)
+    return _count(row, amount)
+
+
+@operation(Role.PICKER, Role.RECEIVER)
+def quarantine_put_back(
+    put_back_id: int, quantity: Any, reason: str, *, actor: Actor, location_scan: str = "", expected_version: int | None = None
+) -> PutBack:
+    """Bring goods that are not fit any more from the bench to quarantine, all of them or a part (ledger `put_back`), for a reason that is kept.
+
+    Without a scan to the warehouse's own quarantine. There they are moved or written off like any others. Locks the put-back, then what inventory locks.
+    Raises WrongScan for a place that is no quarantine, Surplus, NotFound when the warehouse has none, Conflict when somebody else has them in hand.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise ValidationFailed("Say why the goods are not fit to be sold.", errors=[{"field": "reason", "code": "required"}])
+    row, amount = _open(put_back_id, quantity, actor, expected_version)
+    if location_scan.strip():
+        place = _scanned_place(row, location_scan, "quarantine")
+        if place.kind != LocationKind.QUARANTINE:
+            raise WrongScan(f"{place.code} is no quarantine.", expected={"location": "quarantine"}, scanned=location_scan.strip()[:80])
+        target = place.location_id
+    else:
+        target = orchestrator.default_location(row.warehouse_id, LocationKind.QUARANTINE)
+    _bring(row, amount, target, reason, actor)
+    row.quarantined_quantity += amount
+    row.note = reason[:200]
+    return _count(row, amount)
 
 
 @operation()
@@ -117,6 +159,71 @@ def close_lost_put_backs(*, actor: Actor) -> int:
         row.save_changes("status", "quantity", "done_at")
         changed += 1
     return changed
+
+
+def in_hand(user_id: int) -> QuerySet[PutBack]:
+    """What somebody has on the way now."""
+    return PutBack.objects.filter(worker=user_id, status=PutBackStatus.PENDING, claimed_until__gt=timezone.now())
+
+
+def _hand(rows: Sequence[PutBack], worker_id: int | None, until: datetime | None) -> None:
+    """Locked put-backs change hands. One statement."""
+    for row in rows:
+        row.worker_id, row.claimed_until, row.version = worker_id, until, row.version + 1
+    changed = PutBack.objects.filter(pk__in=[row.pk for row in rows])
+    changed.update(worker=worker_id, claimed_until=until, version=F("version") + 1, updated_at=timezone.now())
+
+
+def _open(put_back_id: int, quantity: Any, actor: Actor, expected_version: int | None) -> tuple[PutBack, Decimal]:
+    """The put-back under its lock and the quantity, when the actor may bring so much of it away."""
+    amount = parse_quantity(quantity)
+    row = lock_put_back(put_back_id, expected_version)
+    if row.status != PutBackStatus.PENDING:
+        raise TransitionRefused(f"{row} is {row.get_status_display()} already.", status=row.status, asked="complete")
+    held = row.worker_id is not None and row.claimed_until is not None and row.claimed_until > timezone.now()
+    if held and row.worker_id != actor.user_id and not actor.may(frozenset()):
+        raise Conflict(f"{row.worker} has {row.product.sku} in hand. Take other goods, or wait until it is laid down.", worker=row.worker_id)
+    if amount > row.remaining:
+        raise Surplus(
+            f"Only {plain(row.remaining)} of {row.product.sku} are to be put back, not {plain(amount)}.",
+            missing=str(row.remaining),
+            given=str(amount),
+        )
+    return row, amount
+
+
+def _scanned_place(row: PutBack, scan: str, expected: str) -> orchestrator.Place:
+    scanned = orchestrator.find_by_scan(scan, warehouse_id=row.warehouse_id)
+    if scanned.location_id is None:
+        raise WrongScan(
+            f"Scanned {scan.strip()[:80]!r}: scan the location where the goods go, such as {expected}.",
+            expected={"location": expected},
+            scanned=scan.strip()[:80],
+        )
+    return orchestrator.places_of([scanned.location_id])[scanned.location_id]
+
+
+def _bring(row: PutBack, amount: Decimal, location_id: int, reason: str, actor: Actor) -> None:
+    orchestrator.put_back.inside(
+        row.batch_location_id,
+        amount,
+        warehouse_id=row.warehouse_id,
+        product_id=row.product_id,
+        to_location_id=location_id,
+        document_id=row.pk,
+        actor=actor,
+        out_since=row.picked_at,
+        reason=reason,
+    )
+
+
+def _count(row: PutBack, amount: Decimal) -> PutBack:
+    row.done_quantity += amount
+    if not row.remaining:
+        take(row, "finish")
+        row.done_at, row.claimed_until = timezone.now(), None
+    row.save_changes("status", "done_quantity", "quarantined_quantity", "note", "done_at", "claimed_until")
+    return row
 
 
 def _remaining(rows: QuerySet[PutBack]) -> Iterable[tuple[int, Decimal]]:

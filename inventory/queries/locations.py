@@ -16,7 +16,7 @@ from inventory.stock.shelf_life import usual_condition
 from warehouse.core.errors import NotFound
 
 _PLACES = """
-    SELECT l.id, l.warehouse_id, w.external_id, l.pick_sequence, l.code
+    SELECT l.id, l.warehouse_id, w.external_id, l.pick_sequence, l.code, l.kind
     FROM inventory_location l JOIN inventory_warehouse w ON w.id = l.warehouse_id WHERE l.id = ANY(%s::bigint[])
 """
 
@@ -30,6 +30,7 @@ class Place:
     warehouse_external_id: str
     pick_sequence: int
     code: str
+    kind: str
 
     @property
     def walk(self) -> tuple[int, str]:
