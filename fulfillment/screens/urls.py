@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from fulfillment.queries.floor import order_refs_by_scan
-from fulfillment.screens import pack, pack_boxes, pick, put_back, words
+from fulfillment.screens import hand_over, pack, pack_boxes, pick, put_back, words
 from warehouse.core.screens import ORDER_FINDERS, WORDS
 
 WORDS.update(words.WORDS)
@@ -31,6 +31,11 @@ urlpatterns = [
     path("pack/<int:task_id>/finish", pack.finish, name="pack_finish"),
     path("pack/<int:task_id>/shipments", pack.shipments, name="pack_shipments"),
     path("pack/<int:task_id>/ship", pack.ship, name="pack_ship"),
+    path("hand-over", hand_over.screen, name="hand_over"),
+    path("hand-over/carrier", hand_over.choose, name="hand_over_choose"),
+    path("hand-over/scan", hand_over.scan, name="hand_over_scan"),
+    path("hand-over/undo", hand_over.undo, name="hand_over_undo"),
+    path("hand-over/done", hand_over.finish, name="hand_over_finish"),
     path("put-back", put_back.screen, name="put_back"),
     path("put-back/scan", put_back.scan, name="put_back_scan"),
     path("put-back/other", put_back.other, name="put_back_other"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from fulfillment.queries import floor
+from fulfillment.queries import floor, pick_ups
+from fulfillment.services.hand_over import hand_over_shipments
 from fulfillment.services.packages import pack_item
 from fulfillment.services.picks import pick_item
 from fulfillment.services.put_backs import complete_put_back
@@ -26,8 +27,13 @@ def _put_backs(warehouse_id: int, actor: Actor) -> int:
     return floor.put_backs_waiting(warehouse_id).count()
 
 
+def _parcels(warehouse_id: int, actor: Actor) -> int:
+    return pick_ups.ready_parcels(warehouse_id).count()
+
+
 WORK = [
     Work(_("Pick"), "floor:pick", pick_item, _picks),
     Work(_("Pack"), "floor:pack", pack_item, _packs),
+    Work(_("Hand over"), "floor:hand_over", hand_over_shipments, _parcels),
     Work(_("Put back"), "floor:put_back", complete_put_back, _put_backs),
 ]

@@ -1,0 +1,58 @@
+"""What the hand-over screen asks: which carriers have parcels here, which parcels, and the parcel that a code names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, ShipmentStatus
+from fulfillment.models import Shipment
+
+# GS1-128 with application identifier 00, with or without the scanner's prefix and brackets.
+_SSCC = re.compile(r"(?:\]C1)?\(?00\)?([0-9]{18})$")
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierHere:
+    """A carrier with parcels in a warehouse: `ready` have their waybill, `waiting` have not."""
+
+    id: int
+    name: str
+    ready: int
+    waiting: int
+
+
+def carriers_here(warehouse_id: int) -> list[CarrierHere]:
+    """The carriers with packed parcels in a warehouse, by name. One statement."""
+    here = Shipment.objects.filter(packing_task__warehouse=warehouse_id, status__in=[ShipmentStatus.REQUESTED, ShipmentStatus.CREATED])
+    ready, waiting = Count("pk", filter=Q(status=ShipmentStatus.CREATED)), Count("pk", filter=Q(status=ShipmentStatus.REQUESTED))
+    rows = here.values_list("provider", "provider__name").annotate(ready=ready, waiting=waiting).order_by("provider__name")
+    return [CarrierHere(*row) for row in rows]
+
+
+def ready_parcels(warehouse_id: int, provider_id: int | None = None) -> QuerySet[Shipment]:
+    """Parcels with a waybill that wait for (one of) the carriers, in the order of their packing tasks."""
+    rows = Shipment.objects.filter(packing_task__warehouse=warehouse_id, packing_task__status=PackingStatus.PACKED, status=ShipmentStatus.CREATED)
+    rows = rows if provider_id is None else rows.filter(provider=provider_id)
+    return rows.select_related("order", "package", "provider", "packing_task").order_by("packing_task", "package__sequence_number")
+
+
+def parcel_by_scan(warehouse_id: int, code: str) -> Shipment | None:
+    """The shipment of the parcel that a code names: a tracking number, an SSCC, a package's or a shipment's number. One that goes before one that went."""
+    ours = code.upper()
+    sscc = _SSCC.match(code)
+    ways: list[dict[str, Any]] = [{"tracking_number": code}, {"package__barcode": ours}, {"number": ours}]
+    if sscc:
+        ways.append({"package__sscc": sscc[1]})
+    elif len(code) == 18 and code.isdigit():
+        ways.append({"package__sscc": code})
+    here = Shipment.objects.filter(packing_task__warehouse=warehouse_id).select_related("order", "package", "provider", "packing_task")
+    for way in ways:
+        found = list(here.filter(**way).order_by("-pk")[:10])
+        living = [row for row in found if row.status in LIVING_SHIPMENTS]
+        if found:
+            return (living or found)[0]
+    return None
