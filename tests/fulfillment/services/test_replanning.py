@@ -157,7 +157,8 @@ def test_what_is_not_promised_anew_is_short_and_a_person_is_asked(milk: Product,
         (
             "picking.short",
             {
-                "task_id": task.pk, "order_id": order.external_id, "item_id": short.pk, "listing_id": "", "product_id": milk.pk, "quantity": "3", "reallocated": "0", "missing": "3",
+                "task_id": task.pk, "order_id": order.external_id, "item_id": short.pk, "listing_id": "", "product_id": milk.pk,
+                "quantity": "3", "reallocated": "0", "missing": "3",
                 "location": "A-01", "reason": "GOODS_TAKEN",
             },
         ),
