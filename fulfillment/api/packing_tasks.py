@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from fulfillment.api.labels import LABEL_INPUTS, LABEL_OPERATIONS, LABEL_OUTPUTS, LabelActions
 from fulfillment.api.tasks import TaskSummary
 from fulfillment.enums import PackagingType, PackingStatus, Priority
 from fulfillment.models import Package, PackageItem, PackingTask, PackingTaskItem
@@ -51,7 +52,7 @@ class PackageOut(serializers.ModelSerializer):
     class Meta:
         model = Package
         fields = (
-            "id", "sequence_number", "barcode", "packaging_type", "weight", "length", "width", "height", "volumetric_weight", "chargeable_weight",
+            "id", "sequence_number", "barcode", "sscc", "packaging_type", "weight", "length", "width", "height", "volumetric_weight", "chargeable_weight",
             "tracking_number", "label_url", "items",
         )  # fmt: skip
 
@@ -139,7 +140,7 @@ ITEMS = PackingTaskItem.objects.select_related("product", "batch").order_by("pk"
 PACKAGES = Package.objects.select_related("packing_task__provider").prefetch_related("items").order_by("sequence_number")
 
 
-class PackingTasks(ReadEndpoints):
+class PackingTasks(LabelActions, ReadEndpoints):
     """The picked goods of one picking task: `pending → in_progress → packed → shipped`, or cancelled before. They come when a picking task is completed."""
 
     rows: QuerySet[Any] = SUMMARIES.prefetch_related(Prefetch("items", queryset=ITEMS), Prefetch("packages", queryset=PACKAGES))
@@ -158,6 +159,7 @@ class PackingTasks(ReadEndpoints):
         "ship": packing_tasks.ship_packing_task,
         "cancel": packing_tasks.cancel_packing_task,
         "change_provider": change_provider,
+        **LABEL_OPERATIONS,
     }
     inputs = {
         "start": Nothing,
@@ -168,8 +170,9 @@ class PackingTasks(ReadEndpoints):
         "ship": Nothing,
         "cancel": Reason,
         "change_provider": ProviderIn,
+        **LABEL_INPUTS,
     }
-    outputs = {"list": PackingSummary, "packages": PackageOut(many=True)}
+    outputs = {"list": PackingSummary, "packages": PackageOut(many=True), **LABEL_OUTPUTS}
     created = {"add_package": 201}
 
     def get_queryset(self) -> QuerySet[Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
+from fulfillment.api.labels import LabelPrints, Packages
 from fulfillment.api.orders import Orders
 from fulfillment.api.packing_tasks import PackingTasks
 from fulfillment.api.picking_tasks import PickingTasks
+from fulfillment.api.printers import Printers
 from fulfillment.api.put_backs import PutBacks
 from fulfillment.api.shipments import Shipments
 
@@ -18,3 +20,6 @@ def register(router: SimpleRouter) -> None:
     router.register("packing-tasks", PackingTasks, basename="packing-tasks")
     router.register("shipments", Shipments, basename="shipments")
     router.register("put-backs", PutBacks, basename="put-backs")
+    router.register("packages", Packages, basename="packages")
+    router.register("printers", Printers, basename="printers")
+    router.register("label-prints", LabelPrints, basename="label-prints")

@@ -97,6 +97,15 @@ def print_label(task_id: int, *, actor: Actor, kind: str = LabelKind.SHIPPING, p
     return TaskLabels(found.task, kind, chosen)
 
 
+@operation(Role.PACKER)
+def print_package_label(package_id: int, *, actor: Actor, kind: str = LabelKind.SHIPPING) -> PackageLabel:
+    """The label of one package of a packed or shipped task, as `print_label` makes it. Raises NotFound, TransitionRefused, ValidationFailed."""
+    task_id = Package.objects.filter(pk=package_id).values_list("packing_task", flat=True).first()
+    if task_id is None:
+        raise NotFound(f"There is no package {package_id}.", kind="package", id=package_id)
+    return print_label.inside(task_id, kind=kind, package_id=package_id, actor=actor).labels[0]
+
+
 def require_kind(kind: str) -> None:
     """Raise ValidationFailed for a kind of label that there is not."""
     if kind not in LabelKind.values:

@@ -47,6 +47,12 @@ def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> bytes:
     )
 
 
+@operation(Role.PACKER)
+def print_packing_slip(task_id: int, *, actor: Actor) -> bytes:
+    """The packing slip of one task as PDF, as `print_packing_slips` makes it. Locks nothing. Raises NotFound, TransitionRefused."""
+    return print_packing_slips.inside([task_id], actor=actor)
+
+
 def _slip(task: PackingTask, packages: list[Package], left: list[PackingTaskItem], shipments: dict[int, Shipment]) -> Slip:
     first = next((shipments[package.pk] for package in packages if package.pk in shipments), None)
     provider = first.provider if first else task.provider

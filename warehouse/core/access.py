@@ -87,6 +87,8 @@ ACCESS: dict[str, Access] = {
     "fulfillment.packingtaskitem": Access(view=READERS | {Role.PACKER}),
     "fulfillment.package": Access(view=READERS | {Role.PACKER}),
     "fulfillment.shipment": Access(view=READERS | {Role.PACKER}),
+    "fulfillment.printer": Access(view=READERS | {Role.PACKER}, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "fulfillment.labelprint": Access(view=READERS | {Role.PACKER}),
     "fulfillment.putback": Access(view=FLOOR),
     "fulfillment.deliveryprovider": Access(view=READERS | {Role.PACKER}, add=MANAGER, change=MANAGER),
     "outbox.outboxevent": SYSTEM,
