@@ -25,3 +25,10 @@ class WorkLeft(Conflict):
 
     code = "work_left"
     title = "Not finished yet"
+
+
+class WeightDiffers(Conflict):
+    """A package weighs otherwise than its goods and its box should. `errors` says what it weighs and what it should; a reason lets it pass."""
+
+    code = "weight_differs"
+    title = "The weight does not fit"

@@ -22,6 +22,7 @@ from inventory.queries.lot_families import made_of
 from inventory.queries.offline_sales import SaleConflict, SaleLine
 from inventory.queries.order_lines import OrderedLine, resolve_lines
 from inventory.queries.prices import EffectivePrice, effective_prices
+from inventory.queries.product_names import product_named
 from inventory.queries.put_away import Suggestion, suggest_places
 from inventory.queries.returns import Shipped, shipped_under
 from inventory.queries.scan import Scanned, find_by_scan
@@ -32,7 +33,7 @@ from inventory.services.audit_adjustment import adjust_stock
 from inventory.services.audit_completion import complete_audit
 from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, update_audit_items
 from inventory.services.audits import cancel_audit, change_audit, create_audit, start_audit
-from inventory.services.consumption import consume_reservation
+from inventory.services.consumption import consume_reservation, take_gates_of
 from inventory.services.count_requests import count_requested_places, dismiss_count_request, request_count
 from inventory.services.discounts import apply_discount, end_discount, follow_discounts
 from inventory.services.expiry import expire_stock
@@ -76,6 +77,7 @@ from inventory.services.returns import ReturnLine, add_return_item, cancel_retur
 from inventory.services.short_promises import ShortPart, reallocate_short
 from inventory.services.splitting import split_batch
 from inventory.services.stock_settings import set_low_stock_threshold
+from inventory.services.surplus import bring_surplus
 from inventory.services.transfer_steps import cancel_transfer, receive_transfer, send_transfer
 from inventory.services.transfers import TransferLine, add_transfer_item, change_transfer, create_transfer, remove_transfer_item
 from inventory.services.write_off_confirmation import approve_write_off, confirm_write_off
@@ -150,6 +152,7 @@ __all__ = [
     "apply_discount",
     "approve_write_off",
     "attach_return_photo",
+    "bring_surplus",
     "cancel_audit",
     "cancel_receiving",
     "cancel_return",
@@ -207,6 +210,7 @@ __all__ = [
     "place_stock",
     "places_of",
     "process_offline_sale",
+    "product_named",
     "promise_order",
     "put_away",
     "put_back",
@@ -242,6 +246,7 @@ __all__ = [
     "start_receiving",
     "suggest_cycle_count",
     "suggest_places",
+    "take_gates_of",
     "trace_batch",
     "unpick_reserved",
     "update_audit_items",

@@ -9,11 +9,12 @@ from django.db.models import Min, Sum
 from django.utils import timezone
 
 from fulfillment import events
-from fulfillment.enums import LIVING_SHIPMENTS, PackingItemStatus, ShipmentStatus
+from fulfillment.enums import LIVING_SHIPMENTS, OPEN_ORDERS, OPEN_QUALITY, PackingItemStatus, PickingStatus, ShipmentStatus
 from fulfillment.errors import WorkLeft
-from fulfillment.locks import lock_packing_task, lock_shipments_of
+from fulfillment.locks import lock_packing_task, lock_picking_task, lock_shipments_of
 from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, Shipment
-from fulfillment.services import put_backs, waybills
+from fulfillment.queries.package_weights import weight_faults
+from fulfillment.services import put_backs, waybills, weighing
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
 from fulfillment.services.progress import settle
 from fulfillment.services.providers import OVER, limit_faults
@@ -22,7 +23,7 @@ from inventory import orchestrator
 from inventory.orchestrator import DocumentType
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import next_number, next_numbers, take
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
@@ -67,6 +68,32 @@ def make_packing_task(picking: PickingTask, *, actor: Actor) -> list[Event]:
     return [events.of_packing(events.PACKING_STARTED, task)]
 
 
+@operation()
+def create_packing_task(picking_task_id: int, *, actor: Actor) -> PackingTask:
+    """The packing task of a completed picking task that has none, should it ever lack one; asking again returns the one there is.
+
+    Locks order and picking task. Event packing.started. Raises TransitionRefused for a picking task that is not completed or an order that is closed,
+    Conflict while a quality check is open or when nothing lies on the bench.
+    """
+    picking = lock_picking_task(picking_task_id)
+    known = PackingTask.objects.filter(picking_task=picking).first()
+    if known is not None:
+        return known
+    if picking.status != PickingStatus.COMPLETED:
+        raise TransitionRefused(f"{picking} is {picking.get_status_display()}: finish picking first.", status=picking.status, asked="pack")
+    if picking.order.status not in OPEN_ORDERS:
+        raise TransitionRefused(f"{picking.order} is {picking.order.get_status_display()}.", status=picking.order.status, asked="pack")
+    check = picking.quality_checks.filter(status__in=OPEN_QUALITY).first()
+    if check is not None:
+        raise Conflict(f"{picking} waits for the quality check {check.number}.", quality_check=check.pk)
+    started = make_packing_task(picking, actor=actor)
+    if not started:
+        raise Conflict(f"Nothing of {picking} lies on the bench: there is nothing to pack.", picking_task=picking.pk)
+    publish(started, actor=actor)
+    settle(picking.order, actor=actor)
+    return PackingTask.objects.get(picking_task=picking)
+
+
 @operation(Role.PACKER)
 def start_packing_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
     """The actor begins to pack the task and becomes its worker. Locks order and task."""
@@ -81,13 +108,13 @@ def start_packing_task(task_id: int, *, actor: Actor, expected_version: int | No
 def complete_packing_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
     """Everything is packed and measured: one shipment per package is requested in the same transaction; a worker asks the carrier after it.
 
-    Locks order and task. Event packing.completed. Raises WorkLeft listing items that are not packed, and packages that are empty, not measured, or
-    more than the provider carries.
+    Locks order and task. Event packing.completed. Raises WorkLeft listing items that are not packed, and packages that are empty, not measured, more
+    than the provider carries, or that weigh otherwise than they should without a reason.
     """
     task = lock_packing_task(task_id, expected_version)
     take(task, "pack")
     require_worker(task, actor)
-    packages = list(task.packages.prefetch_related("items"))
+    packages = list(task.packages.prefetch_related("items__item__product"))
     task.provider = task.provider or _default_provider()
     _require_packed(task, packages, task.provider)
     task.packed_at = timezone.now()
@@ -116,8 +143,9 @@ def complete_packing_task(task_id: int, *, actor: Actor, expected_version: int |
 def ship_packing_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
     """The carrier takes all packages of the task: the goods leave the books (ledger `sale`), and the order is shipped when this was its last task.
 
-    Locks order, task and shipments, then what inventory locks. Events shipment.handed_over, stock.sold, order.shipped. Raises Conflict when a
-    package has no waybill yet.
+    Weighed goods leave by what they weigh; what is less than promised is released, and put-backs are made for it. Locks order,
+    task and shipments, then what inventory locks. Events shipment.handed_over, stock.sold, order.shipped. Raises Conflict when a package has no waybill
+    yet.
     """
     task = lock_packing_task(task_id, expected_version)
     take(task, "ship")
@@ -133,8 +161,14 @@ def ship_packing_task(task_id: int, *, actor: Actor, expected_version: int | Non
         shipment.order = task.order
     task.shipped_at = now
     task.save_changes("status", "shipped_at")
+    weighing.leave_rest_to_be_put_back(task)
     orchestrator.consume_reservation.inside(
-        task.reservation_id, actor=actor, document_type=DocumentType.PACKING_TASK, document_id=task.pk, for_order=True
+        task.reservation_id,
+        actor=actor,
+        actual=weighing.actual_weights(task),
+        document_type=DocumentType.PACKING_TASK,
+        document_id=task.pk,
+        for_order=True,
     )
     publish([events.of_shipment(events.SHIPMENT_HANDED_OVER, shipment) for shipment in living], actor=actor)
     settle(task.order, actor=actor)
@@ -185,8 +219,9 @@ def _require_packed(task: PackingTask, packages: Sequence[Package], provider: De
             errors.append({"package": package.sequence_number, "code": "empty"})
         if not package.is_measured:
             errors.append({"package": package.sequence_number, "code": "not_measured"})
-    errors += limit_faults(provider, packages)
+    errors += [*weight_faults(packages), *limit_faults(provider, packages)]
     if errors:
         words = {"not_packed": "not packed", "not_measured": "without weight and sides", "empty": "empty", **OVER}
+        words["weight_differs"] = "weighs otherwise than its goods and box should"
         text = "; ".join(f"{e.get('sku') or 'package ' + str(e['package'])} {words[e['code']]}" for e in errors)
         raise WorkLeft(f"{task} is not finished: {text}.", errors=errors)

@@ -170,7 +170,7 @@ def test_a_package_that_the_carrier_does_not_take_is_refused(task, packer, chang
     change_provider(max_weight=2)
     with pytest.raises(WorkLeft) as caught:
         packed(task, packer)
-    assert caught.value.errors == [{"package": 1, "code": "too_heavy", "weight": "2.500", "limit": "2.00"}]
+    assert caught.value.errors == [{"package": 1, "code": "too_heavy", "is": "2.500", "limit": "2.00", "unit": "kg"}]
 
 
 @pytest.mark.parametrize("bad", [0, -1, "NaN", "Infinity", "x", None, "0.0001", "1e9"])
@@ -237,9 +237,9 @@ def test_statements_of_packing_do_not_grow_with_the_task(products, packer):
     set_package_details(task.pk, 1, 10, 10, 10, actor=packer)
     with CaptureQueriesContext(connection) as queries:
         pack_item(task.pk, goods[0].sku, 1, actor=packer)
-    assert len(queries) - 2 == 7
+    assert len(queries) - 2 == 8
     for product in goods:
         pack_item(task.pk, product.sku, 3 - (product is goods[0]), actor=packer)
     with CaptureQueriesContext(connection) as queries:
         complete_packing_task(task.pk, actor=packer)
-    assert len(queries) - 2 == 11
+    assert len(queries) - 2 == 14
