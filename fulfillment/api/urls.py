@@ -10,6 +10,8 @@ from fulfillment.api.packing_tasks import PackingTasks
 from fulfillment.api.picking_tasks import PickingTasks
 from fulfillment.api.printers import Printers
 from fulfillment.api.put_backs import PutBacks
+from fulfillment.api.quality_checks import QualityChecks
+from fulfillment.api.quality_rules import QualityRules
 from fulfillment.api.shipments import Shipments
 
 
@@ -20,6 +22,8 @@ def register(router: SimpleRouter) -> None:
     router.register("packing-tasks", PackingTasks, basename="packing-tasks")
     router.register("shipments", Shipments, basename="shipments")
     router.register("put-backs", PutBacks, basename="put-backs")
+    router.register("quality-checks", QualityChecks, basename="quality-checks")
+    router.register("quality-rules", QualityRules, basename="quality-rules")
     router.register("packages", Packages, basename="packages")
     router.register("printers", Printers, basename="printers")
     router.register("label-prints", LabelPrints, basename="label-prints")
