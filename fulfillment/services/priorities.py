@@ -30,8 +30,7 @@ def change_picking_priority(task_id: int, priority: str, *, actor: Actor, expect
     """As `change_priority` of the order of a picking task; the version is the task's."""
     task = lock_picking_task(task_id, expected_version)
     _change(task.order, priority, actor)
-    task.refresh_from_db()
-    return task
+    return PickingTask.objects.select_related("order").get(pk=task.pk)
 
 
 def _change(order: Order, priority: str, actor: Actor) -> None:

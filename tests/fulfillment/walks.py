@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from fulfillment.enums import OPEN_PICKING
 from fulfillment.models import PickingTask, PickingTaskItem
 from inventory.models import BatchLocation, Location, Product, Reservation
 from tests.factories.fulfillment import begun, order_for, stocked
@@ -56,8 +57,8 @@ def held(place: BatchLocation) -> tuple[Decimal, Decimal]:
 
 
 def agrees() -> None:
-    """Every pending item asks for what its promise holds, where it lies; counts are those of the rows; the books balance."""
-    for item in PickingTaskItem.objects.filter(status="pending").select_related("task", "batch_location"):
+    """Every pending item of an open task asks for what its promise holds, where it lies; counts are those of the rows; the books balance."""
+    for item in PickingTaskItem.objects.filter(status="pending", task__status__in=sorted(OPEN_PICKING)).select_related("task", "batch_location"):
         (part,) = [row for row in Reservation.objects.get(pk=item.task.reservation_id).items.all() if row.pk == item.reservation_item_id]
         assert (part.held, part.batch_location_id) == (item.remaining, item.batch_location_id)
         assert (item.batch_location.location_id, item.batch_location.batch_id) == (item.location_id, item.batch_id)
