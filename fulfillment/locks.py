@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from fulfillment.enums import PickingStatus, PrintStatus, PutBackStatus, QualityStatus
 from fulfillment.models import (
+    BoxType,
     LabelPrint,
     Order,
     PackingTask,
@@ -196,6 +197,11 @@ def lock_work_of(order: Order) -> Work:
     for task in packing:
         task.order = order
     return work
+
+
+def lock_box_type(box_type_id: int, expected_version: int | None = None) -> BoxType:
+    """The box type, alone."""
+    return lock_row(BoxType, box_type_id, expected_version)
 
 
 def lock_printer(printer_id: int, expected_version: int | None = None) -> Printer:

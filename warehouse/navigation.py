@@ -61,6 +61,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Markdown steps", "trending_down", "inventory.markdownstep"),
             ("Price history", "price_change", "inventory.pricechange"),
             ("Sellers", "groups", "inventory.seller"),
+            ("Boxes", "package", "fulfillment.boxtype"),
             ("Carriers", "delivery_truck_speed", "fulfillment.deliveryprovider"),
         ],
     ),

@@ -7,117 +7,22 @@ from typing import Any
 import django_filters
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from fulfillment.api import packing_bodies as bodies
 from fulfillment.api.labels import LABEL_INPUTS, LABEL_OPERATIONS, LABEL_OUTPUTS, LabelActions
-from fulfillment.api.tasks import TaskSummary
-from fulfillment.enums import PackagingType, PackingStatus, Priority
-from fulfillment.models import Package, PackageItem, PackingTask, PackingTaskItem
-from fulfillment.services import packages, packing_tasks
+from fulfillment.api.packing_bodies import PackageOut, PackingOut, PackingSummary
+from fulfillment.enums import PackingStatus, Priority
+from fulfillment.models import BoxType, Package, PackingTask, PackingTaskItem
+from fulfillment.queries.box_suggestions import suggest_boxes
+from fulfillment.services import pack_scans, packages, packing_tasks, weighing
 from fulfillment.services.providers import change_provider
 from warehouse.core.api.filters import TextFilter
-from warehouse.core.api.inputs import CodeField, IdField, Input, Nothing, QuantityField, Reason
+from warehouse.core.api.inputs import Nothing, Reason
+from warehouse.core.errors import ValidationFailed
 from warehouse.outbox.http import ReadEndpoints
-
-
-class PackingItemOut(serializers.ModelSerializer):
-    sku = serializers.CharField(source="product.sku")
-    name = serializers.CharField(source="product.name")
-    lot_number = serializers.CharField(source="batch.lot_number")
-    remaining = serializers.DecimalField(max_digits=14, decimal_places=3, read_only=True)
-    progress = serializers.DecimalField(max_digits=4, decimal_places=1, read_only=True, help_text="Per cent.")
-
-    class Meta:
-        model = PackingTaskItem
-        fields = (
-            "id", "product", "sku", "name", "batch", "lot_number", "listing_id", "quantity", "packed_quantity", "remaining", "progress", "status",
-            "packed_at",
-        )  # fmt: skip
-
-
-class PackageItemOut(serializers.ModelSerializer):
-    class Meta:
-        model = PackageItem
-        fields = ("item", "quantity")
-
-
-class PackageOut(serializers.ModelSerializer):
-    volumetric_weight = serializers.DecimalField(max_digits=14, decimal_places=3, read_only=True, allow_null=True, help_text="Kilograms.")
-    chargeable_weight = serializers.DecimalField(max_digits=14, decimal_places=3, read_only=True, allow_null=True, help_text="Kilograms.")
-    items = PackageItemOut(many=True)
-
-    class Meta:
-        model = Package
-        fields = (
-            "id", "sequence_number", "barcode", "sscc", "packaging_type", "weight", "length", "width", "height", "volumetric_weight", "chargeable_weight",
-            "tracking_number", "label_url", "items",
-        )  # fmt: skip
-
-
-class PackingSummary(TaskSummary):
-    provider = serializers.CharField(source="provider.code", default=None, allow_null=True)
-
-    class Meta:
-        model = PackingTask
-        fields = (
-            "id", "number", "order", "order_id", "picking_task", "warehouse", "warehouse_id", "worker", "provider", "status", "priority", "ship_by",
-            "total_items", "packed_items", "tracking_number", "label_url", "reservation", "notes", "created_at", "started_at", "packed_at", "shipped_at",
-            "cancelled_at", "cancellation_reason", "updated_at", "version",
-        )  # fmt: skip
-
-
-class PackingOut(PackingSummary):
-    """The task; `packaging_type` and the measures are those of its first package."""
-
-    packaging_type = serializers.CharField(source="first_package.packaging_type", default=None, allow_null=True)
-    weight = serializers.DecimalField(source="first_package.weight", max_digits=10, decimal_places=3, default=None, allow_null=True)
-    length = serializers.DecimalField(source="first_package.length", max_digits=10, decimal_places=2, default=None, allow_null=True)
-    width = serializers.DecimalField(source="first_package.width", max_digits=10, decimal_places=2, default=None, allow_null=True)
-    height = serializers.DecimalField(source="first_package.height", max_digits=10, decimal_places=2, default=None, allow_null=True)
-    items = PackingItemOut(many=True)
-    packages = PackageOut(many=True)
-
-    class Meta(PackingSummary.Meta):
-        fields = (  # type: ignore[assignment]
-            *PackingSummary.Meta.fields, "packaging_type", "weight", "length", "width", "height", "items", "packages",
-        )  # fmt: skip
-
-
-class PackItemIn(Input):
-    scan = serializers.CharField(max_length=200, help_text="SKU, barcode, lot number or GS1 code, as scanned.")
-    quantity = QuantityField(required=False, help_text="Default: one.")
-    package = IdField(required=False, help_text="Default: the last one; a first one is made when there is none.")
-
-
-class MeasureField(serializers.DecimalField):
-    """Kilograms or centimetres, greater than zero."""
-
-    def __init__(self, decimal_places: int, **kwargs: Any) -> None:
-        super().__init__(max_digits=10, decimal_places=decimal_places, min_value=0, **kwargs)
-
-
-class DetailsIn(Input):
-    weight = MeasureField(3, help_text="Kilograms.")
-    length = MeasureField(2, help_text="Centimetres.")
-    width = MeasureField(2, help_text="Centimetres.")
-    height = MeasureField(2, help_text="Centimetres.")
-    packaging_type = serializers.ChoiceField(choices=PackagingType.choices, required=False)
-    package = IdField(required=False, help_text="Which one, where there are several.")
-
-
-class PackageIn(Input):
-    packaging_type = serializers.ChoiceField(choices=PackagingType.choices, required=False)
-    weight = MeasureField(3, required=False, allow_null=True)
-    length = MeasureField(2, required=False, allow_null=True)
-    width = MeasureField(2, required=False, allow_null=True)
-    height = MeasureField(2, required=False, allow_null=True)
-
-
-class ProviderIn(Input):
-    provider = CodeField(max_length=40, help_text="The carrier's code.")
 
 
 class PackingFilters(django_filters.FilterSet):
@@ -137,7 +42,7 @@ class PackingFilters(django_filters.FilterSet):
 
 SUMMARIES = PackingTask.objects.select_related("order", "warehouse", "worker", "provider").order_by("-pk")
 ITEMS = PackingTaskItem.objects.select_related("product", "batch").order_by("pk")
-PACKAGES = Package.objects.select_related("packing_task__provider").prefetch_related("items").order_by("sequence_number")
+PACKAGES = Package.objects.select_related("packing_task__provider", "box_type").prefetch_related("items").order_by("sequence_number")
 
 
 class PackingTasks(LabelActions, ReadEndpoints):
@@ -150,8 +55,13 @@ class PackingTasks(LabelActions, ReadEndpoints):
     orderings = {"created_at": "created_at", "ship_by": "ship_by", "urgency": "urgency"}
     version_field = "version"
     operations = {
+        "create": packing_tasks.create_packing_task,
         "start": packing_tasks.start_packing_task,
         "pack_item": packages.pack_item,
+        "undo": pack_scans.undo_pack_scan,
+        "move": pack_scans.move_packed,
+        "weigh_item": weighing.weigh_item,
+        "choose_box": packages.choose_box,
         "package_details": packages.set_package_details,
         "add_package": packages.add_package,
         "remove_package": packages.remove_package,
@@ -162,24 +72,34 @@ class PackingTasks(LabelActions, ReadEndpoints):
         **LABEL_OPERATIONS,
     }
     inputs = {
+        "create": bodies.PackingIn,
         "start": Nothing,
-        "pack_item": PackItemIn,
-        "package_details": DetailsIn,
-        "add_package": PackageIn,
+        "pack_item": bodies.PackItemIn,
+        "undo": Nothing,
+        "move": bodies.MoveIn,
+        "weigh_item": bodies.WeighIn,
+        "choose_box": bodies.BoxIn,
+        "package_details": bodies.DetailsIn,
+        "add_package": bodies.PackageIn,
         "pack": Nothing,
         "ship": Nothing,
         "cancel": Reason,
-        "change_provider": ProviderIn,
+        "change_provider": bodies.ProviderIn,
         **LABEL_INPUTS,
     }
-    outputs = {"list": PackingSummary, "packages": PackageOut(many=True), **LABEL_OUTPUTS}
-    created = {"add_package": 201}
+    outputs = {"list": PackingSummary, "packages": PackageOut(many=True), "suggest_boxes": bodies.BoxSuggestionOut, **LABEL_OUTPUTS}
+    created = {"create": 201, "add_package": 201}
+    described = frozenset({"create"})
 
     def get_queryset(self) -> QuerySet[Any]:
         return SUMMARIES.all() if self.action == "list" else self.rows.all()
 
     def get_serializer_class(self) -> Any:
         return PackingSummary if self.action == "list" else PackingOut
+
+    def create(self, request: Request) -> Response:
+        """Have a completed picking task packed that lacks its packing task; others get theirs by themselves. The one there is, is shown."""
+        return self.run(self.body()["picking_task"])
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:
@@ -194,18 +114,51 @@ class PackingTasks(LabelActions, ReadEndpoints):
         body = self.body()
         return self.run(int(pk), body["scan"], body.get("quantity", 1), package_id=body.get("package"), render=self._show_task)
 
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str) -> Response:
+        """Take the goods of the last scan out again."""
+        self.body()
+        return self.run(int(pk), render=lambda scans: self._show_task(scans[0].item))
+
+    @action(detail=True, methods=["post"])
+    def move(self, request: Request, pk: str) -> Response:
+        """Lay goods from one package into another."""
+        body = self.body()
+        return self.run(int(pk), body["from_package"], body["item"], body.get("quantity"), to_package_id=body["to_package"])
+
+    @extend_schema(examples=[OpenApiExample("A piece of cheese", {"item": 1, "quantity": "0.512"}, request_only=True)])
+    @action(detail=True, methods=["post"], url_path="weigh-item")
+    def weigh_item(self, request: Request, pk: str) -> Response:
+        """Keep what weighed goods really are; so much leaves the books."""
+        body = self.body()
+        return self.run(int(pk), body["item"], body["quantity"], render=self._show_task)
+
+    @extend_schema(operation_id="get_box_suggestion")
+    @action(detail=True, url_path="box-suggestion", pagination_class=None, filter_backends=[])
+    def suggest_boxes(self, request: Request, pk: str) -> Response:
+        """Which boxes to take for what is still to be packed."""
+        found = suggest_boxes(self.get_object())
+        names = {name: [item.product.sku for item in getattr(found, name)] for name in ("unsized", "too_big")}
+        return Response(bodies.BoxSuggestionOut({"boxes": found.boxes, "too_many": found.too_many, **names}).data)
+
+    @action(detail=True, methods=["post"], url_path="box")
+    def choose_box(self, request: Request, pk: str) -> Response:
+        """Take a box of this type for a package."""
+        body = self.body()
+        return self.run(int(pk), _box_type(body), package_id=body.get("package"), render=self._show_package)
+
     @extend_schema(examples=[OpenApiExample("A box", {"weight": "2.4", "length": "40", "width": "30", "height": "20"}, request_only=True)])
     @action(detail=True, methods=["post"], url_path="package-details")
     def package_details(self, request: Request, pk: str) -> Response:
-        """Measure a package."""
+        """Weigh and measure a package."""
         body = self.body()
         return self.run(
             int(pk),
             body["weight"],
-            body["length"],
-            body["width"],
-            body["height"],
-            packaging_type=body.get("packaging_type", PackagingType.BOX),
+            *(body.get(side) for side in ("length", "width", "height")),
+            packaging_type=body.get("packaging_type", ""),
+            box_type_id=_box_type(body),
+            weight_reason=body.get("weight_reason", ""),
             package_id=body.get("package"),
             render=self._show_package,
         )
@@ -218,7 +171,8 @@ class PackingTasks(LabelActions, ReadEndpoints):
     @packages.mapping.post
     def add_package(self, request: Request, pk: str) -> Response:
         """Begin another package."""
-        return self.run(int(pk), render=self._show_package, **self.body())
+        body = self.body()
+        return self.run(int(pk), render=self._show_package, box_type_id=_box_type(body), **body)
 
     @action(detail=True, methods=["delete"], url_path="packages/(?P<package>[0-9]{1,18})")
     def remove_package(self, request: Request, pk: str, package: str) -> Response:
@@ -253,3 +207,14 @@ class PackingTasks(LabelActions, ReadEndpoints):
 
     def _show_package(self, package: Package) -> Any:
         return PackingOut(self.rows.get(pk=package.packing_task_id)).data
+
+
+def _box_type(body: dict[str, Any]) -> int | None:
+    """The id of the box type that a body names by its code, taken out of it; None when it names none. Raises ValidationFailed."""
+    code = body.pop("box_type", None)
+    if code is None:
+        return None
+    pk = BoxType.objects.filter(code=code).values_list("pk", flat=True).first()
+    if pk is None:
+        raise ValidationFailed(f"There is no box type {code}.", errors=[{"field": "box_type", "code": "unknown"}])
+    return pk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
+from fulfillment.api.box_types import BoxTypes
 from fulfillment.api.labels import LabelPrints, Packages
 from fulfillment.api.orders import Orders
 from fulfillment.api.packing_tasks import PackingTasks
@@ -24,6 +25,7 @@ def register(router: SimpleRouter) -> None:
     router.register("put-backs", PutBacks, basename="put-backs")
     router.register("quality-checks", QualityChecks, basename="quality-checks")
     router.register("quality-rules", QualityRules, basename="quality-rules")
+    router.register("box-types", BoxTypes, basename="box-types")
     router.register("packages", Packages, basename="packages")
     router.register("printers", Printers, basename="printers")
     router.register("label-prints", LabelPrints, basename="label-prints")

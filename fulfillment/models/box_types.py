@@ -9,9 +9,10 @@ from django.db import models
 from django.db.models import Q
 
 from fulfillment.enums import PackagingType
+from warehouse.core.documents import Versioned
 
 
-class BoxType(models.Model):
+class BoxType(Versioned):
     """A box, bag or envelope that is kept in stock. Inner sides in centimetres, weights in kilograms. Outside it is a `wall` larger on every side."""
 
     code = models.CharField(max_length=20, unique=True)

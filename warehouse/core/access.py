@@ -86,6 +86,7 @@ ACCESS: dict[str, Access] = {
     "fulfillment.packingtask": Access(view=READERS | {Role.PACKER}),
     "fulfillment.packingtaskitem": Access(view=READERS | {Role.PACKER}),
     "fulfillment.package": Access(view=READERS | {Role.PACKER}),
+    "fulfillment.boxtype": Access(view=READERS | {Role.PACKER}, add=MANAGER, change=MANAGER, delete=MANAGER),
     "fulfillment.shipment": Access(view=READERS | {Role.PACKER}),
     "fulfillment.printer": Access(view=READERS | {Role.PACKER}, add=MANAGER, change=MANAGER, delete=MANAGER),
     "fulfillment.labelprint": Access(view=READERS | {Role.PACKER}),
