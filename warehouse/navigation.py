@@ -33,6 +33,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Write-offs", "delete_sweep", "inventory.writeoff"),
             ("Returns", "assignment_return", "inventory.return"),
             ("Audits", "fact_check", "inventory.audit"),
+            ("To be counted", "pin_drop", "inventory.countrequest"),
             ("Till sales", "point_of_sale", "inventory.offlinesale"),
         ],
     ),

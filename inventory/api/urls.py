@@ -9,6 +9,7 @@ from inventory.api.audits import AuditLines, Audits, CycleCounts
 from inventory.api.availability import StockQuestions
 from inventory.api.barcodes import Barcodes
 from inventory.api.batches import Batches
+from inventory.api.count_requests import CountRequests
 from inventory.api.discounts import Discounts
 from inventory.api.locations import Locations
 from inventory.api.markdowns import MarkdownSteps
@@ -63,6 +64,7 @@ def register(router: SimpleRouter) -> None:
     router.register("transfers", Transfers, basename="transfers")
     router.register("returns", Returns, basename="returns")
     router.register("audits", Audits, basename="audits")
+    router.register("count-requests", CountRequests, basename="count-requests")
     router.register("write-offs", WriteOffs, basename="write-offs")
     router.register(f"audits/(?P<audit>{NUMBER})/items", AuditLines, basename="audit-items")
     router.register("reservations", Reservations, basename="reservations")

@@ -21,12 +21,14 @@ from inventory.enums import AuditLineStatus, AuditStatus
 from inventory.models import Audit, AuditLine, Location, Product
 from inventory.queries import floor
 from inventory.queries.audits import lines_of
+from inventory.queries.count_requests import places_asked_for
 from inventory.queries.lots import find_lot
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.screens.count_shown import screen, second_hand
 from inventory.screens.entered import label_day, number_in, posted_quantity, today_at
 from inventory.screens.once import new_token, once, posted_token
 from inventory.services.audit_counts import add_found_goods, record_count, scan_audit_place, update_audit_items
+from inventory.services.count_requests import count_requested_places
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import ZERO, plain
@@ -39,6 +41,7 @@ from warehouse.core.screens import (
     attempt,
     chosen_warehouse,
     floor_view,
+    leave,
     nothing_scanned,
     posted_id,
     scanned_code,
@@ -50,14 +53,31 @@ _STATE = "floor_count"
 
 @floor_view(record_count)
 def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """The audits that are being counted here; the only one at once."""
+    """The audits that are being counted here, the only one at once; and places where goods were missed, that nobody counts yet."""
     warehouse = chosen_warehouse(request)
     if warehouse is None:
         return redirect("floor:home")
     rows = list(floor.running_audits(warehouse)[:30])
-    if len(rows) == 1:
+    asked = list(places_asked_for(warehouse)[:30])
+    if len(rows) == 1 and not asked:
         return redirect("floor:count_audit", rows[0].pk)
-    return show(request, "floor/count_start.html", {"rows": rows})
+    places = len({request.location_id for request in asked})
+    return show(request, "floor/count_start.html", {"rows": rows, "asked": asked, "places": places})
+
+
+@floor_view(count_requested_places, method="POST")
+def count_asked(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Begin to count the places where goods were missed."""
+    warehouse = chosen_warehouse(request)
+    if warehouse is None:
+        return redirect("floor:home")
+    begun: list[Audit] = []
+
+    def begin() -> None:
+        begun.append(count_requested_places(warehouse, actor=actor))
+
+    feedback = attempt(begin)
+    return leave(request, feedback, to=reverse("floor:count_audit", args=[begun[0].pk]) if begun else reverse("floor:count"))
 
 
 @floor_view(record_count)

@@ -32,6 +32,7 @@ urlpatterns = [
     path("move/change", move.change, name="move_change"),
     path("move/undo", move.undo, name="move_undo"),
     path("count", count.start_screen, name="count"),
+    path("count/asked", count.count_asked, name="count_asked"),
     path("count/<int:audit_id>", count.audit_screen, name="count_audit"),
     path("count/<int:audit_id>/scan", count.scan, name="count_scan"),
     path("count/<int:audit_id>/take", count.take, name="count_take"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from inventory.queries import floor
+from inventory.queries.count_requests import places_asked_for
 from inventory.screens.lookup import LOOKUP
 from inventory.services.audit_counts import record_count
 from inventory.services.moving import move_stock, put_away
@@ -23,7 +24,8 @@ def _on_docks(warehouse_id: int, actor: Actor) -> int:
 
 
 def _to_count(warehouse_id: int, actor: Actor) -> int:
-    return floor.running_audits(warehouse_id).count()
+    asked = places_asked_for(warehouse_id).order_by().values("location").distinct().count()
+    return floor.running_audits(warehouse_id).count() + asked
 
 
 def _returns(warehouse_id: int, actor: Actor) -> int:
