@@ -234,8 +234,8 @@ SPECTACULAR_SETTINGS = {
             ),
             (
                 "fulfillment",
-                "LabelFormat LabelKind OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PrintStatus PutBackStatus "
-                "ShipmentStatus",
+                "LabelFormat LabelKind OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PrintStatus PutBackStatus QualityDecision "
+                "QualityStatus ShipmentStatus",
             ),
         )
         for name in names.split()

@@ -67,7 +67,7 @@ class ClaimedCheckOut(serializers.Serializer):
     check = QualityCheckOut(allow_null=True, help_text="Null when there is nothing to look at.")
 
 
-class SiteIn(Input):
+class QualitySiteIn(Input):
     warehouse_id = CodeField(required=False)
     warehouse = CodeField(required=False, max_length=40)
 
@@ -128,7 +128,7 @@ class QualityChecks(ReadEndpoints):
         "cancel": quality_checks.cancel_quality_check,
     }
     inputs = {
-        "claim_next": SiteIn,
+        "claim_next": QualitySiteIn,
         "start": Nothing,
         "find": QualityFindingIn,
         "attach_photo": QualityPhotoIn,
