@@ -20,9 +20,11 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         [
             ("Orders", "receipt_long", "fulfillment.order"),
             ("Picking", "directions_walk", "fulfillment.pickingtask"),
+            ("Quality checks", "verified", "fulfillment.qualitycheck"),
             ("Packing", "package_2", "fulfillment.packingtask"),
             ("Shipments", "local_shipping", "fulfillment.shipment"),
             ("Put-backs", "undo", "fulfillment.putback"),
+            ("Label prints", "label", "fulfillment.labelprint"),
         ],
     ),
     (
@@ -63,7 +65,9 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Price history", "price_change", "inventory.pricechange"),
             ("Sellers", "groups", "inventory.seller"),
             ("Boxes", "package", "fulfillment.boxtype"),
+            ("Printers", "print", "fulfillment.printer"),
             ("Carriers", "delivery_truck_speed", "fulfillment.deliveryprovider"),
+            ("Quality rules", "rule", "fulfillment.qualityrule"),
         ],
     ),
     (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -11,46 +10,26 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from fulfillment.admin.labels import PRINT_TASK, TaskLabelButtons, label_links
+from fulfillment.admin.packing_forms import MeasureForm, MoveForm, PackageForm, WeighForm
 from fulfillment.admin.providers import ProviderForm
 from fulfillment.admin.tasks import TaskAdmin
-from fulfillment.enums import OPEN_PACKING, PackagingType, PackingStatus
+from fulfillment.enums import OPEN_PACKING, PackingStatus
 from fulfillment.models import Package, PackingTask, PackingTaskItem
+from fulfillment.services.labels import LABELLED
+from fulfillment.services.pack_scans import move_packed, undo_pack_scan
 from fulfillment.services.packages import add_package, set_package_details
 from fulfillment.services.packing_tasks import cancel_packing_task, complete_packing_task, ship_packing_task, start_packing_task
 from fulfillment.services.providers import change_provider
+from fulfillment.services.weighing import weigh_item
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
-from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can, choice_field, quantity_field
-
-
-class PackageForm(StepForm):
-    """The measures of a package."""
-
-    packaging_type = choice_field("Packaging", PackagingType.choices)
-    weight = quantity_field("Weight, kg", min_value=Decimal("0.001"))
-    length = quantity_field("Length, cm", min_value=Decimal("0.01"), decimals=2)
-    width = quantity_field("Width, cm", min_value=Decimal("0.01"), decimals=2)
-    height = quantity_field("Height, cm", min_value=Decimal("0.01"), decimals=2)
-
-
-class MeasureForm(PackageForm):
-    """The measures of one of the packages that there are."""
-
-    package_id = choice_field("Package", ())
-    field_order = ["package_id"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        packages = list(self.row.packages.all())
-        self.fields["package_id"].choices = [(package.pk, f"{package.sequence_number}: {package.barcode}") for package in packages]  # type: ignore[attr-defined]
-
-    def arguments(self) -> dict[str, Any]:
-        return super().arguments() | {"package_id": int(self.cleaned_data["package_id"])}
+from warehouse.core.admin_steps import ReasonForm, Step, can
 
 
 class PackingItemInline(ReadOnlyInline):
     model = PackingTaskItem
-    fields = ["product", "batch", "wanted", "packed", "status", "packed_at"]
-    readonly_fields = ["wanted", "packed", "status"]
+    fields = ["product", "batch", "wanted", "packed", "really", "status", "packed_at"]
+    readonly_fields = ["wanted", "packed", "really", "status"]
     verbose_name_plural = "goods"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PackingTaskItem]:
@@ -64,25 +43,38 @@ class PackingItemInline(ReadOnlyInline):
     def packed(self, row: PackingTaskItem) -> str:
         return f"{plain(row.packed_quantity)} ({row.progress:.0f} %)"
 
+    @display(description="on the scale")
+    def really(self, row: PackingTaskItem) -> str:
+        return plain(row.actual_quantity)
+
 
 class PackageInline(ReadOnlyInline):
     model = Package
     fields = [
         "sequence_number",
         "barcode",
-        "packaging_type",
-        "weight",
+        "kind",
+        "weighs",
         "sides",
         "volumetric",
         "chargeable",
         "contents",
         "tracking_number",
-        "label_url",
+        "sscc",
+        "labels",
     ]
-    readonly_fields = ["barcode", "sides", "volumetric", "chargeable", "contents", "label_url"]
+    readonly_fields = ["barcode", "kind", "weighs", "sides", "volumetric", "chargeable", "contents", "sscc", "labels"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Package]:
-        return super().get_queryset(request).select_related("packing_task__provider").prefetch_related("items__item__product")
+        return super().get_queryset(request).select_related("packing_task__provider", "box_type").prefetch_related("items__item__product")
+
+    @display(description="packaging")
+    def kind(self, row: Package) -> str:
+        return str(row.box_type or row.get_packaging_type_display())
+
+    @display(description="weight, kg")
+    def weighs(self, row: Package) -> str:
+        return f"{plain(row.weight)} ({row.weight_reason})" if row.weight_reason else plain(row.weight)
 
     @display(description="L × W × H, cm")
     def sides(self, row: Package) -> str:
@@ -96,17 +88,22 @@ class PackageInline(ReadOnlyInline):
     def chargeable(self, row: Package) -> str:
         return plain(row.chargeable_weight)
 
+    @display(description="label")
+    def labels(self, row: Package) -> str:
+        return label_links(row) if row.packing_task.status in LABELLED else ""
+
     @display(description="goods")
     def contents(self, row: Package) -> str:
         return ", ".join(f"{plain(part.quantity)} × {part.item.product.sku}" for part in row.items.all())
 
 
 @admin.register(PackingTask)
-class PackingTaskAdmin(TaskAdmin):
+class PackingTaskAdmin(TaskLabelButtons, TaskAdmin):
     number_prefix = PackingTask.number_prefix
     open_states = frozenset(OPEN_PACKING)
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "tracking_number", "created_at"]
     inlines = [PackingItemInline, PackageInline]
+    actions = ["print_slips", "print_chosen_labels"]  # type: ignore[assignment]
     readonly_fields = ["status", "progress", "label_url"]
     steps = [
         Step("start", "Start", start_packing_task, can("start"), description="You become its packer.", icon="play_arrow"),
@@ -124,7 +121,33 @@ class PackingTaskAdmin(TaskAdmin):
             set_package_details,
             lambda row: row.status == PackingStatus.IN_PROGRESS and row.packages.exists(),
             form=MeasureForm,
+            description="The weight is held against what the goods and the box should weigh.",
             icon="straighten",
+        ),
+        Step(
+            "move",
+            "Move goods",
+            move_packed,
+            lambda row: row.status == PackingStatus.IN_PROGRESS and row.packages.count() > 1 and row.packages.filter(items__isnull=False).exists(),
+            form=MoveForm,
+            icon="swap_horiz",
+        ),
+        Step(
+            "weigh",
+            "Weigh goods",
+            weigh_item,
+            lambda row: row.status == PackingStatus.IN_PROGRESS and row.items.filter(product__quantity_step__lt=1).exists(),
+            form=WeighForm,
+            description="What the scale says is what leaves the books.",
+            icon="scale",
+        ),
+        Step(
+            "undo",
+            "Undo scan",
+            undo_pack_scan,
+            lambda row: row.status == PackingStatus.IN_PROGRESS and row.packages.filter(items__isnull=False).exists(),
+            description="The goods of the last scan come out of their package again.",
+            icon="undo",
         ),
         Step(
             "complete",
@@ -135,6 +158,7 @@ class PackingTaskAdmin(TaskAdmin):
             icon="check",
             variant=ActionVariant.PRIMARY,
         ),
+        PRINT_TASK,
         Step(
             "ship",
             "Hand over",

@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from fulfillment.admin.base import COLOURS
+from fulfillment.admin.labels import PRINT_SHIPMENT, ShipmentLabelButtons
 from fulfillment.admin.providers import ProviderForm, say_how_carriers_answer
 from fulfillment.enums import ShipmentStatus
 from fulfillment.models import Order, Shipment
@@ -23,7 +24,7 @@ from fulfillment.services.providers import replace_shipment
 from fulfillment.services.shipments import hand_over_shipment, retry_shipment
 from fulfillment.services.voids import settle_void
 from warehouse.core.admin import BigTableAdmin, actor_of, pairs
-from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
+from warehouse.core.admin_steps import ReasonForm, Step, can
 from warehouse.core.errors import DomainError
 
 
@@ -55,7 +56,7 @@ class TroubleFilter(admin.SimpleListFilter):
 
 
 @admin.register(Shipment)
-class ShipmentAdmin(StepsAdmin, BigTableAdmin):
+class ShipmentAdmin(ShipmentLabelButtons, BigTableAdmin):
     list_display = ["number", "order", "provider", "state", "tracking_number", "attempts", "problem", "next_attempt_at", "created_at"]
     list_display_links = ["number"]
     list_select_related = ["order", "provider"]
@@ -91,6 +92,7 @@ class ShipmentAdmin(StepsAdmin, BigTableAdmin):
             form=ReasonForm,
             icon="task_alt",
         ),
+        PRINT_SHIPMENT,
         Step(
             "returned",
             "It comes back",

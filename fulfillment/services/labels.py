@@ -106,6 +106,13 @@ def print_package_label(package_id: int, *, actor: Actor, kind: str = LabelKind.
     return print_label.inside(task_id, kind=kind, package_id=package_id, actor=actor).labels[0]
 
 
+@operation(Role.PACKER)
+def print_labels_pdf(task_ids: Sequence[int], *, actor: Actor) -> bytes:
+    """The labels of all packages of these packed or shipped tasks as one PDF. Raises NotFound, TransitionRefused, ValidationFailed."""
+    found = labels_of(tasks_in(task_ids, LABELLED, "Labels are printed when it is packed."), LabelKind.SHIPPING)
+    return pdf_of([label.elements for each in found for label in each.labels], "Labels")
+
+
 def require_kind(kind: str) -> None:
     """Raise ValidationFailed for a kind of label that there is not."""
     if kind not in LabelKind.values:
