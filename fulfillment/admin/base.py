@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
 
-from fulfillment.enums import OrderStatus, PackingStatus, PickingStatus, Priority, PutBackStatus, ShipmentStatus
+from fulfillment.enums import OrderStatus, PackingStatus, PickingStatus, Priority, PutBackStatus, QualityStatus, ShipmentStatus
 from warehouse.core.actor import Role
 
 COLOURS = {
@@ -32,6 +32,8 @@ COLOURS = {
     ShipmentStatus.RETURNED: "warning",
     ShipmentStatus.VOID_REQUESTED: "warning",
     PutBackStatus.DONE: "success",
+    QualityStatus.PASSED: "success",
+    QualityStatus.FAILED: "danger",
 }
 PRIORITY_COLOURS = {Priority.URGENT: "danger", Priority.HIGH: "warning", Priority.NORMAL: "default", Priority.LOW: "default"}
 

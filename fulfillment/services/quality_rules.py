@@ -16,7 +16,7 @@ from warehouse.core.transactions import operation
 
 # A number from 0 up to, but not including, 1.
 Draw = Callable[[], float]
-_WRITTEN = ("name", "product_id", "storefront_external_id", "share", "is_active")
+WRITTEN = ("name", "product_id", "storefront_external_id", "share", "is_active")
 REASON_LENGTH = 200
 
 
@@ -34,7 +34,7 @@ def change_quality_rule(rule_id: int, values: Mapping[str, Any], *, actor: Actor
     """Set the values; checks that were asked for already stay. Locks the rule. Raises ValidationFailed, NotFound, StaleVersion."""
     rule = lock_quality_rule(rule_id, expected_version)
     _set(rule, values)
-    rule.save_changes(*_WRITTEN)
+    rule.save_changes(*WRITTEN)
     return rule
 
 
@@ -69,7 +69,7 @@ def _asking(rules: Iterable[QualityRule], draw: Draw) -> Iterable[str]:
 
 
 def _set(rule: QualityRule, values: Mapping[str, Any]) -> None:
-    unknown = sorted(set(values) - set(_WRITTEN))
+    unknown = sorted(set(values) - set(WRITTEN))
     if unknown:
         raise ValidationFailed(f"A rule has no {', '.join(unknown)}.", errors=[{"field": name, "code": "unknown_field"} for name in unknown])
     for name, value in values.items():

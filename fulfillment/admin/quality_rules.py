@@ -1,0 +1,50 @@
+"""Which picked goods are looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.decorators import display
+
+from fulfillment.models import QualityRule
+from fulfillment.services.quality_rules import WRITTEN, change_quality_rule, create_quality_rule, delete_quality_rule
+from warehouse.core.admin import RoleAdmin, actor_of, pairs
+
+
+@admin.register(QualityRule)
+class QualityRuleAdmin(RoleAdmin):
+    list_display = ["name", "goods", "storefront", "percent", "is_active"]
+    list_select_related = ["product"]
+    list_filter = ["is_active", ("product", RelatedDropdownFilter)]
+    search_fields = ["name", "product__sku"]
+    autocomplete_fields = ["product"]
+    actions = None
+    fieldsets = [(None, {"fields": pairs(["name", "share", "product", "storefront_external_id", "is_active"])})]
+
+    @display(description="product", ordering="product__sku")
+    def goods(self, row: QualityRule) -> str:
+        return str(row.product or "any")
+
+    @display(description="storefront", ordering="storefront_external_id")
+    def storefront(self, row: QualityRule) -> str:
+        return row.storefront_external_id or "any"
+
+    @display(description="share", ordering="share")
+    def percent(self, row: QualityRule) -> str:
+        return f"{row.share} %"
+
+    def save_model(self, request: HttpRequest, obj: QualityRule, form: Any, change: bool) -> None:
+        columns = {"product_id": "product"}
+        values = {name: getattr(obj, name) for name in WRITTEN if not change or columns.get(name, name) in form.changed_data}
+        if not change:
+            obj.pk = create_quality_rule.inside(values, actor=actor_of(request)).pk
+            obj._state.adding = False
+        elif values:
+            change_quality_rule.inside(obj.pk, values, actor=actor_of(request))
+        obj.refresh_from_db()
+
+    def delete_model(self, request: HttpRequest, obj: QualityRule) -> None:
+        delete_quality_rule.inside(obj.pk, actor=actor_of(request))
