@@ -136,7 +136,7 @@ class BoxIn(Input):
     package = IdField(required=False, help_text="Default: the last one; a first one is made when there is none.")
 
 
-class MoveIn(Input):
+class MovePackedIn(Input):
     item = IdField()
     from_package = IdField()
     to_package = IdField()

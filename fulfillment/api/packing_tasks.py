@@ -76,7 +76,7 @@ class PackingTasks(LabelActions, ReadEndpoints):
         "start": Nothing,
         "pack_item": bodies.PackItemIn,
         "undo": Nothing,
-        "move": bodies.MoveIn,
+        "move": bodies.MovePackedIn,
         "weigh_item": bodies.WeighIn,
         "choose_box": bodies.BoxIn,
         "package_details": bodies.DetailsIn,
