@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from fulfillment.queries.floor import order_refs_by_scan
-from fulfillment.screens import hand_over, pack, pack_boxes, pick, put_back, words
+from fulfillment.screens import hand_over, pack, pack_boxes, pick, put_back, quality, words
 from warehouse.core.screens import ORDER_FINDERS, WORDS
 
 WORDS.update(words.WORDS)
@@ -19,6 +19,15 @@ urlpatterns = [
     path("pick/<int:task_id>/scan", pick.scan, name="pick_scan"),
     path("pick/<int:task_id>/give-up", pick.give_up, name="pick_give_up"),
     path("pick/<int:task_id>/finish", pick.finish, name="pick_finish"),
+    path("quality", quality.start_screen, name="quality"),
+    path("quality/claim", quality.claim, name="quality_claim"),
+    path("quality/find", quality.find, name="quality_find"),
+    path("quality/<int:check_id>", quality.check_screen, name="quality_check"),
+    path("quality/<int:check_id>/start", quality.start, name="quality_begin"),
+    path("quality/<int:check_id>/scan", quality.scan, name="quality_scan"),
+    path("quality/<int:check_id>/say", quality.say, name="quality_say"),
+    path("quality/<int:check_id>/photo", quality.photo, name="quality_photo"),
+    path("quality/<int:check_id>/finish", quality.finish, name="quality_finish"),
     path("pack", pack.start_screen, name="pack"),
     path("pack/claim", pack.claim, name="pack_claim"),
     path("pack/find", pack.find, name="pack_find"),

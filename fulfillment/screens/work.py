@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from fulfillment.queries import floor, pick_ups
+from fulfillment.queries import floor, pick_ups, quality
 from fulfillment.services.hand_over import hand_over_shipments
 from fulfillment.services.packages import pack_item
 from fulfillment.services.picks import pick_item
 from fulfillment.services.put_backs import complete_put_back
+from fulfillment.services.quality_checks import record_quality_finding
 from warehouse.core.actor import Actor
 from warehouse.core.screens import Work
 
@@ -16,6 +17,11 @@ from warehouse.core.screens import Work
 def _picks(warehouse_id: int, actor: Actor) -> int:
     mine = actor.user_id is not None and floor.my_picking_task(warehouse_id, actor.user_id) is not None
     return floor.picks_waiting(warehouse_id) + mine
+
+
+def _checks(warehouse_id: int, actor: Actor) -> int:
+    mine = actor.user_id is not None and quality.my_check(warehouse_id, actor.user_id) is not None
+    return quality.checks_waiting(warehouse_id).count() + mine
 
 
 def _packs(warehouse_id: int, actor: Actor) -> int:
@@ -33,6 +39,7 @@ def _parcels(warehouse_id: int, actor: Actor) -> int:
 
 WORK = [
     Work(_("Pick"), "floor:pick", pick_item, _picks),
+    Work(_("Quality check"), "floor:quality", record_quality_finding, _checks),
     Work(_("Pack"), "floor:pack", pack_item, _packs),
     Work(_("Hand over"), "floor:hand_over", hand_over_shipments, _parcels),
     Work(_("Put back"), "floor:put_back", complete_put_back, _put_backs),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from fulfillment.models import PackingTaskItem
+from fulfillment.models import PackingTaskItem, QualityCheckItem
 from inventory import orchestrator
+
+Goods = TypeVar("Goods", PackingTaskItem, QualityCheckItem)
 
 
 def names_place(scan: str, location: Any) -> bool:
@@ -28,7 +30,7 @@ def names_goods(scan: str, *, product: Any, batch: Any, warehouse_id: int) -> bo
     return found.product_id == product.pk and (not found.lot_number or found.lot_number == batch.lot_number)
 
 
-def scanned_goods(scan: str, items: Sequence[PackingTaskItem], *, warehouse_id: int) -> list[PackingTaskItem]:
+def scanned_goods(scan: str, items: Sequence[Goods], *, warehouse_id: int) -> list[Goods]:
     """The items that the code names: by SKU, lot, barcode or GS1 code. Products and batches must be loaded."""
     code = scan.strip()
     if not code:

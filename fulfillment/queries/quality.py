@@ -1,0 +1,48 @@
+"""What the quality screen asks: the check at hand, the checks that wait, the check that a code names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from fulfillment.enums import OPEN_QUALITY, QualityStatus
+from fulfillment.models import Order, QualityCheck
+from inventory import orchestrator
+
+# Orders of several sources may share a number.
+SAME_NAME = 100
+
+
+def checks_waiting(warehouse_id: int) -> QuerySet[QualityCheck]:
+    """Checks that nobody has begun, the most urgent first."""
+    waiting = QualityCheck.objects.filter(warehouse=warehouse_id, status=QualityStatus.PENDING)
+    return waiting.select_related("order", "picking_task__packing_location").order_by("urgency", "ship_by", "pk")
+
+
+def my_check(warehouse_id: int, user_id: int) -> int | None:
+    """The id of the check that this person has begun."""
+    mine = QualityCheck.objects.filter(warehouse=warehouse_id, worker=user_id, status=QualityStatus.IN_PROGRESS)
+    return mine.order_by("pk").values_list("pk", flat=True).first()
+
+
+def check_by_scan(warehouse_id: int, code: str) -> QualityCheck | None:
+    """The open check that a code names: its number, its picking task's, the order's; or the most urgent one on a bench, or with such goods."""
+    open_ = QualityCheck.objects.filter(warehouse=warehouse_id, status__in=OPEN_QUALITY).order_by("status", "urgency", "ship_by", "pk")
+    # Each is one look into an index; all at once would be a walk through the tables.
+    ways: list[dict[str, Any]] = [{"number": code.upper()}, {"picking_task__number": code.upper()}]
+    for way in ways:
+        if (found := open_.filter(**way).first()) is not None:
+            return found
+    for rows in (Order.objects.filter(external_id=code), Order.objects.filter(order_number__iexact=code)):
+        ids = list(rows.values_list("pk", flat=True)[:SAME_NAME])
+        if ids and (found := open_.filter(order__in=ids).first()) is not None:
+            return found
+    scanned = orchestrator.find_by_scan(code, warehouse_id=warehouse_id)
+    waiting = checks_waiting(warehouse_id)
+    if scanned.location_id is not None:
+        return waiting.filter(picking_task__packing_location=scanned.location_id).first()
+    if scanned.product_id is None:
+        return None
+    lot = {"items__batch__lot_number": scanned.lot_number} if scanned.lot_number else {}
+    return waiting.filter(items__product=scanned.product_id, **lot).first()
