@@ -195,7 +195,8 @@ def _require_here(order: Order, work: Work) -> None:
     if not gone and order.status != OrderStatus.SHIPPED:
         return
     open_ = OPEN_PICKING | OPEN_QUALITY | OPEN_PACKING
-    rest = [task.number for task in (*work.picking, *work.checks, *work.packing) if task.status in open_]
+    tasks: list[PickingTask | QualityCheck | PackingTask] = [*work.picking, *work.checks, *work.packing]
+    rest = [task.number for task in tasks if task.status in open_]
     text = f"{order} was handed over to the carrier ({', '.join(gone) or 'all of it'}): it can't be cancelled any more. Take it back as a return."
     if rest:
         text += f" What has not left yet is stopped by cancelling {', '.join(rest)}."

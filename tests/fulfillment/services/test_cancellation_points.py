@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, QualityCheck, Shipment, StatusReport
+from fulfillment.queries.reconciliation import everything_that_contradicts
 from fulfillment.services.orders import mark_orders_for_retry, process_order_cancelled, retry_order
 from fulfillment.services.packages import add_package, pack_item, set_package_details
 from fulfillment.services.packing_tasks import cancel_packing_task, complete_packing_task, ship_packing_task, start_packing_task
@@ -315,6 +316,8 @@ def test_every_row_of_the_table_has_its_case() -> None:
 @pytest.mark.parametrize("point", [name for name in POINTS if name not in GONE])
 def test_at_every_point_nothing_is_left_over(house: House, point: str) -> None:
     after = POINTS[point](house)
+    # A package that the carrier refuses is what reconciliation is to tell of; everything else agrees at every point.
+    assert {found.check for found in everything_that_contradicts()} == ({"given_up"} if point == "refused" else set())
 
     cancelled = cancel()
 
@@ -334,6 +337,7 @@ def test_at_every_point_nothing_is_left_over(house: House, point: str) -> None:
     with pytest.raises(TransitionRefused):
         retry_order(cancelled.pk, actor=ACTOR)
     assert_books_balance()
+    assert everything_that_contradicts() == []
 
     before = facts()
     assert cancel("again").pk == cancelled.pk
@@ -358,6 +362,7 @@ def test_what_was_handed_over_comes_back_as_a_return(house: House, point: str) -
         cancel_picking_task(PickingTask.objects.get(number=task).pk, "the rest is not wanted", actor=ACTOR)
     assert Order.objects.get().status == "shipped"
     assert_books_balance()
+    assert everything_that_contradicts() == []
 
 
 def test_every_event_of_the_cancellation_is_told_once(house: House) -> None:

@@ -1,0 +1,296 @@
+"""The statements of `reconciliation`: each returns subject, order_ref, field, found, expected of what contradicts."""
+
+from __future__ import annotations
+
+# All open work, by the promise it stands on. What is picked lies on the bench until the work is closed.
+_OPEN_WORK = """
+    SELECT t.number, t.order_id, t.reservation_id, t.id AS picking_task_id, t.warehouse_id, t.status, 'picking' AS kind
+    FROM fulfillment_pickingtask t WHERE t.status IN ('pending', 'assigned', 'in_progress')
+    UNION ALL
+    SELECT q.number, q.order_id, q.reservation_id, q.picking_task_id, q.warehouse_id, q.status, 'quality check'
+    FROM fulfillment_qualitycheck q WHERE q.status IN ('pending', 'in_progress')
+    UNION ALL
+    SELECT p.number, p.order_id, p.reservation_id, p.picking_task_id, p.warehouse_id, p.status, 'packing'
+    FROM fulfillment_packingtask p WHERE p.status IN ('pending', 'in_progress', 'packed')
+"""
+
+_REF = "o.source || ':' || o.external_id"
+
+# What the packers weighed on top of what was promised: free goods that lie on the bench with the rest.
+_SURPLUS = "SELECT surplus_pick_id FROM fulfillment_packingtaskitem WHERE surplus_pick_id IS NOT NULL"
+
+TASK_WITHOUT_PROMISE = f"""
+    SELECT w.number, {_REF}, 'the reservation', coalesce(r.status, 'missing'), 'active'
+    FROM ({_OPEN_WORK}) w JOIN fulfillment_order o ON o.id = w.order_id
+    LEFT JOIN inventory_reservation r ON r.id = w.reservation_id
+    WHERE r.status IS DISTINCT FROM 'active'
+"""
+
+PROMISE_WITHOUT_TASK = f"""
+    SELECT 'reservation ' || r.id, r.order_ref, 'the work for it', 'none (order ' || o.status || ')', 'an open task'
+    FROM inventory_reservation r
+    JOIN fulfillment_order o ON o.source = split_part(r.order_ref, ':', 1) AND o.external_id = substr(r.order_ref, strpos(r.order_ref, ':') + 1)
+    WHERE r.status = 'active' AND r.confirmed_at IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM ({_OPEN_WORK}) w WHERE w.reservation_id = r.id)
+"""
+
+TO_BE_PICKED = f"""
+    SELECT coalesce(a.number, h.number), coalesce(a.ref, h.ref), 'still to be picked of ' || p.sku, trim_scale(coalesce(a.asked, 0)), trim_scale(coalesce(h.held, 0))
+    FROM (
+        SELECT t.id, t.number, {_REF} AS ref, i.product_id, sum(i.quantity_required - i.quantity_picked) AS asked
+        FROM fulfillment_pickingtask t JOIN fulfillment_order o ON o.id = t.order_id
+        JOIN fulfillment_pickingtaskitem i ON i.task_id = t.id AND i.status = 'pending'
+        WHERE t.status IN ('pending', 'assigned', 'in_progress')
+        GROUP BY t.id, t.number, o.source, o.external_id, i.product_id
+    ) a
+    FULL JOIN (
+        SELECT t.id, t.number, {_REF} AS ref, i.product_id, sum(i.quantity - i.consumed - i.released) AS held
+        FROM fulfillment_pickingtask t JOIN fulfillment_order o ON o.id = t.order_id
+        JOIN inventory_reservation r ON r.id = t.reservation_id AND r.status = 'active'
+        JOIN inventory_reservationitem i ON i.reservation_id = r.id AND i.quantity > i.consumed + i.released
+        JOIN inventory_batchlocation b ON b.id = i.batch_location_id
+        JOIN inventory_location l ON l.id = b.location_id AND l.kind NOT IN ('packing', 'shipping')
+        WHERE t.status IN ('pending', 'assigned', 'in_progress')
+        GROUP BY t.id, t.number, o.source, o.external_id, i.product_id
+    ) h ON h.id = a.id AND h.product_id = a.product_id
+    JOIN inventory_product p ON p.id = coalesce(a.product_id, h.product_id)
+    WHERE coalesce(a.asked, 0) <> coalesce(h.held, 0)
+"""
+
+ON_THE_BENCH = f"""
+    SELECT w.number, {_REF}, 'promised on the bench of ' || p.sku, trim_scale(h.held), trim_scale(h.picked)
+    FROM (SELECT DISTINCT ON (picking_task_id) * FROM ({_OPEN_WORK}) x ORDER BY picking_task_id, kind) w
+    JOIN fulfillment_order o ON o.id = w.order_id
+    CROSS JOIN LATERAL (
+        SELECT batch_location_id, sum(picked) AS picked, sum(held) AS held
+        FROM (
+            SELECT k.batch_location_id, k.quantity AS picked, 0 AS held
+            FROM fulfillment_pick k JOIN fulfillment_pickingtaskitem i ON i.id = k.item_id
+            WHERE i.task_id = w.picking_task_id AND k.undone_at IS NULL AND k.id NOT IN ({_SURPLUS})
+            UNION ALL
+            SELECT i.batch_location_id, 0, i.quantity - i.consumed - i.released
+            FROM inventory_reservationitem i
+            JOIN inventory_reservation r ON r.id = i.reservation_id AND r.status = 'active'
+            JOIN inventory_batchlocation b ON b.id = i.batch_location_id
+            JOIN inventory_location l ON l.id = b.location_id AND l.kind IN ('packing', 'shipping')
+            WHERE i.reservation_id = w.reservation_id
+        ) both_sides
+        GROUP BY batch_location_id HAVING sum(picked) <> sum(held)
+    ) h
+    JOIN inventory_batchlocation b ON b.id = h.batch_location_id JOIN inventory_product p ON p.id = b.product_id
+"""
+
+PICKED = f"""
+    SELECT t.number || ' item ' || i.sequence, {_REF}, 'quantity picked', trim_scale(i.quantity_picked)::text, trim_scale(coalesce(k.picked, 0))::text
+    FROM fulfillment_pickingtaskitem i
+    JOIN fulfillment_pickingtask t ON t.id = i.task_id JOIN fulfillment_order o ON o.id = t.order_id
+    LEFT JOIN (
+        SELECT item_id, sum(quantity) AS picked FROM fulfillment_pick
+        WHERE undone_at IS NULL AND id NOT IN ({_SURPLUS}) GROUP BY item_id
+    ) k ON k.item_id = i.id
+    WHERE i.quantity_picked <> coalesce(k.picked, 0)
+    UNION ALL
+    SELECT t.number || ' item ' || i.sequence, {_REF}, 'status', i.status, CASE WHEN i.status = 'picked' THEN 'pending' ELSE 'picked' END
+    FROM fulfillment_pickingtaskitem i
+    JOIN fulfillment_pickingtask t ON t.id = i.task_id JOIN fulfillment_order o ON o.id = t.order_id
+    WHERE (i.status = 'picked' AND i.quantity_picked < i.quantity_required) OR (i.status = 'pending' AND i.quantity_picked = i.quantity_required)
+"""
+
+PICKED_TOO_MUCH = f"""
+    SELECT 'order ' || o.external_id, {_REF}, 'picked of ' || p.sku, trim_scale(k.picked), trim_scale(coalesce(l.ordered, 0))
+    FROM (
+        SELECT t.order_id, i.product_id, sum(i.quantity_picked) AS picked
+        FROM fulfillment_pickingtaskitem i JOIN fulfillment_pickingtask t ON t.id = i.task_id AND t.status <> 'cancelled'
+        LEFT JOIN fulfillment_packingtask c ON c.picking_task_id = t.id
+        WHERE c.status IS DISTINCT FROM 'cancelled'
+          AND (c.id IS NOT NULL OR t.status <> 'completed' OR NOT EXISTS (
+              SELECT 1 FROM fulfillment_qualitycheck q WHERE q.picking_task_id = t.id AND q.status = 'cancelled'))
+        GROUP BY t.order_id, i.product_id
+    ) k
+    LEFT JOIN (SELECT order_id, product_id, sum(quantity) AS ordered FROM fulfillment_orderline GROUP BY order_id, product_id) l
+           ON l.order_id = k.order_id AND l.product_id = k.product_id
+    JOIN fulfillment_order o ON o.id = k.order_id JOIN inventory_product p ON p.id = k.product_id
+    WHERE k.picked > coalesce(l.ordered, 0)
+"""
+
+COUNTERS = f"""
+    SELECT x.number, {_REF}, x.field, x.found, x.expected
+    FROM (
+        SELECT t.number, t.order_id, f.field, f.found, f.expected
+        FROM fulfillment_pickingtask t
+        LEFT JOIN (
+            SELECT task_id, count(*) AS n, count(*) FILTER (WHERE status <> 'pending') AS done FROM fulfillment_pickingtaskitem GROUP BY task_id
+        ) i ON i.task_id = t.id
+        CROSS JOIN LATERAL (VALUES ('items', t.total_items, coalesce(i.n, 0)), ('items done', t.picked_items, coalesce(i.done, 0)))
+             AS f (field, found, expected)
+        UNION ALL
+        SELECT t.number, t.order_id, f.field, f.found, f.expected
+        FROM fulfillment_packingtask t
+        LEFT JOIN (
+            SELECT task_id, count(*) AS n, count(*) FILTER (WHERE packed_quantity = quantity) AS done FROM fulfillment_packingtaskitem GROUP BY task_id
+        ) i ON i.task_id = t.id
+        CROSS JOIN LATERAL (VALUES ('items', t.total_items, coalesce(i.n, 0)), ('items done', t.packed_items, coalesce(i.done, 0)))
+             AS f (field, found, expected)
+    ) x
+    JOIN fulfillment_order o ON o.id = x.order_id
+    WHERE x.found <> x.expected
+"""
+
+TO_BE_PACKED = f"""
+    SELECT t.number, {_REF}, 'to be packed of ' || p.sku, trim_scale(x.packing), trim_scale(x.picked)
+    FROM fulfillment_packingtask t JOIN fulfillment_order o ON o.id = t.order_id
+    CROSS JOIN LATERAL (
+        SELECT batch_location_id, sum(packing) AS packing, sum(picked) AS picked
+        FROM (
+            SELECT batch_location_id, quantity AS packing, 0 AS picked FROM fulfillment_packingtaskitem WHERE task_id = t.id
+            UNION ALL
+            SELECT k.batch_location_id, 0, k.quantity
+            FROM fulfillment_pick k JOIN fulfillment_pickingtaskitem i ON i.id = k.item_id
+            WHERE i.task_id = t.picking_task_id AND k.undone_at IS NULL AND k.id NOT IN ({_SURPLUS})
+        ) both_sides
+        GROUP BY batch_location_id HAVING sum(packing) <> sum(picked)
+    ) x
+    JOIN inventory_batchlocation b ON b.id = x.batch_location_id JOIN inventory_product p ON p.id = b.product_id
+    WHERE t.picking_task_id IS NOT NULL AND t.status <> 'cancelled'
+"""
+
+IN_PACKAGES = f"""
+    SELECT t.number, {_REF}, 'packed of ' || p.sku, trim_scale(i.packed_quantity)::text, trim_scale(coalesce(g.packed, 0))::text
+    FROM fulfillment_packingtaskitem i
+    JOIN fulfillment_packingtask t ON t.id = i.task_id JOIN fulfillment_order o ON o.id = t.order_id
+    JOIN inventory_product p ON p.id = i.product_id
+    LEFT JOIN (SELECT item_id, sum(quantity) AS packed FROM fulfillment_packageitem GROUP BY item_id) g ON g.item_id = i.id
+    WHERE i.packed_quantity <> coalesce(g.packed, 0)
+    UNION ALL
+    SELECT t.number, {_REF}, p.sku || ' of a task that is ' || t.status, trim_scale(i.packed_quantity) || ' packed', trim_scale(i.quantity) || ' packed'
+    FROM fulfillment_packingtaskitem i
+    JOIN fulfillment_packingtask t ON t.id = i.task_id AND t.status IN ('packed', 'shipped') JOIN fulfillment_order o ON o.id = t.order_id
+    JOIN inventory_product p ON p.id = i.product_id
+    WHERE i.packed_quantity < i.quantity
+"""
+
+PACKAGE_SHIPMENTS = f"""
+    SELECT 'package ' || g.barcode, {_REF}, 'living shipments', s.n::text, '1'
+    FROM fulfillment_package g
+    JOIN fulfillment_packingtask t ON t.id = g.packing_task_id AND t.status IN ('packed', 'shipped') JOIN fulfillment_order o ON o.id = t.order_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS n FROM fulfillment_shipment s
+        WHERE s.package_id = g.id AND s.status IN ('requested', 'created', 'handed_over', 'delivered', 'returned')
+    ) s
+    WHERE s.n <> 1
+    UNION ALL
+    SELECT s.number, {_REF}, 'status of the shipment of a task that is ' || t.status, s.status,
+           CASE WHEN t.status = 'shipped' THEN 'handed over' ELSE 'not handed over' END
+    FROM fulfillment_shipment s
+    JOIN fulfillment_packingtask t ON t.id = s.packing_task_id JOIN fulfillment_order o ON o.id = t.order_id
+    WHERE (t.status = 'shipped' AND s.status IN ('requested', 'created'))
+       OR (t.status <> 'shipped' AND s.status IN ('handed_over', 'delivered', 'returned'))
+"""
+
+STRAY_SHIPMENTS = f"""
+    SELECT s.number, {_REF}, 'status while its task is ' || t.status, s.status, 'cancelled or voided'
+    FROM fulfillment_shipment s
+    JOIN fulfillment_packingtask t ON t.id = s.packing_task_id JOIN fulfillment_order o ON o.id = t.order_id
+    WHERE s.status IN ('requested', 'created') AND (t.status NOT IN ('packed', 'shipped') OR o.status = 'cancelled')
+    UNION ALL
+    SELECT s.number, {_REF}, 'package', g.barcode || ' of another task', 'a package of ' || t.number
+    FROM fulfillment_shipment s
+    JOIN fulfillment_package g ON g.id = s.package_id AND g.packing_task_id <> s.packing_task_id
+    JOIN fulfillment_packingtask t ON t.id = s.packing_task_id JOIN fulfillment_order o ON o.id = s.order_id
+"""
+
+WAYBILLS = f"""
+    SELECT s.number, {_REF}, 'tracking number', coalesce(nullif(s.tracking_number, ''), 'none'), 'the carrier''s'
+    FROM fulfillment_shipment s JOIN fulfillment_order o ON o.id = s.order_id
+    WHERE s.status IN ('created', 'handed_over', 'delivered', 'returned') AND (s.tracking_number = '' OR s.external_id = '')
+    UNION ALL
+    SELECT 'package ' || g.barcode, {_REF}, 'tracking number', coalesce(nullif(g.tracking_number, ''), 'none'), s.tracking_number
+    FROM fulfillment_shipment s JOIN fulfillment_package g ON g.id = s.package_id JOIN fulfillment_order o ON o.id = s.order_id
+    WHERE s.status IN ('created', 'handed_over', 'delivered', 'returned') AND g.tracking_number <> s.tracking_number
+    UNION ALL
+    SELECT min(s.number), NULL, 'tracking number ' || s.tracking_number || ' of ' || p.name, count(*) || ' shipments', '1 shipment'
+    FROM fulfillment_shipment s JOIN fulfillment_deliveryprovider p ON p.id = s.provider_id
+    WHERE s.tracking_number <> '' AND s.status IN ('created', 'handed_over')
+    GROUP BY s.tracking_number, p.name HAVING count(*) > 1
+"""
+
+SHIPPED_PROMISES = f"""
+    SELECT t.number, {_REF}, 'the reservation of what was shipped', coalesce(r.status, 'missing'), 'fulfilled'
+    FROM fulfillment_packingtask t JOIN fulfillment_order o ON o.id = t.order_id
+    LEFT JOIN inventory_reservation r ON r.id = t.reservation_id
+    WHERE t.status = 'shipped' AND r.status IS DISTINCT FROM 'fulfilled'
+    UNION ALL
+    SELECT t.number, {_REF}, 'left the books', trim_scale(coalesce(c.gone, 0))::text, trim_scale(i.packed)::text
+    FROM fulfillment_packingtask t JOIN fulfillment_order o ON o.id = t.order_id
+    JOIN (
+        SELECT task_id, sum(coalesce(actual_quantity, quantity)) AS packed FROM fulfillment_packingtaskitem GROUP BY task_id
+    ) i ON i.task_id = t.id
+    LEFT JOIN (
+        SELECT reservation_id, sum(coalesce(actual, consumed)) AS gone FROM inventory_reservationitem GROUP BY reservation_id
+    ) c ON c.reservation_id = t.reservation_id
+    WHERE t.status = 'shipped' AND coalesce(c.gone, 0) <> i.packed
+"""
+
+# What a status needs: `needs_attention` may be anything that is not closed.
+ORDER_STATUS = f"""
+    SELECT 'order ' || o.external_id, {_REF}, 'status', o.status, x.expected
+    FROM fulfillment_order o
+    CROSS JOIN LATERAL (
+        SELECT
+            EXISTS (SELECT 1 FROM fulfillment_pickingtask t WHERE t.order_id = o.id AND t.status IN ('pending', 'assigned', 'in_progress')) AS walking,
+            EXISTS (SELECT 1 FROM fulfillment_qualitycheck t WHERE t.order_id = o.id AND t.status IN ('pending', 'in_progress')) AS checking,
+            EXISTS (SELECT 1 FROM fulfillment_packingtask t WHERE t.order_id = o.id AND t.status IN ('pending', 'in_progress')) AS packing,
+            EXISTS (SELECT 1 FROM fulfillment_packingtask t WHERE t.order_id = o.id AND t.status = 'packed') AS packed,
+            EXISTS (SELECT 1 FROM fulfillment_packingtask t WHERE t.order_id = o.id AND t.status = 'shipped') AS shipped,
+            EXISTS (SELECT 1 FROM fulfillment_shipment s WHERE s.order_id = o.id AND s.status = 'requested') AS waiting
+    ) w
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN o.status IN ('cancelled', 'rejected') AND (w.walking OR w.checking OR w.packing OR w.packed) THEN 'open: there is open work'
+            WHEN o.status IN ('cancelled', 'rejected') AND w.shipped THEN 'shipped'
+            WHEN o.status = 'shipped' AND (w.walking OR w.checking OR w.packing OR w.packed) THEN 'open: there is open work'
+            WHEN o.status = 'shipped' AND NOT w.shipped THEN 'needs attention: nothing was handed over'
+            WHEN o.status IN ('accepted', 'picking') AND NOT (w.walking OR w.checking) THEN 'further: nobody has to walk for it'
+            WHEN o.status = 'packing' AND NOT (w.packing OR w.packed) THEN 'needs attention: there is nothing to pack'
+            WHEN o.status = 'ready_for_shipment' AND (w.walking OR w.checking OR w.packing) THEN 'picking or packing'
+            WHEN o.status = 'ready_for_shipment' AND NOT w.packed THEN 'shipped, or needs attention'
+            WHEN o.status = 'ready_for_shipment' AND w.waiting THEN 'packing: a waybill is missing'
+            WHEN o.status = 'needs_attention' AND w.shipped AND NOT (w.walking OR w.checking OR w.packing OR w.packed) THEN 'shipped'
+        END AS expected
+    ) x
+    WHERE x.expected IS NOT NULL
+"""
+
+# Free goods on a bench, but for what was weighed on top of an order that is still to leave.
+PUT_BACKS = """
+    SELECT 'bench ' || l.code || ' of ' || w.code || ': ' || p.sku || ' ' || t.lot_number, NULL, 'free there', trim_scale(coalesce(f.free, 0)), trim_scale(coalesce(k.due, 0))
+    FROM (
+        SELECT b.id, b.quantity - b.reserved - coalesce(s.extra, 0) AS free
+        FROM inventory_batchlocation b JOIN inventory_location l ON l.id = b.location_id AND l.kind IN ('packing', 'shipping')
+        LEFT JOIN (
+            SELECT k.batch_location_id, sum(k.quantity) AS extra
+            FROM fulfillment_packingtaskitem i JOIN fulfillment_packingtask t ON t.id = i.task_id AND t.status IN ('pending', 'in_progress', 'packed')
+            JOIN fulfillment_pick k ON k.id = i.surplus_pick_id AND k.undone_at IS NULL
+            GROUP BY k.batch_location_id
+        ) s ON s.batch_location_id = b.id
+        WHERE b.quantity > 0
+    ) f
+    FULL JOIN (
+        SELECT batch_location_id, sum(quantity - done_quantity) AS due FROM fulfillment_putback WHERE status = 'pending' GROUP BY batch_location_id
+    ) k ON k.batch_location_id = f.id
+    JOIN inventory_batchlocation b ON b.id = coalesce(f.id, k.batch_location_id)
+    JOIN inventory_location l ON l.id = b.location_id JOIN inventory_warehouse w ON w.id = l.warehouse_id
+    JOIN inventory_product p ON p.id = b.product_id JOIN inventory_batch t ON t.id = b.batch_id
+    WHERE coalesce(f.free, 0) <> coalesce(k.due, 0)
+"""
+
+GIVEN_UP = f"""
+    SELECT 'status report ' || s.id, {_REF}, s.status || ' to the order system', 'not told: ' || left(s.last_error, 80), 'told'
+    FROM fulfillment_statusreport s JOIN fulfillment_order o ON o.id = s.order_id
+    WHERE s.sent_at IS NULL AND s.next_attempt_at IS NULL AND s.leased_until IS NULL AND o.status <> 'cancelled'
+    UNION ALL
+    SELECT s.number, {_REF}, s.status || ' at the carrier', 'not asked any more: ' || left(s.last_error, 80), 'asked'
+    FROM fulfillment_shipment s JOIN fulfillment_order o ON o.id = s.order_id
+    WHERE s.status IN ('requested', 'void_requested') AND s.next_attempt_at IS NULL AND s.leased_until IS NULL
+      AND NOT EXISTS (SELECT 1 FROM fulfillment_shipment r WHERE r.id = s.replaces_id AND r.status = 'void_requested')
+"""
