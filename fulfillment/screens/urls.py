@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from fulfillment.queries.floor import order_refs_by_scan
-from fulfillment.screens import hand_over, pack, pack_boxes, pick, put_back, quality, words
+from fulfillment.screens import hand_over, labels, pack, pack_boxes, pick, put_back, quality, words
 from warehouse.core.screens import ORDER_FINDERS, WORDS
 
 WORDS.update(words.WORDS)
@@ -39,6 +39,11 @@ urlpatterns = [
     path("pack/<int:task_id>/measure/<int:package_id>/save", pack_boxes.measure, name="pack_measure_save"),
     path("pack/<int:task_id>/finish", pack.finish, name="pack_finish"),
     path("pack/<int:task_id>/shipments", pack.shipments, name="pack_shipments"),
+    path("pack/<int:task_id>/labels", labels.screen, name="pack_labels"),
+    path("pack/<int:task_id>/labels/state", labels.state, name="pack_label_states"),
+    path("pack/<int:task_id>/labels/print", labels.print_labels, name="pack_print"),
+    path("pack/<int:task_id>/labels.pdf", labels.labels_pdf, name="pack_labels_pdf"),
+    path("pack/<int:task_id>/packing-slip.pdf", labels.slip_pdf, name="pack_slip"),
     path("pack/<int:task_id>/ship", pack.ship, name="pack_ship"),
     path("hand-over", hand_over.screen, name="hand_over"),
     path("hand-over/carrier", hand_over.choose, name="hand_over_choose"),
