@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -9,19 +10,29 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from fulfillment.admin.base import workers_of
 from fulfillment.admin.tasks import TaskAdmin
-from fulfillment.enums import OPEN_PICKING, PickingItemStatus
-from fulfillment.models import PickingTask, PickingTaskItem
+from fulfillment.enums import OPEN_PICKING, PickingItemStatus, Priority
+from fulfillment.models import Pick, PickingTask, PickingTaskItem
+from fulfillment.queries.picking_tasks import progress_of
 from fulfillment.services.picking_tasks import assign_picking_task, cancel_picking_task, complete_picking_task, start_picking_task
+from fulfillment.services.priorities import change_picking_priority
+from fulfillment.services.undo import undo_pick
 from warehouse.core import code128
-from warehouse.core.actor import Role
+from warehouse.core.actor import Actor, Role
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
-from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can
+from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can, choice_field
+
+# The newest scans that a page shows.
+SCANS = 20
 
 
 class AssignForm(StepForm):
@@ -37,9 +48,32 @@ class AssignForm(StepForm):
         self.fields["worker_id"].choices = choices  # type: ignore[attr-defined]
 
 
+class PriorityForm(StepForm):
+    priority = choice_field("Priority", Priority.choices)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("priority", self.row.priority)
+
+
+class CloseShortForm(ReasonForm):
+    def tells(self) -> list[str]:
+        """What is given up, place by place."""
+        left = self.row.items.filter(status=PickingItemStatus.PENDING).select_related("product", "location").order_by("sequence")
+        return [f"{item.location.code}: {plain(item.remaining)} of {item.product.sku} are not picked" for item in left]
+
+
+def close_short(row: PickingTask, arguments: dict[str, Any], actor: Actor, version: int) -> PickingTask:
+    return complete_picking_task(row.pk, short_rest=True, **arguments, actor=actor, expected_version=version)
+
+
+def is_open(row: PickingTask) -> bool:
+    return row.is_open
+
+
 class PickingItemInline(ReadOnlyInline):
     model = PickingTaskItem
-    fields = ["sequence", "location", "product", "batch", "required", "picked", "status", "picked_at", "notes"]
+    fields = ["sequence", "location", "product", "batch", "required", "picked", "status", "picked_at", "deferred_at", "notes"]
     readonly_fields = ["required", "picked", "status"]
     verbose_name_plural = "the walk"
 
@@ -61,7 +95,7 @@ class PickingTaskAdmin(TaskAdmin):
     open_states = frozenset(OPEN_PICKING)
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "created_at"]
     inlines = [PickingItemInline]
-    readonly_fields = ["status", "progress"]
+    readonly_fields = ["status", "progress", "how_far", "scans"]
     prints = ["pick_list"]
     steps = [
         Step("assign", "Assign", assign_picking_task, can("assign"), form=AssignForm, icon="person_add"),
@@ -74,6 +108,33 @@ class PickingTaskAdmin(TaskAdmin):
             description="Every item is picked, short or skipped; what was picked goes to packing.",
             icon="check",
             variant=ActionVariant.PRIMARY,
+        ),
+        Step(
+            "close_short",
+            "Close short",
+            complete_picking_task,
+            can("complete"),
+            description="What was picked goes to packing; what is left is released and not looked for elsewhere. The order needs attention.",
+            form=CloseShortForm,
+            call=close_short,
+            icon="playlist_remove",
+        ),
+        Step(
+            "undo",
+            "Undo last scan",
+            undo_pick,
+            can("complete"),
+            description="The goods of the last scan go back to the shelf they came from, and are to be picked again.",
+            icon="undo",
+        ),
+        Step(
+            "priority",
+            "Priority",
+            change_picking_priority,
+            is_open,
+            description="How urgent it is, and with it all open work for its order.",
+            form=PriorityForm,
+            icon="priority_high",
         ),
         Step(
             "cancel",
@@ -99,10 +160,30 @@ class PickingTaskAdmin(TaskAdmin):
         return render(request, "documents/picking_tasks/pick_list.html", {"task": task, "stops": stops, "barcode": code128.svg(task.number)})
 
     def get_fieldsets(self, request: HttpRequest, obj: PickingTask | None = None) -> list[Any]:
-        fields = ["number", "order", "warehouse", "status", "worker", "progress", "priority", "ship_by", "packing_location", "created_at"]
+        fields = ["number", "order", "warehouse", "status", "worker", "how_far", "priority", "ship_by", "packing_location", "created_at"]
         later = [name for name in ("started_at", "completed_at", "cancelled_at", "cancellation_reason", "notes") if obj and getattr(obj, name)]
-        return [(None, {"fields": pairs([*fields, *later])})]
+        return [(None, {"fields": [*pairs([*fields, *later]), *(["scans"] if obj and obj.started_at else [])]})]
 
     @display(description="items done")
     def progress(self, row: PickingTask) -> str:
         return f"{row.picked_items} of {row.total_items}"
+
+    @display(description="items done")
+    def how_far(self, row: PickingTask) -> str:
+        far = progress_of(row.items.select_related("location").order_by("sequence"))
+        zones = ", ".join(f"{zone.zone or 'no zone'} {zone.items}" for zone in far.zones)
+        return f"{far.done} of {far.items}, {far.percent} %" + (f"; still to walk: {zones}" if zones else "")
+
+    @display(description="last scans")
+    def scans(self, row: PickingTask) -> SafeString | str:
+        newest = Pick.objects.filter(item__task=row).select_related("item__product", "picked_by").order_by("-pk")[:SCANS]
+        told = [(_when(pick.picked_at), plain(pick.quantity), pick.item.product.sku, pick.picked_by or "", _undone(pick)) for pick in newest]
+        return format_html_join(mark_safe("<br>"), "{} · {} × {} · {}{}", told) or "none"
+
+
+def _when(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j M H:i:s")
+
+
+def _undone(pick: Pick) -> str:
+    return f" · undone at {_when(pick.undone_at)}" if pick.undone_at else ""

@@ -36,7 +36,7 @@ class CountRequestIn(Input):
     warehouse = CodeField(required=False, max_length=40)
     warehouse_id = CodeField(required=False)
     location = CodeField(max_length=40, help_text="Its code.")
-    sku = SkuField(max_length=64)
+    sku = SkuField()
     reason = serializers.CharField(max_length=200, help_text="What is missing.")
 
 
@@ -62,6 +62,7 @@ class CountRequests(ReadEndpoints):
     rows: QuerySet[Any] = CountRequest.objects.select_related("location__warehouse", "product", "audit").order_by("-pk")
     serializer_class = CountRequestOut
     filterset_class = CountRequestFilters
+    programs_read = False
     orderings = {"requested_at": "requested_at"}
     operations = {
         "create": orchestrator.request_count,

@@ -58,7 +58,7 @@ def test_a_picker_takes_a_task_for_oneself_only(task: PickingTask) -> None:
 
 def test_a_task_that_is_not_done_says_what_is_left(manager: Client, task: PickingTask) -> None:
     task = begun(task, person(Role.PICKER))
-    assert steps_offered(manager, task) == ["complete", "cancel"]
+    assert steps_offered(manager, task) == ["complete", "close-short", "undo", "priority", "cancel"]
     answer = take(manager, task, "complete")
     assert (answer.context["error"].code, answer.context["error_data"]) == ("work_left", ["sku: TEA, location: A-01, remaining: 4"])
     assert PickingTask.objects.get().status == "in_progress"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -12,9 +13,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory.models import Audit, AuditLine
+from inventory.models import Audit, AuditLine, CountRequest
 from inventory.services.audit_completion import complete_audit
 from inventory.services.audits import cancel_audit, create_audit, start_audit
+from inventory.services.count_requests import request_count
 from inventory.services.moving import move_stock
 from tests.factories.inventory import ACTOR, BarcodeFactory, LocationFactory, ProductFactory, stocked
 from tests.inventory.screens.conftest import Handheld, token_in, value_in
@@ -196,3 +198,32 @@ def test_statements_of_a_scan_do_not_grow_with_the_audit(handheld: Make, place: 
     for _ in range(8):
         stocked(ProductFactory(), place.shelf, 1)
     assert statements() == few
+
+
+def test_places_where_goods_were_missed(handheld: Make, place: Any, tea: Any) -> None:
+    request_count(place.shelf.pk, tea.pk, reason="two are missing", actor=ACTOR)
+    hand = handheld(place, Role.AUDITOR)
+    assert re.search(r"Count</span>\s*<strong[^>]*>1<", hand.see("/floor/"))
+    page = hand.see("/floor/count")
+    for shown in ("Goods were missed here", place.shelf.code, "Tea", "Count 1 place"):
+        assert shown in page
+    page = hand.send("/floor/count/asked")
+    audit = Audit.objects.get()
+    assert "Go to" in page
+    hand.send(at(audit, "scan"), code=place.shelf.barcode)
+    hand.send(at(audit, "scan"), code=tea.sku)
+    hand.send(at(audit, "scan"), code="", confirm="1", quantity="20")
+    complete_audit(audit.pk, actor=ACTOR)
+    assert CountRequest.objects.get().audit == audit
+    assert "Nothing is to be counted now" in hand.see("/floor/count")
+    assert "Not possible now" in hand.send("/floor/count/asked")  # somebody was faster
+
+
+def test_missed_goods_beside_a_running_audit(handheld: Make, place: Any, tea: Any) -> None:
+    stocked(tea, place.dock, 5)
+    made = create_audit(warehouse_id=place.id, scope="locations", location_ids=[place.dock.pk], actor=ACTOR)
+    start_audit(made.pk, actor=ACTOR)
+    request_count(place.shelf.pk, tea.pk, reason="two are missing", actor=ACTOR)
+    page = handheld(place, Role.AUDITOR).see("/floor/count")
+    assert "Being counted" in page
+    assert made.number in page
