@@ -236,32 +236,6 @@ def test_a_status_that_can_not_be_told_stays_owed(order, order_system):
         report_order_status(report.order_id, actor=ACTOR)
 
 
-def test_a_shipment_that_the_carrier_knows_is_to_be_voided(order, delivery):
-    first, second = Shipment.objects.order_by("pk")
-    flows.request_shipment(first.pk)
-    delivery.faults.add(Fault("status", status=500, path="/api/v1/shipments"))
-    flows.request_shipment(second.pk)
-
-    process_order_cancelled("listings", "4711", "not wanted", actor=ACTOR)
-
-    assert list(Shipment.objects.order_by("pk").values_list("status", "next_attempt_at")) == [("void_requested", None), ("void_requested", None)]
-    assert Order.objects.get().status == "cancelled"
-
-
-def test_a_cancellation_while_the_carrier_is_being_asked_keeps_the_waybill_to_be_voided(order, delivery):
-    shipment = Shipment.objects.order_by("pk").first()
-    claimed = waybills.claim_shipment(shipment.pk, actor=ACTOR)
-    assert claimed is not None
-    assert waybills.claim_shipment(shipment.pk, actor=ACTOR) is None
-    process_order_cancelled("listings", "4711", "not wanted", actor=ACTOR)
-
-    waybills.record_waybill(shipment.pk, waybills.Waybill("17", "PE17RS", "", "created", None), actor=ACTOR)
-
-    shipment = Shipment.objects.get(pk=shipment.pk)
-    assert (shipment.status, shipment.external_id, shipment.tracking_number) == ("void_requested", "17", "PE17RS")
-    assert events("shipment.created") == []
-
-
 def test_an_order_of_another_source_owes_the_order_system_nothing(delivery):
     product, place = ProductFactory(), reachable_site()
     stocked(product, place.shelf, 10)
