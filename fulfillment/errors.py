@@ -32,3 +32,10 @@ class WeightDiffers(Conflict):
 
     code = "weight_differs"
     title = "The weight does not fit"
+
+
+class NoWaybill(Conflict):
+    """A label that goes out is printed when the carrier has answered. `data` names the packages that wait."""
+
+    code = "no_waybill"
+    title = "No waybill yet"

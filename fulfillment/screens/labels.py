@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from fulfillment.enums import LabelKind, PrintStatus, ShipmentStatus
+from fulfillment.enums import LabelKind, PackingStatus, PrintStatus, ShipmentStatus
 from fulfillment.models import LabelPrint, Package, PackingTask, Printer
 from fulfillment.queries import floor
 from fulfillment.services.label_prints import queue_labels
@@ -86,6 +86,5 @@ def _states(task: PackingTask) -> dict[str, Any]:
     return {
         "task": task,
         "boxes": boxes,
-        "ready": bool(boxes) and len(ready) == len(boxes),
-        "printing": any(row.status in OPEN for row in latest.values()),
+        "moving": any(row.status in OPEN for row in latest.values()) or (task.status == PackingStatus.PACKED and len(ready) < len(boxes)),
     }

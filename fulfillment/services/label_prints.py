@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from fulfillment.enums import LabelKind, PrintStatus
+from fulfillment.errors import NoWaybill
 from fulfillment.locks import lock_queued_prints
 from fulfillment.models import LabelPrint, Printer
 from fulfillment.services import labels
@@ -39,7 +40,7 @@ def queue_labels(
 ) -> list[LabelPrint]:
     """Have the labels of these packed or shipped tasks (or of one package of the only one) printed; a worker sends them to the printer soon.
 
-    Locks nothing. Raises NotFound, TransitionRefused, Conflict naming every package that has no waybill yet and for a printer that is not in use,
+    Locks nothing. Raises NotFound, TransitionRefused, NoWaybill naming every package that waits for one, Conflict for a printer that is not in use,
     ValidationFailed for a printer of another warehouse.
     """
     labels.require_kind(kind)
@@ -62,7 +63,7 @@ def queue_labels(
         )
     waiting = [label.package.barcode for label in wanted if not label.content.tracking_number]
     if waiting:
-        raise Conflict(f"No waybill yet for {', '.join(waiting)}. The carrier has to answer first; then print.", waiting=waiting)
+        raise NoWaybill(f"No waybill yet for {', '.join(waiting)}. The carrier has to answer first; then print.", waiting=waiting)
     rows = LabelPrint.objects.bulk_create(
         LabelPrint(package=label.package, printer=printer, kind=kind, requested_by_id=actor.user_id) for label in wanted
     )

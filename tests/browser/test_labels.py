@@ -34,9 +34,9 @@ def test_the_packer_prints_and_reprints(
     phone.tap("Print on Bench 1")
     phone.sees("No waybill yet for")
     phone.look("labels-1-too-early")
+    phone.tap("OK")
 
     ask_carrier()
-    phone.open(f"/floor/pack/{task.pk}/labels")
     phone.sees(Shipment.objects.first().tracking_number, "Return label", "Packing slip", "Labels as PDF")
     phone.look("labels-2-ready")
     phone.tap("Print on Bench 1")

@@ -103,7 +103,7 @@ def test_labels_on_a_printer(labelled_task, caller, zpl_printer, raw_printer):
 
 def test_labels_wait_for_the_waybill(packed_task, caller, zpl_printer):
     refused = caller.post("packing-tasks/print-labels", {"tasks": [packed_task.pk], "printer": zpl_printer.pk})
-    assert codes(refused) == (409, "conflict")
+    assert codes(refused) == (409, "no_waybill")
     assert len(refused.json()["data"]["waiting"]) == 2
     ask_carrier()
     assert caller.post("packing-tasks/print-labels", {"tasks": [packed_task.pk], "printer": zpl_printer.pk}).status_code == 200
