@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
@@ -33,14 +33,15 @@ class Suggestion:
     too_many: bool = False
 
 
-def suggest_boxes(task: PackingTask, package: Package | None = None) -> Suggestion:
-    """Boxes for all that is still to be packed, and for what is in `package` already. Two statements, or three with a package.
+def suggest_boxes(task: PackingTask, package: Package | None = None, items: Sequence[PackingTaskItem] | None = None) -> Suggestion:
+    """Boxes for all that is still to be packed, and for what is in `package` already; its goods may be prefetched, the task's `items` given with products.
 
     A product's sizes are those of a base unit; a begun kilogram counts as a whole one. Weights keep a box from bearing too much, as far as they are known,
     and from becoming heavier than the task's provider takes. Goods without sizes are named, never guessed.
     """
-    items = list(task.items.select_related("product").order_by("pk"))
-    inside = dict(package.items.values_list("item", "quantity")) if package is not None else {}
+    if items is None:
+        items = list(task.items.select_related("product").order_by("pk"))
+    inside = {part.item_id: part.quantity for part in package.items.all()} if package is not None else {}
     wanted = [(item, item.remaining + inside.get(item.pk, ZERO)) for item in items]
     return _suggest([(item, quantity) for item, quantity in wanted if quantity], task, BoxType.objects.filter(is_active=True))
 

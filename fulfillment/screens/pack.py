@@ -1,6 +1,6 @@
 """`/floor/pack`: goods from the bench into boxes. Scan every item, measure the boxes, close; the waybill arrives by itself; hand over.
 
-One address takes every scan. Which box is being filled is kept in the session; `pack_boxes` holds what is done to boxes.
+One address takes every scan and every number. `pack_state` keeps where the packer stands, `pack_view` shows it, `pack_boxes` holds what is done to boxes.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from fulfillment.enums import PackingItemStatus, PackingStatus, ShipmentStatus
-from fulfillment.models import Package, PackingTask, PackingTaskItem
+from fulfillment.enums import PackingStatus
+from fulfillment.errors import Surplus
+from fulfillment.models import PackingTask, PackingTaskItem
 from fulfillment.queries import floor
+from fulfillment.screens.pack_state import COUNT, WEIGH, ask_number, asked_number, box_at_hand, keep_code, last_code, stop_asking
+from fulfillment.screens.pack_view import answered, is_weighed, screen, shipments_of
+from fulfillment.services.pack_scans import undo_pack_scan
 from fulfillment.services.packages import pack_item
 from fulfillment.services.packing_tasks import complete_packing_task, ship_packing_task, start_packing_task
 from fulfillment.services.scans import scanned_goods
+from fulfillment.services.weighing import weigh_item
 from inventory import orchestrator
 from warehouse.core import shown
 from warehouse.core.actor import Actor
-from warehouse.core.errors import TransitionRefused
+from warehouse.core.errors import TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO
 from warehouse.core.screens import (
     DONE,
@@ -37,11 +42,10 @@ from warehouse.core.screens import (
     is_htmx,
     leave,
     nothing_scanned,
+    posted_id,
     scanned_code,
     show,
 )
-
-_LAST, _BOX = "floor_pack_last", "floor_pack_box"
 
 
 @floor_view(pack_item)
@@ -102,7 +106,7 @@ def _begin(task_id: int, actor: Actor) -> None:
 @floor_view(pack_item, method="POST")
 def start(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """Begin to pack this task."""
-    return _answer(request, actor, task_id, attempt(partial(_begin, task_id, actor)))
+    return answered(request, actor, task_id, attempt(partial(_begin, task_id, actor)))
 
 
 @floor_view(pack_item)
@@ -113,8 +117,8 @@ def task_screen(request: HttpRequest, actor: Actor, task_id: int) -> HttpRespons
 
 @floor_view(pack_item, method="POST")
 def scan(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
-    """A scanned item goes into the box; `rest` puts in all that is left of the one scanned last."""
-    return _answer(request, actor, task_id, attempt(partial(_scanned, request, actor, task_id)))
+    """A scanned item goes into the box; `rest` puts in all that is left of the one scanned last, `pad` and `weigh` ask for a number, `confirm` gives it."""
+    return answered(request, actor, task_id, attempt(partial(_scanned, request, actor, task_id)))
 
 
 @floor_view(complete_packing_task, method="POST")
@@ -125,7 +129,7 @@ def finish(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
         complete_packing_task(task_id, actor=actor)
         return Feedback(DONE, _("Packed"), _("The carrier is asked for a waybill."))
 
-    return _answer(request, actor, task_id, attempt(close))
+    return answered(request, actor, task_id, attempt(close))
 
 
 @floor_view(ship_packing_task)
@@ -134,7 +138,7 @@ def shipments(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     task = get_object_or_404(PackingTask, pk=task_id)
     if not is_htmx(request):
         return redirect("floor:pack_task", task_id)
-    return render(request, "floor/pack_shipments.html", _shipments(task_id) | {"task": task, "polled": True})
+    return render(request, "floor/pack_shipments.html", shipments_of(task_id) | {"task": task, "polled": True})
 
 
 @floor_view(ship_packing_task, method="POST")
@@ -145,15 +149,37 @@ def ship(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
         ship_packing_task(task_id, actor=actor)
         return Feedback(DONE, _("Handed over"))
 
-    return _answer(request, actor, task_id, attempt(hand_over))
+    return answered(request, actor, task_id, attempt(hand_over))
+
+
+@floor_view(undo_pack_scan, method="POST")
+def undo(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """Take the goods of the last scan out again; of two taps only the first counts."""
+
+    def take_out() -> Feedback:
+        scans = undo_pack_scan(task_id, actor=actor, expected_version=posted_id(request, "version"))
+        product = scans[0].item.product
+        quantity = sum((scan.quantity for scan in scans), ZERO)
+        return Feedback(RIGHT, _("Taken out: %(quantity)s") % {"quantity": shown.quantity_text(quantity, product.base_unit)}, product.name)
+
+    return answered(request, actor, task_id, attempt(take_out))
 
 
 def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | None:
     task = get_object_or_404(PackingTask, pk=task_id)
     if task.status != PackingStatus.IN_PROGRESS:
         return None  # the screen itself says how the task stands
+    asked = asked_number(request, task_id)
+    stop_asking(request)
+    if "pad" in request.POST or "weigh" in request.POST:
+        ask_number(request, task_id, WEIGH if "weigh" in request.POST else COUNT, task.version, posted_id(request, "weigh"))
+        return None
+    if "leave" in request.POST:
+        return None
+    if "confirm" in request.POST:
+        return _numbered(request, actor, asked) if asked else None
     rest = "rest" in request.POST
-    code = request.session.get(_LAST, {}).get(str(task_id), "") if rest else scanned_code(request)
+    code = last_code(request, task_id) if rest else scanned_code(request)
     if not code:
         return nothing_scanned()
     items = list(task.items.select_related("product", "batch"))
@@ -165,89 +191,33 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
     if not left:
         return Feedback(WRONG, _("All of these are packed already"), _("Put this one aside."), scanned=name)
     amount = left if rest else _amount(code, fitting, task.warehouse_id)
-    packed = pack_item(task_id, code, amount, actor=actor, package_id=box_at_hand(request, task_id))
-    request.session[_LAST] = {str(task_id): code}
-    text = shown.quantity_text(amount, packed.product.base_unit)
-    return Feedback(RIGHT, _("Packed: %(quantity)s") % {"quantity": text}, name)
+    return _packed(request, actor, task_id, code, amount)
+
+
+def _numbered(request: HttpRequest, actor: Actor, asked: dict[str, Any]) -> Feedback:
+    """The number from the pad: so many pieces of the goods at hand, or what they weigh. A number that can't be is asked for again."""
+    task_id, version = asked["task"], asked["version"]
+    number = request.POST.get("quantity", "").replace(",", ".")[:20]
+    try:
+        if asked["what"] == WEIGH:
+            item = weigh_item(task_id, asked["item"], number, actor=actor, expected_version=version)
+            text = shown.quantity_text(item.actual_quantity or ZERO, item.product.base_unit)
+            return Feedback(RIGHT, _("Weighed: %(quantity)s") % {"quantity": text}, item.product.name)
+        return _packed(request, actor, task_id, last_code(request, task_id), number, version)
+    except (ValidationFailed, Surplus):
+        ask_number(request, task_id, asked["what"], version, asked["item"])
+        raise
+
+
+def _packed(request: HttpRequest, actor: Actor, task_id: int, code: str, amount: Decimal | str, version: int | None = None) -> Feedback:
+    packed = pack_item(task_id, code, amount, actor=actor, package_id=box_at_hand(request, task_id), expected_version=version)
+    keep_code(request, task_id, code)
+    text = shown.quantity_text(Decimal(amount), packed.product.base_unit)
+    return Feedback(RIGHT, _("Packed: %(quantity)s") % {"quantity": text}, packed.product.name)
 
 
 def _amount(code: str, fitting: list[PackingTaskItem], warehouse_id: int) -> Decimal:
     """What one scan stands for: a piece, the pack that the barcode names, or all of a weighed item."""
-    if fitting[0].product.quantity_step < 1:
+    if is_weighed(fitting[0]):
         return next(item.remaining for item in fitting if item.remaining)
     return orchestrator.find_by_scan(code, warehouse_id=warehouse_id).pack_quantity
-
-
-def box_at_hand(request: HttpRequest, task_id: int) -> int | None:
-    """The box that this person fills; the last one when none was chosen."""
-    chosen: int | None = request.session.get(_BOX, {}).get(str(task_id))
-    if chosen is not None and Package.objects.filter(pk=chosen, packing_task=task_id).exists():
-        return chosen
-    return None
-
-
-def choose_box(request: HttpRequest, task_id: int, package_id: int) -> None:
-    """Fill this box from now on."""
-    request.session[_BOX] = {str(task_id): package_id}
-
-
-def _answer(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback | None) -> HttpResponse:
-    return answer(request, partial(screen, request, actor, task_id), feedback, to=reverse("floor:pack_task", args=[task_id]))
-
-
-def screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback | None = None) -> HttpResponse:
-    """The packing screen of a task as it stands now."""
-    tasks = PackingTask.objects.select_related("order", "worker", "provider", "picking_task__packing_location")
-    task = get_object_or_404(tasks, pk=task_id)
-    context: dict[str, Any] = {
-        "task": task,
-        "mine": task.worker_id == actor.user_id or actor.may(frozenset()),
-        "bench": task.picking_task and task.picking_task.packing_location,
-    }
-    if task.status == PackingStatus.IN_PROGRESS:
-        context |= _filling(request, task)
-    elif task.status in (PackingStatus.PACKED, PackingStatus.SHIPPED):
-        context |= _shipments(task_id)
-    return show(request, "floor/pack.html", context, feedback)
-
-
-def _filling(request: HttpRequest, task: PackingTask) -> dict[str, Any]:
-    rows = list(task.items.select_related("product", "batch").order_by("-status", "pk"))  # what is open comes first
-    boxes = list(task.packages.prefetch_related("items"))
-    chosen = box_at_hand(request, task.pk) or (boxes[-1].pk if boxes else None)
-    last_code = request.session.get(_LAST, {}).get(str(task.pk), "")
-    last = scanned_goods(last_code, rows, warehouse_id=task.warehouse_id) if last_code else []
-    rest = sum((row.remaining for row in last), ZERO)
-    open_rows = [row for row in rows if row.status == PackingItemStatus.PENDING]
-    return {
-        "rows": [_row(row) for row in rows],
-        "open": len(open_rows),
-        "done": len(rows) - len(open_rows),
-        "total": len(rows),
-        "boxes": [{"row": box, "chosen": box.pk == chosen, "count": len(box.items.all())} for box in boxes],
-        "unmeasured": next((box for box in boxes if not box.is_measured), None),
-        "empty": next((box for box in boxes if not box.items.all()), None),
-        "rest": shown.quantity_text(rest, last[0].product.base_unit) if rest > 1 else "",
-        "rest_name": last[0].product.name if rest else "",
-    }
-
-
-def _row(row: PackingTaskItem) -> dict[str, Any]:
-    return shown.goods(row.product, row.batch) | {
-        "left": shown.quantity_text(row.remaining, row.product.base_unit),
-        "number": shown.plain(row.remaining),
-        "all": shown.quantity_text(row.quantity, row.product.base_unit),
-        "packed": not row.remaining,
-        "progress": int(row.progress),
-    }
-
-
-def _shipments(task_id: int) -> dict[str, Any]:
-    rows = floor.living_shipments(task_id)
-    stuck = [row for row in rows if row.status == ShipmentStatus.REQUESTED and row.next_attempt_at is None and row.last_error]
-    return {
-        "shipments": rows,
-        "waiting": [row for row in rows if row.status == ShipmentStatus.REQUESTED],
-        "stuck": stuck,
-        "ready": bool(rows) and all(row.status == ShipmentStatus.CREATED for row in rows),
-    }

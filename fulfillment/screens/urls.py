@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from fulfillment.queries.floor import order_refs_by_scan
-from fulfillment.screens import hand_over, labels, pack, pack_boxes, pick, put_back, quality, words
+from fulfillment.screens import hand_over, labels, pack, pack_boxes, pick, pick_other, put_back, quality, words
 from warehouse.core.screens import ORDER_FINDERS, WORDS
 
 WORDS.update(words.WORDS)
@@ -18,6 +18,11 @@ urlpatterns = [
     path("pick/<int:task_id>/start", pick.start, name="pick_begin"),
     path("pick/<int:task_id>/scan", pick.scan, name="pick_scan"),
     path("pick/<int:task_id>/give-up", pick.give_up, name="pick_give_up"),
+    path("pick/<int:task_id>/later", pick.later, name="pick_later"),
+    path("pick/<int:task_id>/undo", pick.undo, name="pick_undo"),
+    path("pick/<int:task_id>/other", pick_other.screen, name="pick_other"),
+    path("pick/<int:task_id>/other/scan", pick_other.scan, name="pick_other_scan"),
+    path("pick/<int:task_id>/other/leave", pick_other.lay_down, name="pick_other_leave"),
     path("pick/<int:task_id>/finish", pick.finish, name="pick_finish"),
     path("quality", quality.start_screen, name="quality"),
     path("quality/claim", quality.claim, name="quality_claim"),
@@ -34,7 +39,10 @@ urlpatterns = [
     path("pack/<int:task_id>", pack.task_screen, name="pack_task"),
     path("pack/<int:task_id>/start", pack.start, name="pack_begin"),
     path("pack/<int:task_id>/scan", pack.scan, name="pack_scan"),
+    path("pack/<int:task_id>/undo", pack.undo, name="pack_undo"),
     path("pack/<int:task_id>/box", pack_boxes.box, name="pack_box"),
+    path("pack/<int:task_id>/box/<int:package_id>", pack_boxes.box_screen, name="pack_box_screen"),
+    path("pack/<int:task_id>/box/<int:package_id>/move", pack_boxes.move, name="pack_box_move"),
     path("pack/<int:task_id>/measure/<int:package_id>", pack_boxes.measure_screen, name="pack_measure"),
     path("pack/<int:task_id>/measure/<int:package_id>/save", pack_boxes.measure, name="pack_measure_save"),
     path("pack/<int:task_id>/finish", pack.finish, name="pack_finish"),
