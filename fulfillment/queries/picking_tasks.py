@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from fulfillment.enums import PickingItemStatus
-from fulfillment.models import PickingTaskItem
+from fulfillment.models import Pick, PickingTaskItem
 from warehouse.core.quantities import ZERO
 
 
@@ -56,3 +56,9 @@ def next_item(task_id: int) -> PickingTaskItem | None:
     """The next stop of the walk, with product, batch and location; None when every item is done."""
     pending = PickingTaskItem.objects.filter(task=task_id, status=PickingItemStatus.PENDING)
     return pending.select_related("product", "batch", "location").order_by("sequence").first()
+
+
+def last_pick(task_id: int) -> Pick | None:
+    """The last scan of a walk that is not undone, with its item, product and place."""
+    standing = Pick.objects.filter(item__task=task_id, undone_at=None)
+    return standing.select_related("item__product", "item__batch", "item__location").order_by("-pk").first()

@@ -14,14 +14,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from fulfillment.enums import PickingStatus
+from fulfillment.enums import PickingItemStatus, PickingStatus
 from fulfillment.models import PickingTask, PickingTaskItem
 from fulfillment.queries import floor
-from fulfillment.queries.picking_tasks import next_item
+from fulfillment.queries.picking_tasks import last_pick, next_item
 from fulfillment.services.picking_tasks import claim_next_picking_task, complete_picking_task, start_picking_task
-from fulfillment.services.picks import pick_item
+from fulfillment.services.picks import defer_item, pick_item
 from fulfillment.services.scans import names_goods, names_place
 from fulfillment.services.shorts import short_item, skip_item
+from fulfillment.services.undo import undo_pick
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
@@ -40,7 +41,7 @@ from warehouse.core.screens import (
     show,
 )
 
-_STEP = "floor_pick"
+STEP = "floor_pick"
 
 
 @floor_view(pick_item)
@@ -79,7 +80,7 @@ def claim(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 @floor_view(pick_item)
 def task_screen(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
-    """The next stop of the walk; with `?ask=short` or `?ask=skip` the question whether that is meant."""
+    """The next stop of the walk; with `?ask=` short, skip or undo the question whether that is meant."""
     return _screen(request, actor, task_id)
 
 
@@ -102,20 +103,46 @@ def scan(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
 
 @floor_view(pick_item, method="POST")
 def give_up(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
-    """Report the item short (what is missing is released), or skip it."""
+    """Report the item short (what is missing is looked for elsewhere), or skip it."""
     skipped = request.POST.get("what") == "skip"
 
     def do() -> Feedback:
-        (skip_item if skipped else short_item)(posted_id(request, "item"), actor=actor)
-        return _next(actor, task_id) or Feedback(RIGHT, _("Skipped") if skipped else _("Noted: not enough"))
+        item = (skip_item if skipped else short_item)(posted_id(request, "item"), actor=actor)
+        if skipped:
+            return close_when_done(actor, task_id) or Feedback(RIGHT, _("Skipped"))
+        return close_when_done(actor, task_id) or _noted(item)
 
     return _answer(request, actor, task_id, attempt(do))
 
 
 @floor_view(pick_item, method="POST")
+def later(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """Put the item off to the end of the walk."""
+
+    def put_off() -> Feedback:
+        defer_item(posted_id(request, "item"), actor=actor)
+        return Feedback(RIGHT, _("Put off to the end"))
+
+    return _answer(request, actor, task_id, attempt(put_off))
+
+
+@floor_view(pick_item, method="POST")
+def undo(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """Take back the last scan; what is undone is what was shown."""
+
+    def take_back() -> Feedback:
+        pick = undo_pick(task_id, expected_version=posted_id(request, "version"), actor=actor)
+        request.session.pop(STEP, None)
+        told = shown.quantity_text(pick.quantity, pick.item.product.base_unit)
+        return Feedback(RIGHT, _("Undone: %(quantity)s") % {"quantity": told}, _("Put it back to %(place)s.") % {"place": pick.item.location.code})
+
+    return _answer(request, actor, task_id, attempt(take_back))
+
+
+@floor_view(pick_item, method="POST")
 def finish(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """Close a task whose items are all done, should that not have happened by itself."""
-    return _answer(request, actor, task_id, attempt(partial(_next, actor, task_id)))
+    return _answer(request, actor, task_id, attempt(partial(close_when_done, actor, task_id)))
 
 
 def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | None:
@@ -148,16 +175,23 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
 def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[str, str], quantity: str, version: int) -> Feedback:
     amount = quantity.replace(",", ".") or item.remaining
     done = pick_item(item.pk, amount, actor=actor, location_scan=step["location"], product_scan=step["product"], expected_version=version)
-    request.session.pop(_STEP, None)
+    request.session.pop(STEP, None)
     # Whatever lies in the same place is at hand: its place needs no second scan.
     here = item if done.remaining else next_item(item.task_id)
     if here is not None and here.location_id == item.location_id:
         _keep(request, here, location=step["location"])
     taken = shown.quantity_text(done.quantity_picked - item.quantity_picked, item.product.base_unit)
-    return _next(actor, item.task_id) or Feedback(RIGHT, _("Picked: %(quantity)s") % {"quantity": taken})
+    return close_when_done(actor, item.task_id) or Feedback(RIGHT, _("Picked: %(quantity)s") % {"quantity": taken})
 
 
-def _next(actor: Actor, task_id: int) -> Feedback | None:
+def _noted(item: PickingTaskItem) -> Feedback:
+    """What became of what was missing: it is fetched elsewhere, or nobody has it."""
+    elsewhere = PickingTaskItem.objects.filter(task=item.task_id, product=item.product_id, status=PickingItemStatus.PENDING).order_by("sequence")
+    places = ", ".join(elsewhere.values_list("location__code", flat=True))
+    return Feedback(RIGHT, _("Noted: not enough"), _("The rest is fetched from %(places)s.") % {"places": places} if places else "")
+
+
+def close_when_done(actor: Actor, task_id: int) -> Feedback | None:
     """Close the task when nothing is left to pick."""
     if next_item(task_id) is not None:
         return None
@@ -167,14 +201,14 @@ def _next(actor: Actor, task_id: int) -> Feedback | None:
 
 def _step(request: HttpRequest, item: PickingTaskItem) -> dict[str, str]:
     """The scans of this item that were right so far; none when its goods lie elsewhere now."""
-    kept: dict[str, Any] = request.session.get(_STEP, {})
+    kept: dict[str, Any] = request.session.get(STEP, {})
     if kept.get("item") != item.pk or not names_place(kept.get("location", ""), item.location):
         return {}
     return {key: kept[key] for key in ("location", "product", "version") if key in kept}
 
 
 def _keep(request: HttpRequest, item: PickingTaskItem, **scans: str) -> None:
-    request.session[_STEP] = {"item": item.pk, **scans}
+    request.session[STEP] = {"item": item.pk, **scans}
 
 
 def _same_goods(code: str, first: str, item: PickingTaskItem) -> bool:
@@ -201,7 +235,7 @@ def _screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback
     }
     item = next_item(task_id) if task.status == PickingStatus.IN_PROGRESS else None
     if item is not None:
-        context |= _stop(request, item)
+        context |= _stop(request, item) | {"more": task.total_items - task.picked_items > 1}
     elif task.status == PickingStatus.CANCELLED:
         context["on_bench"] = task.items.filter(quantity_picked__gt=0).exists()
     return show(request, "floor/pick.html", context, feedback)
@@ -211,6 +245,7 @@ def _stop(request: HttpRequest, item: PickingTaskItem) -> dict[str, Any]:
     """What the screen shows of the next stop."""
     step = _step(request, item)
     ask = request.GET.get("ask", "") if request.method == "GET" else ""
+    last = last_pick(item.task_id)
     return {
         "item": item,
         "goods": shown.goods(item.product, item.batch),
@@ -218,7 +253,14 @@ def _stop(request: HttpRequest, item: PickingTaskItem) -> dict[str, Any]:
         "size": shown.size_of(item.location.code),
         "zone": item.location.zone,
         "step": "quantity" if "product" in step else "product" if "location" in step else "place",
-        "ask": ask if ask in ("short", "skip") else "",
+        "ask": ask if ask in ("short", "skip") or (ask == "undo" and last) else "",
+        "last": last
+        and {
+            "quantity": shown.quantity_text(last.quantity, last.item.product.base_unit),
+            "goods": shown.goods(last.item.product, last.item.batch),
+            "place": last.item.location.code,
+            "size": shown.size_of(last.item.location.code),
+        },
         "quantity": shown.quantity_text(item.remaining, item.product.base_unit),
         "number": shown.plain(item.remaining),
         "unit": shown.UNITS.get(item.product.base_unit, item.product.base_unit),

@@ -7,6 +7,7 @@ from django.utils import timezone
 from fulfillment.enums import PickingItemStatus
 from fulfillment.locks import lock_picking_task
 from fulfillment.models import Pick, PickingTaskItem
+from fulfillment.queries.picking_tasks import last_pick
 from fulfillment.services.walks import added_stop, require_walking, stops_of, write_walk
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType, UnpickedItem
@@ -26,8 +27,7 @@ def undo_pick(task_id: int, *, actor: Actor, expected_version: int | None = None
     """
     task = lock_picking_task(task_id, expected_version)
     require_walking(task, actor)
-    standing = Pick.objects.filter(item__task=task, undone_at=None)
-    pick = standing.select_related("item__product", "item__batch", "item__location").order_by("-pk").first()
+    pick = last_pick(task.pk)
     if pick is None:
         raise Conflict(f"Nothing of {task} lies on the bench: there is nothing to undo.", task=task.pk)
     item = pick.item
