@@ -1,0 +1,126 @@
+"""`/floor/pick/…/other`: other goods than the walk asks for. Scan the place they lie in, scan the goods, tap how many and why.
+
+What was scanned is kept in the session for the item at hand; nothing is booked before the reason is tapped.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from fulfillment.enums import PickingStatus
+from fulfillment.models import PickingTask, PickingTaskItem
+from fulfillment.queries.picking_tasks import next_item
+from fulfillment.screens.pick import STEP, close_when_done
+from fulfillment.services.other_goods import find_other_goods, pick_other
+from warehouse.core import shown
+from warehouse.core.actor import Actor
+from warehouse.core.quantities import plain
+from warehouse.core.screens import RIGHT, Feedback, answer, attempt, floor_view, leave, nothing_scanned, scanned_code, show
+
+_OTHER = "floor_pick_other"
+# What is kept with the promise, and what the picker reads.
+REASONS = {
+    "damaged": ("the goods asked for are damaged", gettext_lazy("Damaged")),
+    "out of reach": ("the goods asked for are out of reach", gettext_lazy("Out of reach")),
+    "fresher": ("the customer asked for fresher goods", gettext_lazy("Fresher wanted")),
+    "opened": ("this box is open already", gettext_lazy("Box is open")),
+}
+
+
+@floor_view(pick_other)
+def screen(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """What to scan now: the place, the goods; then how many and why."""
+    return _screen(request, actor, task_id)
+
+
+@floor_view(pick_other, method="POST")
+def scan(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """A scanned code, or the reason with the quantity: judged by what the screen asks for now."""
+    item = _item(task_id)
+    if item is None:
+        return redirect("floor:pick_task", task_id)
+    reason = REASONS.get(request.POST.get("reason", ""))
+    if reason is not None and "product" in _kept(request, item):
+        feedback = attempt(partial(_pick, request, actor, item, reason[0]))
+        if feedback is not None and feedback.kind != "wrong":
+            return leave(request, feedback, to=reverse("floor:pick_task", args=[task_id]))
+    else:
+        feedback = attempt(partial(_scanned, request, item))
+    return answer(request, partial(_screen, request, actor, task_id), feedback, to=reverse("floor:pick_other", args=[task_id]))
+
+
+@floor_view(pick_other, method="POST")
+def lay_down(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
+    """Forget what was scanned; pick what the walk asks for."""
+    request.session.pop(_OTHER, None)
+    return leave(request, None, to=reverse("floor:pick_task", args=[task_id]))
+
+
+def _item(task_id: int) -> PickingTaskItem | None:
+    """The stop at hand, as long as the task is walked."""
+    task = get_object_or_404(PickingTask.objects.select_related("order"), pk=task_id)
+    item = next_item(task_id) if task.status == PickingStatus.IN_PROGRESS else None
+    if item is not None:
+        item.task = task
+    return item
+
+
+def _scanned(request: HttpRequest, item: PickingTaskItem) -> Feedback:
+    code, kept = scanned_code(request), _kept(request, item)
+    if not code:
+        return nothing_scanned()
+    if "location" not in kept:
+        find_other_goods(item, code)
+        _keep(request, item, location=code)
+        return Feedback(RIGHT, _("Right place"))
+    other = find_other_goods(item, kept["location"], code)
+    _keep(request, item, location=kept["location"], product=code, lot=other.batch.lot_number)
+    return Feedback(RIGHT, _("Right product"))
+
+
+def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, reason: str) -> Feedback:
+    kept = _kept(request, item)
+    amount = request.POST.get("quantity", "").replace(",", ".") or item.remaining
+    done = pick_other(item.pk, amount, actor=actor, location_scan=kept["location"], product_scan=kept["product"], reason=reason)
+    request.session.pop(_OTHER, None)
+    request.session.pop(STEP, None)
+    taken = shown.quantity_text(done.quantity_picked, item.product.base_unit)
+    return close_when_done(actor, item.task_id) or Feedback(RIGHT, _("Picked: %(quantity)s") % {"quantity": taken})
+
+
+def _kept(request: HttpRequest, item: PickingTaskItem) -> dict[str, str]:
+    kept: dict[str, Any] = request.session.get(_OTHER, {})
+    return {key: value for key, value in kept.items() if key != "item"} if kept.get("item") == item.pk else {}
+
+
+def _keep(request: HttpRequest, item: PickingTaskItem, **scans: str) -> None:
+    request.session[_OTHER] = {"item": item.pk, **scans}
+
+
+def _screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback | None = None) -> HttpResponse:
+    item = _item(task_id)
+    if item is None or (item.task.worker_id != actor.user_id and not actor.may(frozenset())):
+        return leave(request, feedback, to=reverse("floor:pick_task", args=[task_id]))
+    kept = _kept(request, item)
+    goods = shown.goods(item.product, item.batch)
+    context = {
+        "task": item.task,
+        "item": item,
+        "goods": goods | ({"lot": kept["lot"], "expires": ""} if "lot" in kept else {}),
+        "asked": {"place": item.location.code, "lot": item.batch.lot_number},
+        "step": "reason" if "product" in kept else "product" if "location" in kept else "place",
+        "place": kept.get("location", ""),
+        "quantity": shown.quantity_text(item.remaining, item.product.base_unit),
+        "unit": shown.UNITS.get(item.product.base_unit, item.product.base_unit),
+        "remaining": plain(item.remaining),
+        "step_size": plain(shown.step_of(item.product)),
+        "reasons": [(value, label) for value, (_kept_reason, label) in REASONS.items()],
+    }
+    return show(request, "floor/pick_other.html", context, feedback)
