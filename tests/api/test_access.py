@@ -150,7 +150,14 @@ CALLS = {
     "packing-tasks/print-labels": {Role.PACKER},
     "printers": set(),
     "packing-tasks/1/cancel": set(),
+    "packing-tasks/1/provider": {Role.PACKER},
+    "shipments/1/retry": {Role.PACKER},
+    "shipments/1/replace": {Role.PACKER},
+    "shipments/1/settle-void": set(),
     "shipments/1/hand-over": {Role.PACKER},
+    "shipments/hand-over": {Role.PACKER},
+    "shipments/1/carrier-status": {Role.INTEGRATION},
+    "shipments/1/returned": {Role.INTEGRATION, Role.RECEIVER},
     "put-backs/1/complete": {Role.PICKER, Role.RECEIVER},
 }
 

@@ -45,13 +45,14 @@ def test_nobody_in_the_table_may_touch_what_operations_write() -> None:
                 "inventory.product", "inventory.storefrontproduct", "inventory.discount", "inventory.supplier", "inventory.warehouse",
                 "inventory.location", "inventory.batch", "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock",
                 "inventory.receiving", "inventory.transfer", "inventory.writeoff", "inventory.return", "inventory.alert", "fulfillment.putback",
+                "inventory.countrequest",
             },
         ),
         (
             Role.PICKER,
             {
                 "inventory.product", "inventory.storefrontproduct", "inventory.discount", "inventory.warehouse", "inventory.location", "inventory.batch",
-                "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock", "inventory.reservation",
+                "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock", "inventory.reservation", "inventory.countrequest",
                 "fulfillment.order", "fulfillment.pickingtask", "fulfillment.putback",
             },
         ),

@@ -76,7 +76,7 @@ ACCESS: dict[str, Access] = {
     "inventory.writeoffitem": Access(view=READERS | WRITERS_OFF, add=WRITERS_OFF, change=WRITERS_OFF, delete=WRITERS_OFF),
     "inventory.audit": Access(view=READERS, add=AUDITORS, change=AUDITORS),
     "inventory.auditline": Access(view=READERS),
-    "inventory.countrequest": Access(view=FLOOR),
+    "inventory.countrequest": Access(view=READERS | {Role.RECEIVER, Role.PICKER}),
     "inventory.alert": Access(view=READERS | {Role.RECEIVER, Role.SELLER}),
     "inventory.alertmessage": SYSTEM,
     "fulfillment.order": Access(view=READERS | {Role.PICKER, Role.PACKER}),
