@@ -133,6 +133,7 @@ class DisagreementKind(TextChoices):
     """What the order system says of an order and what we say, where no rule settles it."""
 
     NOT_TAKEN_IN = "not_taken_in", "can't be taken in"
+    UNREADABLE = "unreadable", "can't be read there"
     GONE_ALREADY = "gone_already", "cancelled there, gone here"
     CANCELLED_HERE = "cancelled_here", "cancelled here, wanted there"
     CLOSED_THERE = "closed_there", "closed there, open here"

@@ -20,6 +20,7 @@ from fulfillment.models import (
     BoxType,
     LabelPrint,
     Order,
+    OrderDisagreement,
     PackingTask,
     PickingTask,
     PickingTaskItem,
@@ -30,6 +31,7 @@ from fulfillment.models import (
     QualityRule,
     Shipment,
     StatusReport,
+    SweepCursor,
 )
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import check_version, lock_row, lock_rows
@@ -171,6 +173,18 @@ def lock_free_put_backs(warehouse_id: int, *, bench: str, limit: int) -> list[Pu
     rows = PutBack.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
     free = rows.filter(Q(claimed_until=None) | Q(claimed_until__lte=timezone.now()), warehouse=warehouse_id, status=PutBackStatus.PENDING)
     return list((free.filter(batch_location__location__code=bench) if bench else free).order_by("pk")[:limit])
+
+
+def lock_sweep(name: str, *, wait: bool) -> SweepCursor | None:
+    """The cursor of a sweep; None while somebody else holds it and we do not `wait`."""
+    require_transaction()
+    return SweepCursor.objects.select_for_update(no_key=True, skip_locked=not wait).filter(pk=name).first()
+
+
+def lock_disagreement(external_id: str) -> OrderDisagreement | None:
+    """The open disagreement about an order, or None."""
+    require_transaction()
+    return OrderDisagreement.objects.select_for_update(no_key=True).filter(external_id=external_id, resolved_at=None).first()
 
 
 @dataclass(slots=True)

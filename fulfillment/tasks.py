@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from celery import shared_task
 
-from fulfillment import flows, printing
+from fulfillment import flows, order_sweep, printing
 from fulfillment.partners.errors import CircuitOpen
 from fulfillment.queries.owed import due_shipments, due_status_reports, due_voids, orders_to_retry, printers_with_queues, shipments_to_poll
 from fulfillment.services import stuck
@@ -26,6 +26,8 @@ ACTOR = Actor.system("worker")
 LIMIT = 200
 # A sweep that meets a slow partner makes room for the next one.
 SECONDS = 20.0
+# Orders come every few minutes only; below the visibility timeout of the broker, or it would be begun twice.
+ORDERS_SECONDS = 60.0
 
 
 @shared_task
@@ -100,6 +102,12 @@ def sweep_label_prints() -> None:
 def sweep_status_reports() -> None:
     """Tell the order system everything that it is owed."""
     _each(due_status_reports(LIMIT), flows.report_status)
+
+
+@shared_task
+def sweep_orders() -> None:
+    """Take in what the stream lost, and tell of what we and the order system disagree about."""
+    order_sweep.sweep_orders(seconds=ORDERS_SECONDS)
 
 
 @shared_task

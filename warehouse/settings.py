@@ -258,6 +258,7 @@ CELERY_BEAT_SCHEDULE = {
         ("watch what the partners owe", "fulfillment.tasks.watch_partners", 300.0),
         ("tell the order system", "fulfillment.tasks.sweep_status_reports", 10.0),
         ("print labels", "fulfillment.tasks.sweep_label_prints", 15.0),
+        ("compare orders with the order system", "fulfillment.tasks.sweep_orders", 180.0),
         ("retry rejected orders", "fulfillment.tasks.retry_due_orders", 30.0),
         ("expire reservations", "inventory.expire_reservations", 30.0),
         ("expire stock", "inventory.expire_stock", 300.0),
@@ -331,6 +332,11 @@ PARTNER_CIRCUIT_SECONDS = float(os.environ.get("PARTNER_CIRCUIT_SECONDS", "30"))
 SHIPMENT_MAX_ATTEMPTS = int(os.environ.get("SHIPMENT_MAX_ATTEMPTS", "12"))
 # Handed-over parcels are asked for so often.
 CARRIER_POLL_MINUTES = int(os.environ.get("CARRIER_POLL_MINUTES", "30"))
+# The sweep of the order system's orders: so many days back the first time; what changed there within the last seconds is left to the stream; an open order
+# is asked for again after so many minutes.
+ORDER_SWEEP_DAYS = int(os.environ.get("ORDER_SWEEP_DAYS", "7"))
+ORDER_SWEEP_GRACE_SECONDS = int(os.environ.get("ORDER_SWEEP_GRACE_SECONDS", "60"))
+ORDER_COMPARE_MINUTES = int(os.environ.get("ORDER_COMPARE_MINUTES", "15"))
 ORDER_READY_STATUS = os.environ.get("ORDER_READY_STATUS", "ready_for_shipment")
 # What GS1 gave the company for its SSCCs. The default is of the numbers that stay within a company: no carrier or customer can tell whose they are.
 GS1_COMPANY_PREFIX = os.environ.get("GS1_COMPANY_PREFIX") or "2000000"

@@ -12,10 +12,11 @@ FINAL = {"cancelled", "delivered"}
 
 
 class OrderSystem(Partner):
-    """Unknown orders come into being when they are asked for, unless `strict`."""
+    """Unknown orders come into being when they are asked for, unless `strict`. `listing` says whether it has a list of its orders."""
 
     name = "order_system"
     strict = False
+    listing = True
 
     def put_order(self, order_id: str | int, **fields: Any) -> dict[str, Any]:
         """Make an order known, or change its fields: order_number, storefront_id, status, items."""
@@ -27,7 +28,7 @@ class OrderSystem(Partner):
                 "status": "confirmed",
                 "items": [],
             }
-            return self.ledger.append("orders", known | fields)
+            return self.ledger.append("orders", known | {"updated_at": datetime.now(UTC).isoformat()} | fields)
 
     def order(self, order_id: str) -> dict[str, Any]:
         """The order as it stands now. Raises Refused (404) for one that nobody knows."""
@@ -38,11 +39,26 @@ class OrderSystem(Partner):
                     raise Refused(404, f"There is no order {order_id}.")
                 order = self.put_order(order_id)
             told = self.ledger.last("statuses", "order_id", order_id)
-            return order | ({"status": told["status"]} if told else {})
+            return order | ({"status": told["status"], "updated_at": told["at"]} if told and told["at"] > order["updated_at"] else {})
 
     def statuses(self, order_id: str | int) -> list[str]:
         """Every status received for the order, oldest first, repeated ones too."""
         return [row["status"] for row in self.ledger.table("statuses") if row["order_id"] == str(order_id)]
+
+    @route("GET", "/api/v1/orders")
+    def list_orders(self, request: Request) -> Answer:
+        """Orders of a status that changed since a moment, the oldest change first; `next` is the cursor of the following page."""
+        if not self.listing:
+            raise Refused(404, "There is nothing here.")
+        asked = {name: values[0] for name, values in request.query.items()}
+        since = datetime.fromisoformat(asked["updated_after"])
+        limit, start = int(asked.get("limit", "100")), int(asked.get("cursor", "0"))
+        with self.lock:
+            known = [self.order(order_id) for order_id in dict.fromkeys(row["id"] for row in self.ledger.table("orders"))]
+        found = [order for order in known if order["status"] == asked["status"] and datetime.fromisoformat(order["updated_at"]) >= since]
+        found.sort(key=lambda order: datetime.fromisoformat(order["updated_at"]))
+        rest = start + limit < len(found)
+        return Answer(data={"orders": found[start : start + limit], "next": str(start + limit) if rest else None})
 
     @route("GET", "/api/v1/orders/{order_id}")
     def get_order(self, request: Request, order_id: str) -> Answer:
