@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 DIGITS = 18
+# As scanners say it: with or without their own prefix, FNC1, the application identifier and its brackets.
+_SCANNED = re.compile(r"(?:\]C1)?\x1d?(?:\(00\)|00)?([0-9]{18})")
 PREFIX = re.compile(r"[0-9]{4,12}")
 
 
@@ -36,6 +38,12 @@ def sscc_of(prefix: str, serial: int) -> str:
 def is_sscc(text: str) -> bool:
     """Whether it is eighteen digits with the right one at the end."""
     return len(text) == DIGITS and text.isascii() and text.isdigit() and check_digit(text[:-1]) == text[-1]
+
+
+def scanned_sscc(code: str) -> str:
+    """The SSCC that a scanned code is; empty when it is something else."""
+    match = _SCANNED.fullmatch(code)
+    return match[1] if match and is_sscc(match[1]) else ""
 
 
 def spaced(sscc: str, prefix: str) -> str:

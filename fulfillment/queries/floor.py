@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, PickingStatus, PutBackStatus
+from fulfillment.labels.sscc import scanned_sscc
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, Shipment
 from inventory import orchestrator
 
@@ -44,7 +45,7 @@ def packed_tasks(warehouse_id: int) -> QuerySet[PackingTask]:
 
 
 def packing_task_by_scan(warehouse_id: int, code: str, location_id: int | None) -> PackingTask | None:
-    """The packing task that a code names: its number, its picking task's, a package's, the order's; or the most urgent one on a bench.
+    """The packing task that a code names: its number, its picking task's, a package's (or its SSCC), the order's; or the most urgent one on a bench.
 
     Open work comes before finished work when an order has several.
     """
@@ -54,6 +55,8 @@ def packing_task_by_scan(warehouse_id: int, code: str, location_id: int | None) 
     # Each is one look into an index; all at once would be a walk through the tables.
     ours = code.upper()
     ways: list[dict[str, Any]] = [{"number": ours}, {"picking_task__number": ours}, {"packages__barcode": ours}]
+    if sscc := scanned_sscc(code):
+        ways.append({"packages__sscc": sscc})
     for way in ways:
         if (found := tasks.filter(**way).first()) is not None:
             return found
@@ -88,7 +91,7 @@ def put_back_by_scan(warehouse_id: int, code: str) -> PutBack | None:
 
 
 def order_refs_by_scan(code: str) -> list[str]:
-    """What inventory knows the orders by that a code names: an order's number, a waybill's, a package's, a task's."""
+    """What inventory knows the orders by that a code names: an order's number, a waybill's, a package's (or its SSCC), a task's."""
     ours = code.upper()
     ways: list[dict[str, Any]] = [
         {"external_id": code},
@@ -97,6 +100,8 @@ def order_refs_by_scan(code: str) -> list[str]:
         {"packing_tasks__packages__barcode": ours},
         {"packing_tasks__number": ours},
     ]
+    if sscc := scanned_sscc(code):
+        ways.append({"packing_tasks__packages__sscc": sscc})
     for way in ways:
         if found := [order.order_ref for order in Order.objects.filter(**way).distinct()[:SAME_NAME]]:
             return found

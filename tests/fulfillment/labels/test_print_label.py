@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from fulfillment.labels.png import picture_of
 from fulfillment.labels.sscc import is_sscc
 from fulfillment.models import Package, PickingTask, Shipment
+from fulfillment.queries import floor
 from fulfillment.services.labels import print_label, print_package_label
 from fulfillment.services.packing_slips import print_packing_slip, print_packing_slips
 from fulfillment.services.packing_tasks import cancel_packing_task, ship_packing_task, start_packing_task
@@ -91,6 +92,14 @@ def test_before_the_carrier_has_answered_the_label_says_so(packed_task, packer):
     assert "NO WAYBILL YET" in found.labels[0].zpl
     ask_carrier()
     assert "NO WAYBILL YET" not in print_package_label(found.labels[0].package.pk, actor=packer).zpl
+
+
+def test_the_codes_on_a_label_lead_back_to_the_task(labelled_task, place):
+    package = labelled_task.packages.last()
+    for code in (package.barcode, f"(00){package.sscc}", f"]C100{package.sscc}", package.sscc):
+        assert floor.packing_task_by_scan(place.warehouse.pk, code, None) == labelled_task
+        assert floor.order_refs_by_scan(code) == [labelled_task.order.order_ref]
+    assert floor.order_refs_by_scan(package.tracking_number or labelled_task.shipments.last().tracking_number) == [labelled_task.order.order_ref]
 
 
 def test_the_way_back(labelled_task, packer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fulfillment.labels.sscc import capacity, check_digit, is_sscc, spaced, sscc_of
+from fulfillment.labels.sscc import capacity, check_digit, is_sscc, scanned_sscc, spaced, sscc_of
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,10 @@ def test_how_many_and_how_it_is_read():
 @pytest.mark.parametrize("text", ["", "12", "x" * 18, "١" * 18])
 def test_what_is_none(text):
     assert not is_sscc(text)
+
+
+@pytest.mark.parametrize("prefix", ["", "00", "(00)", "]C100", "\x1d00", "]C1\x1d00"])
+def test_what_a_scanner_says(prefix):
+    assert scanned_sscc(f"{prefix}376104250021234569") == "376104250021234569"
+    assert scanned_sscc(f"{prefix}376104250021234560") == ""
+    assert scanned_sscc(f"{prefix}37610425002123456") == ""
