@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
 from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, ShipmentStatus
+from fulfillment.labels.sscc import scanned_sscc
 from fulfillment.models import Shipment
-
-# GS1-128 with application identifier 00, with or without the scanner's prefix and brackets.
-_SSCC = re.compile(r"(?:\]C1)?\(?00\)?([0-9]{18})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +40,9 @@ def ready_parcels(warehouse_id: int, provider_id: int | None = None) -> QuerySet
 def parcel_by_scan(warehouse_id: int, code: str) -> Shipment | None:
     """The shipment of the parcel that a code names: a tracking number, an SSCC, a package's or a shipment's number. One that goes before one that went."""
     ours = code.upper()
-    sscc = _SSCC.match(code)
     ways: list[dict[str, Any]] = [{"tracking_number": code}, {"package__barcode": ours}, {"number": ours}]
-    if sscc:
-        ways.append({"package__sscc": sscc[1]})
-    elif len(code) == 18 and code.isdigit():
-        ways.append({"package__sscc": code})
+    if sscc := scanned_sscc(code):
+        ways.append({"package__sscc": sscc})
     here = Shipment.objects.filter(packing_task__warehouse=warehouse_id).select_related("order", "package", "provider", "packing_task")
     for way in ways:
         found = list(here.filter(**way).order_by("-pk")[:10])

@@ -77,7 +77,7 @@ LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "discounts", "markdown-steps",
     "price-changes", "alerts", "batches", "mixed-batches", "stock", "stock/low", "movements", "movements/export", "offline-sales", "receivings",
     "returns", "transfers", "write-offs", "audits", "count-requests", "reservations", "orders", "picking-tasks", "packing-tasks", "packages", "printers",
-    "label-prints", "shipments", "put-backs", "events",
+    "label-prints", "shipments", "put-backs", "order-disagreements", "events",
 ]  # fmt: skip
 
 
@@ -159,6 +159,9 @@ CALLS = {
     "shipments/1/carrier-status": {Role.INTEGRATION},
     "shipments/1/returned": {Role.INTEGRATION, Role.RECEIVER},
     "put-backs/1/complete": {Role.PICKER, Role.RECEIVER},
+    "put-backs/1/quarantine": {Role.PICKER, Role.RECEIVER},
+    "put-backs/claim": {Role.PICKER, Role.RECEIVER},
+    "put-backs/lay-down": {Role.PICKER, Role.RECEIVER},
 }
 
 
