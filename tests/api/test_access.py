@@ -70,7 +70,7 @@ READS = {
     Role.PICKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock stock/low"
     " reservations orders picking-tasks count-requests put-backs",
     Role.PACKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock"
-    " stock/low orders packing-tasks packages printers label-prints shipments count-requests put-backs",
+    " stock/low orders packing-tasks packages printers label-prints shipments put-backs",
     Role.SELLER: "offline-sales products barcodes warehouses locations stock stock/low movements movements/export alerts write-offs",
 }
 LISTS = [
