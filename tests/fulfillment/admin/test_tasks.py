@@ -82,11 +82,13 @@ def test_a_picking_task_is_cancelled_by_a_manager_only(manager: Client, task: Pi
 def test_packing_by_steps(manager: Client, task: PickingTask) -> None:
     packing = picked(task, person(Role.PICKER))
     packer = office(Role.PACKER)
-    assert steps_offered(packer, packing) == ["start"]
-    assert steps_offered(manager, packing) == ["start", "cancel"]
+    assert {"start", "change-provider"} <= set(steps_offered(packer, packing))
+    assert "cancel" not in steps_offered(packer, packing)
+    assert {"start", "cancel"} <= set(steps_offered(manager, packing))
     take(packer, packing, "start")
     packing = PackingTask.objects.get()
-    assert steps_offered(packer, packing) == ["add-package", "complete"]
+    assert {"add-package", "complete"} <= set(steps_offered(packer, packing))
+    assert "start" not in steps_offered(packer, packing)
     take(packer, packing, "add_package", packaging_type="bag", weight="1.5", length="30", width="20", height="10")
     package = packing.packages.get()
     assert (package.packaging_type, package.weight, package.chargeable_weight) == ("bag", 1.5, 1.5)
@@ -104,7 +106,7 @@ def test_a_shipment_is_asked_for_again_and_not_handed_over_without_a_waybill(man
     packer = person(Role.PACKER)
     packing = packed(picked(task, person(Role.PICKER)), packer)
     shipment = Shipment.objects.get()
-    assert steps_offered(manager, shipment) == ["retry"]
+    assert {"retry", "replace"} <= set(steps_offered(manager, shipment))
     Shipment.objects.update(next_attempt_at=None, last_error="refused")
     take(manager, shipment, "retry")
     shipment = Shipment.objects.get()
