@@ -87,7 +87,7 @@ def waybills() -> Waybills:
     counts = rows.aggregate(
         waiting=Count("pk", filter=requested),
         failing=Count("pk", filter=requested & ~Q(last_error="")),
-        stopped=Count("pk", filter=requested & Q(next_attempt_at=None)),
+        stopped=Count("pk", filter=requested & Q(next_attempt_at=None) & ~Q(last_error="")),
         ready=Count("pk", filter=Q(status=ShipmentStatus.CREATED)),
     )
     return Waybills(**counts)

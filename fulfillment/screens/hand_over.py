@@ -182,7 +182,6 @@ def _row(row: Shipment, all_of: Counter[int], *, urgent: bool) -> dict[str, Any]
     return {
         "order": str(row.order.order_number or row.order.external_id),
         "tracking_number": row.tracking_number,
-        "barcode": row.package.barcode,
         "number": row.package.sequence_number,
         "of": all_of[row.packing_task_id],
         "urgent": urgent,
