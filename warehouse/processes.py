@@ -113,6 +113,10 @@ class Supervisor:
         for partner, port in (("ORDER_SYSTEM", PORT + 91), ("DELIVERY", PORT + 92)):
             if not self.env.get(f"{partner}_URL"):
                 self.env |= {f"{partner}_PORT": str(port), f"{partner}_URL": f"http://127.0.0.1:{port}"}
+        # The demo's label printer stands on this machine, where printers may not stand unless it is said.
+        if wanted("partners"):
+            self.env.setdefault("PRINTER_PORT", str(PORT + 93))
+            self.env.setdefault("PRINTER_NETWORKS", "127.0.0.1/32,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7")
         self.processes: list[Process] = []
         self.remembered = ""
 

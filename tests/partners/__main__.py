@@ -1,4 +1,4 @@
-"""`python -m tests.partners`: the order system and the delivery service in one process, until SIGTERM or Ctrl-C."""
+"""`python -m tests.partners`: the order system, the delivery service and a label printer in one process, until SIGTERM or Ctrl-C."""
 
 # ruff: noqa: T201  a program that says on its terminal where it listens
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.partners.base import Partner
 from tests.partners.delivery import Delivery
 from tests.partners.order_system import OrderSystem
+from tests.partners.printer import RawPrinter
 from tests.partners.server import PartnerServer
 
 # (partner, what the variables of the environment begin with, default port)
@@ -29,12 +30,15 @@ def main() -> int:
     for kind, prefix, port in PARTNERS:
         default = int(os.environ.get(f"{prefix}_PORT", port))
         parser.add_argument(f"--{kind.name.replace('_', '-')}-port", type=int, default=default, dest=kind.name)
+    printer_port = int(os.environ["PRINTER_PORT"]) if os.environ.get("PRINTER_PORT") else None
+    parser.add_argument("--printer-port", type=int, default=printer_port, help="a label printer too (or PRINTER_PORT); it prints into --state")
     options = parser.parse_args()
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     servers: list[PartnerServer] = []
+    printer: RawPrinter | None = None
     try:
         for kind, prefix, _ in PARTNERS:
             state = options.state / f"{kind.name}.jsonl" if options.state else None
@@ -45,11 +49,20 @@ def main() -> int:
                 print(f"{kind.name} can't listen on {options.host}:{port}: {error.strerror}", file=sys.stderr)
                 return 1
             servers.append(server.start())
+        if options.printer_port is not None:
+            folder = options.state / "printed" if options.state else None
+            try:
+                printer = RawPrinter(options.printer_port, host=options.host, folder=folder)
+            except OSError as error:
+                print(f"The printer can't listen on {options.host}:{options.printer_port}: {error.strerror}", file=sys.stderr)
+                return 1
         print("Partners are ready: " + ", ".join(f"{server.partner.name} at {server.url}" for server in servers), flush=True)
         stop.wait()
     finally:
         for server in servers:
             server.stop()
+        if printer is not None:
+            printer.stop()
     print("Partners have stopped.", flush=True)
     return 0
 

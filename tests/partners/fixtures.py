@@ -6,6 +6,7 @@ Import the fixtures in a conftest: `from tests.partners.fixtures import delivery
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -13,6 +14,7 @@ from pytest_django.fixtures import Settings
 from tests.partners.alert_channel import AlertChannel
 from tests.partners.delivery import Delivery
 from tests.partners.order_system import OrderSystem
+from tests.partners.printer import RawPrinter
 from tests.partners.server import PartnerServer, running
 
 TOKEN = "token-for-tests"
@@ -42,3 +44,15 @@ def alert_channel(settings: Settings) -> Iterator[PartnerServer]:
     with running(AlertChannel) as server:
         settings.ALERT_URLS = [f"{server.url.replace('http', 'json', 1)}/alerts/{TOKEN}"]
         yield server
+
+
+@pytest.fixture
+def raw_printer(settings: Settings) -> Iterator[RawPrinter]:
+    """A running printer on this machine, which is allowed to stand here."""
+    settings.PRINTER_NETWORKS = [ip_network("127.0.0.1/32")]
+    settings.PRINTER_TIMEOUT_SECONDS = 0.5
+    printer = RawPrinter()
+    try:
+        yield printer
+    finally:
+        printer.stop()

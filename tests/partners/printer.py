@@ -1,4 +1,7 @@
-"""A label printer: a raw socket that takes bytes until the other side closes, as port 9100 of a real one does. Keeps every job."""
+"""A label printer: a raw socket that takes bytes until the other side closes, as port 9100 of a real one does.
+
+Keeps every job; with a folder it prints into files, labels in ZPL as pictures too.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,25 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
-from ipaddress import ip_network
+from pathlib import Path
 
-import pytest
-from pytest_django.fixtures import Settings
+from fulfillment.labels.png import png_of
 
 RESET, DEAF = "reset", "deaf"
+KINDS = {b"%PDF": "pdf", b"\x89PNG": "png"}
 
 
 class RawPrinter:
-    """Listens on a free port. `fault`: `reset` cuts the connection off, `deaf` takes it and reads nothing."""
+    """Listens on the port, or on a free one. `fault`: `reset` cuts the connection off, `deaf` takes it and reads nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", folder: Path | None = None) -> None:
         self.jobs: list[bytes] = []
         self.connections = 0
         self.fault = ""
+        self._folder = folder
         self._stopping = threading.Event()
         self._arrived = threading.Condition()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, port))
         self._listener.settimeout(0.05)
         self.host, self.port = self._listener.getsockname()
         self._thread = threading.Thread(target=self._serve, name="printer", daemon=True)
@@ -37,7 +40,7 @@ class RawPrinter:
             return list(self.jobs)
 
     def stop(self) -> None:
-        """Out of paper for good: nobody listens on the port any more."""
+        """Switched off: nobody listens on the port any more."""
         self._stopping.set()
         self._thread.join()
         self._listener.close()
@@ -59,20 +62,25 @@ class RawPrinter:
             return
         connection.settimeout(5)
         parts = []
-        while part := connection.recv(65536):
-            parts.append(part)
+        # A sender that dies in the middle leaves a torn job; a printer prints what it has.
+        with contextlib.suppress(OSError):
+            while part := connection.recv(65536):
+                parts.append(part)
+        job = b"".join(parts)
+        self._print(job)
         with self._arrived:
-            self.jobs.append(b"".join(parts))
+            self.jobs.append(job)
             self._arrived.notify_all()
 
-
-@pytest.fixture
-def raw_printer(settings: Settings) -> Iterator[RawPrinter]:
-    """A running printer on this machine, which is allowed to stand here."""
-    settings.PRINTER_NETWORKS = [ip_network("127.0.0.1/32")]
-    settings.PRINTER_TIMEOUT_SECONDS = 0.5
-    printer = RawPrinter()
-    try:
-        yield printer
-    finally:
-        printer.stop()
+    def _print(self, job: bytes) -> None:
+        if self._folder is None or not job:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        kind = KINDS.get(job[:4], "zpl")
+        number = 1 + max((int(path.stem.removeprefix("label-")) for path in self._folder.glob("label-*")), default=0)
+        name = self._folder / f"label-{number:05d}.{kind}"
+        name.write_bytes(job)
+        if kind == "zpl":
+            # Whatever else may come to a port: what is no label of ours has no picture.
+            with contextlib.suppress(ValueError, KeyError):
+                name.with_suffix(".png").write_bytes(png_of(job.decode()))

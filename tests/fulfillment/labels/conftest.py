@@ -12,8 +12,8 @@ from fulfillment.services.packages import add_package, pack_item, set_package_de
 from fulfillment.services.packing_tasks import complete_packing_task, start_packing_task
 from tests.factories.fulfillment import order_for, person, picked, reachable_site, stocked
 from tests.factories.inventory import ProductFactory, Site
-from tests.partners.fixtures import delivery, order_system
-from tests.partners.printer import RawPrinter, raw_printer
+from tests.partners.fixtures import delivery, order_system, raw_printer
+from tests.partners.printer import RawPrinter
 from tests.partners.server import PartnerServer
 from warehouse.core.actor import Actor, Role
 

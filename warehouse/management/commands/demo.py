@@ -15,6 +15,7 @@ from warehouse.demo.goods import make_products, make_suppliers
 from warehouse.demo.morning import work_the_morning
 from warehouse.demo.people import make_people
 from warehouse.demo.places import SITES, make_sites
+from warehouse.demo.printers import make_printers
 from warehouse.replay.stock import SITE as REPLAY_SITE
 
 
@@ -34,6 +35,7 @@ class Command(BaseCommand):
             raise CommandError(reason)
         users = make_people()
         sites, products, suppliers = make_sites(), make_products(), make_suppliers()
+        make_printers(sites.values())
         deliveries = receive_goods(sites, products, suppliers, actor=Actor.of_user(users["receiver"]))
         orders = work_the_morning(users)
         self.stdout.write(
