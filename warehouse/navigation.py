@@ -24,6 +24,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Packing", "package_2", "fulfillment.packingtask"),
             ("Shipments", "local_shipping", "fulfillment.shipment"),
             ("Put-backs", "undo", "fulfillment.putback"),
+            ("Disagreements", "sync_problem", "fulfillment.orderdisagreement"),
             ("Label prints", "label", "fulfillment.labelprint"),
         ],
     ),

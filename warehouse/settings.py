@@ -234,8 +234,8 @@ SPECTACULAR_SETTINGS = {
             ),
             (
                 "fulfillment",
-                "LabelFormat LabelKind OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PrintStatus PutBackStatus QualityDecision "
-                "QualityStatus ShipmentStatus",
+                "DisagreementKind LabelFormat LabelKind OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PrintStatus PutBackStatus "
+                "QualityDecision QualityStatus ShipmentStatus",
             ),
         )
         for name in names.split()

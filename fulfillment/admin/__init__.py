@@ -2,6 +2,7 @@
 
 from fulfillment.admin import (
     box_types,
+    disagreements,
     orders,
     packing_tasks,
     picking_tasks,
@@ -15,6 +16,7 @@ from fulfillment.admin import (
 
 __all__ = [
     "box_types",
+    "disagreements",
     "orders",
     "packing_tasks",
     "picking_tasks",

@@ -41,7 +41,7 @@ class PutBackOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class CompleteIn(Input):
+class PutBackIn(Input):
     quantity = QuantityField(help_text="All of them, or a part.")
     location_scan = serializers.CharField(max_length=200, help_text="Where they go, as scanned.")
 
@@ -96,7 +96,7 @@ class PutBacks(ReadEndpoints):
         "claim": claim_put_backs,
         "lay_down": lay_down_put_backs,
     }
-    inputs = {"complete": CompleteIn, "quarantine": QuarantineIn, "claim": ClaimIn, "lay_down": WalkIn}
+    inputs = {"complete": PutBackIn, "quarantine": QuarantineIn, "claim": ClaimIn, "lay_down": WalkIn}
 
     @action(detail=True, methods=["post"])
     def complete(self, request: Request, pk: str) -> Response:

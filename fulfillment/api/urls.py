@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework.routers import SimpleRouter
 
 from fulfillment.api.box_types import BoxTypes
+from fulfillment.api.disagreements import OrderDisagreements
 from fulfillment.api.labels import LabelPrints, Packages
 from fulfillment.api.orders import Orders
 from fulfillment.api.packing_tasks import PackingTasks
@@ -19,6 +20,7 @@ from fulfillment.api.shipments import Shipments
 def register(router: SimpleRouter) -> None:
     """Give every resource its address."""
     router.register("orders", Orders, basename="orders")
+    router.register("order-disagreements", OrderDisagreements, basename="order-disagreements")
     router.register("picking-tasks", PickingTasks, basename="picking-tasks")
     router.register("packing-tasks", PackingTasks, basename="packing-tasks")
     router.register("shipments", Shipments, basename="shipments")

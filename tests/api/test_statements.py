@@ -9,8 +9,10 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
+from fulfillment.enums import DisagreementKind
 from fulfillment.models import PackingTask, PickingTask, PutBack, Shipment
 from fulfillment.services.orders import process_order_cancelled
+from fulfillment.services.sweep import keep_disagreement
 from inventory.models import BatchLocation, OfflineSale, Product, Receiving, Reservation, Return, Warehouse, WriteOff
 from inventory.orchestrator import (
     MixSource,
@@ -64,6 +66,7 @@ def one_more() -> None:
     create_audit(warehouse_id=here.id, actor=ACTOR)
     thrown_away([product], here)
     process_order_cancelled(gone.source, gone.external_id, "x", actor=ACTOR)
+    keep_disagreement(gone.external_id, DisagreementKind.CANCELLED_HERE, "cancelled", "confirmed", "", actor=ACTOR)
     for event in OutboxEvent.objects.filter(position=None).order_by("sequence"):
         last = OutboxEvent.objects.filter(position__isnull=False).order_by("-position").values_list("position", flat=True).first() or 0
         OutboxEvent.objects.filter(pk=event.pk).update(position=last + 1)
@@ -96,7 +99,8 @@ def came_back(products: list[Product], here: Warehouse) -> Return:
 LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "mixed-batches", "offline-sales",
     "stock", "stock/low",
-    "movements", "receivings", "returns", "write-offs", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs", "events",
+    "movements", "receivings", "returns", "write-offs", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs",
+    "order-disagreements", "events",
 ]  # fmt: skip
 
 

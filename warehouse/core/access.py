@@ -81,6 +81,8 @@ ACCESS: dict[str, Access] = {
     "inventory.alertmessage": SYSTEM,
     "fulfillment.order": Access(view=READERS | {Role.PICKER, Role.PACKER}),
     "fulfillment.orderline": Access(view=READERS | {Role.PICKER, Role.PACKER}),
+    "fulfillment.orderdisagreement": Access(view=READERS),
+    "fulfillment.sweepcursor": Access(view=READERS),
     "fulfillment.statusreport": Access(view=READERS),
     "fulfillment.pickingtask": Access(view=READERS | {Role.PICKER}),
     "fulfillment.pickingtaskitem": Access(view=READERS | {Role.PICKER}),
