@@ -27,7 +27,7 @@ from warehouse.core.screens import RIGHT, Feedback, answer, attempt, floor_view,
 _OTHER = "floor_pick_other"
 # What is kept with the promise, and what the picker reads.
 REASONS = {
-    "damaged": ("the goods asked for are damaged", gettext_lazy("Damaged")),
+    "damaged": ("the goods asked for are damaged", gettext_lazy("Goods damaged")),
     "out of reach": ("the goods asked for are out of reach", gettext_lazy("Out of reach")),
     "fresher": ("the customer asked for fresher goods", gettext_lazy("Fresher wanted")),
     "opened": ("this box is open already", gettext_lazy("Box is open")),
@@ -77,8 +77,7 @@ def _scanned(request: HttpRequest, item: PickingTaskItem) -> Feedback:
     if not code:
         return nothing_scanned()
     if "location" not in kept:
-        find_other_goods(item, code)
-        _keep(request, item, location=code)
+        _keep(request, item, location=find_other_goods(item, code).location.code)
         return Feedback(RIGHT, _("Right place"))
     other = find_other_goods(item, kept["location"], code)
     _keep(request, item, location=kept["location"], product=code, lot=other.batch.lot_number)

@@ -56,11 +56,11 @@ def pick_other(
 
 
 def find_other_goods(item: PickingTaskItem, location_scan: str, product_scan: str = "") -> Any:
-    """What the scans name, for showing it before it is picked: a BatchLocation, or with the place alone None. Raises WrongScan as `pick_other`."""
-    if not product_scan:
-        _place(item, location_scan)
-        return None
-    return _scanned(item, location_scan, product_scan)
+    """The goods that the scans name, for showing them before they are picked: a BatchLocation; with the place alone one of those that lie there.
+
+    Raises WrongScan as `pick_other`.
+    """
+    return _scanned(item, location_scan, product_scan) if product_scan else _place(item, location_scan)[0]
 
 
 def _place(item: PickingTaskItem, scan: str) -> list[Any]:
