@@ -14,13 +14,19 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due
+from fulfillment.admin.priority import PriorityForm
 from fulfillment.enums import OPEN_ORDERS, ORDERS_FOR_A_PERSON
 from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, PutBack, Shipment, StatusReport
 from fulfillment.services.orders import process_order_cancelled, retry_order
+from fulfillment.services.priorities import CHANGEABLE, change_priority
 from fulfillment.services.status_reports import report_order_status
 from warehouse.core.actor import Actor
 from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
+
+
+def is_changeable(row: Order) -> bool:
+    return row.status in CHANGEABLE
 
 
 class OrderLineInline(ReadOnlyInline):
@@ -140,6 +146,15 @@ class OrderAdmin(StepsAdmin, BigTableAdmin):
             can("accept"),
             description="Promise its lines again with the stock of now. Still too little: it stays rejected.",
             icon="replay",
+        ),
+        Step(
+            "priority",
+            "Priority",
+            change_priority,
+            is_changeable,
+            description="How urgent it is, and with it all its open picking and packing.",
+            form=PriorityForm,
+            icon="priority_high",
         ),
         Step(
             "report_status",

@@ -19,8 +19,9 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from fulfillment.admin.base import workers_of
+from fulfillment.admin.priority import PriorityForm
 from fulfillment.admin.tasks import TaskAdmin
-from fulfillment.enums import OPEN_PICKING, PickingItemStatus, Priority
+from fulfillment.enums import OPEN_PICKING, PickingItemStatus
 from fulfillment.models import Pick, PickingTask, PickingTaskItem
 from fulfillment.queries.picking_tasks import progress_of
 from fulfillment.services.picking_tasks import assign_picking_task, cancel_picking_task, complete_picking_task, start_picking_task
@@ -29,7 +30,7 @@ from fulfillment.services.undo import undo_pick
 from warehouse.core import code128
 from warehouse.core.actor import Actor, Role
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
-from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can, choice_field
+from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can
 
 # The newest scans that a page shows.
 SCANS = 20
@@ -46,14 +47,6 @@ class AssignForm(StepForm):
         if not self.actor.may(frozenset()):
             choices = [choice for choice in choices if choice[0] == self.actor.user_id]
         self.fields["worker_id"].choices = choices  # type: ignore[attr-defined]
-
-
-class PriorityForm(StepForm):
-    priority = choice_field("Priority", Priority.choices)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.initial.setdefault("priority", self.row.priority)
 
 
 class CloseShortForm(ReasonForm):

@@ -12,9 +12,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from fulfillment.api.picking_bodies import PriorityIn
 from fulfillment.enums import SOURCE_LISTINGS, OrderStatus, Priority
 from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, Shipment
 from fulfillment.services.orders import process_order_cancelled, process_order_confirmed, retry_order
+from fulfillment.services.priorities import change_priority
 from fulfillment.services.status_reports import report_order_status
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, Input, MomentField, Nothing, QuantityField, Reason
@@ -154,8 +156,16 @@ class Orders(ReadEndpoints):
         "cancel": process_order_cancelled,
         "cancel_by_key": process_order_cancelled,
         "report_status": report_order_status,
+        "priority": change_priority,
     }
-    inputs = {"create": OrderIn, "retry": Nothing, "cancel": Reason, "cancel_by_key": OrderKeyReason, "report_status": Nothing}
+    inputs = {
+        "create": OrderIn,
+        "retry": Nothing,
+        "cancel": Reason,
+        "cancel_by_key": OrderKeyReason,
+        "report_status": Nothing,
+        "priority": PriorityIn,
+    }
     outputs = {"list": OrderSummary}
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -188,6 +198,11 @@ class Orders(ReadEndpoints):
         """Tell the order system now what it has not been told of the order, also what it refused before."""
         self.body()
         return self.run(int(pk))
+
+    @action(detail=True, methods=["post"])
+    def priority(self, request: Request, pk: str) -> Response:
+        """Say how urgent it is, and with it all its open picking and packing."""
+        return self.run(int(pk), self.body()["priority"])
 
     @extend_schema(operation_id="cancel_order")
     @action(detail=True, methods=["post"])

@@ -138,6 +138,7 @@ CALLS = {
     "reservations/1/reallocate": {Role.PICKER},
     "orders": {Role.INTEGRATION},
     "orders/cancel": {Role.INTEGRATION},
+    "orders/1/priority": set(),
     "picking-tasks": {Role.INTEGRATION},
     "picking-tasks/1/pick": {Role.PICKER},
     "picking-tasks/1/pick-other": {Role.PICKER},

@@ -103,7 +103,11 @@ def test_priority(integration: Caller, picker: Caller, manager: Caller, here: Si
     changed = manager.post(f"{path}/priority", {"priority": "urgent"}, **{"If-Match": picker.get(path)["ETag"]})
     assert (changed.status_code, changed.json()["priority"]) == (200, "urgent")
     assert codes(manager.post(f"{path}/priority", {"priority": "low"}, **{"If-Match": '"1"'})) == (412, "stale_version")
-    assert integration.get("orders", order_id="9").json()["results"][0]["priority"] == "urgent"
+    order = integration.get("orders", order_id="9").json()["results"][0]
+    assert order["priority"] == "urgent"
+    assert codes(integration.post(f"orders/{order['id']}/priority", {"priority": "low"})) == (403, "permission_denied")
+    assert manager.post(f"orders/{order['id']}/priority", {"priority": "low"}).json()["priority"] == "low"
+    assert picker.get(path).json()["priority"] == "low"
 
 
 def test_count_requests(here: Site, goods: None, picker: Caller, manager: Caller) -> None:

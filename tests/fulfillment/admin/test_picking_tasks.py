@@ -50,3 +50,11 @@ def test_a_scan_is_undone_a_walk_closed_short_and_made_urgent(manager: Client, t
     take(manager, task, "close_short", reason="the lorry leaves")
     assert PickingTask.objects.get().status == "completed"
     assert PackingTask.objects.get().items.get().quantity == 1
+
+
+def test_an_order_is_made_urgent_with_its_work(manager: Client, task: PickingTask) -> None:
+    assert "priority" in steps_offered(manager, task.order)
+    assert "priority" not in steps_offered(office(Role.PICKER), task.order)
+    take(manager, task.order, "priority", priority="high")
+    task = PickingTask.objects.get()
+    assert (task.priority, task.order.priority) == ("high", "high")
