@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, PickingStatus, PutBackStatus
 from fulfillment.labels.sscc import scanned_sscc
@@ -80,10 +81,21 @@ def put_backs_waiting(warehouse_id: int) -> QuerySet[PutBack]:
     return waiting.select_related("product", "batch", "batch_location__location", "from_location", "order").order_by("pk")
 
 
-def put_back_by_scan(warehouse_id: int, code: str) -> PutBack | None:
-    """The oldest waiting put-back of the goods that a code names: by SKU, barcode, GS1 code, or lot. The code is looked up once."""
+def put_backs_for(warehouse_id: int, user_id: int | None) -> QuerySet[PutBack]:
+    """What this person may bring away: what nobody else has on the way."""
+    others = Q(claimed_until__gt=timezone.now()) & ~Q(worker=user_id)
+    return put_backs_waiting(warehouse_id).exclude(others)
+
+
+def my_put_backs(warehouse_id: int, user_id: int | None) -> QuerySet[PutBack]:
+    """What this person has taken in hand for one walk, in walking order."""
+    mine = put_backs_waiting(warehouse_id).filter(worker=user_id, claimed_until__gt=timezone.now())
+    return mine.order_by("from_location__pick_sequence", "from_location__code", "pk")
+
+
+def put_back_by_scan(waiting: QuerySet[PutBack], warehouse_id: int, code: str) -> PutBack | None:
+    """The first of these put-backs whose goods a code names: by SKU, barcode, GS1 code, or lot. The code is looked up once."""
     found = orchestrator.find_by_scan(code, warehouse_id=warehouse_id)
-    waiting = put_backs_waiting(warehouse_id)
     if found.product_id is None:
         return waiting.filter(batch__lot_number__iexact=code).first()
     of_product = waiting.filter(product=found.product_id)

@@ -60,5 +60,6 @@ urlpatterns = [
     path("hand-over/done", hand_over.finish, name="hand_over_finish"),
     path("put-back", put_back.screen, name="put_back"),
     path("put-back/scan", put_back.scan, name="put_back_scan"),
+    path("put-back/claim", put_back.claim, name="put_back_claim"),
     path("put-back/other", put_back.other, name="put_back_other"),
 ]

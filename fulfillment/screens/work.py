@@ -30,7 +30,7 @@ def _packs(warehouse_id: int, actor: Actor) -> int:
 
 
 def _put_backs(warehouse_id: int, actor: Actor) -> int:
-    return floor.put_backs_waiting(warehouse_id).count()
+    return floor.put_backs_for(warehouse_id, actor.user_id).count()
 
 
 def _parcels(warehouse_id: int, actor: Actor) -> int:

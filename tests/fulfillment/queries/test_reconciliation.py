@@ -95,7 +95,9 @@ def a_task_without_its_promise(house: House) -> set[str]:
 def a_promise_that_nobody_works_on(house: House) -> set[str]:
     order = house.shipped().order
     stocked(house.product, house.site.shelf, 5, lot="L-2")
-    reserve_for_order(order.order_ref, [OrderedLine(house.product.pk, Decimal(2), house.site.id)], warehouse_id=house.site.id, confirmed=True, actor=ACTOR)
+    reserve_for_order(
+        order.order_ref, [OrderedLine(house.product.pk, Decimal(2), house.site.id)], warehouse_id=house.site.id, confirmed=True, actor=ACTOR
+    )
     return {"promise_without_task"}
 
 

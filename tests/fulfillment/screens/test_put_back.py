@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.enums import SOURCE_LISTINGS, PutBackStatus
@@ -120,3 +122,62 @@ def test_statements_of_a_scan_do_not_grow_with_the_list(handheld: Make, place: A
     assert (page.count('class="item"'), '<span class="counter">8</span>' in page) == (3, True)
     # What is not shown any more is found by its scan all the same.
     assert "Bring it to" in hand.send(SCAN, code=wine[-1].sku)
+
+
+def test_several_are_taken_for_one_walk_and_shown_in_its_order(handheld: Make, place: Any) -> None:
+    far = LocationFactory(warehouse=place.warehouse, code="Z-99", pick_sequence=999)
+    tea, milk = ProductFactory(name="Tea"), ProductFactory(name="Milk")
+    stocked(tea, far, 9, lot="T-1")
+    stocked(milk, place.shelf, 9, lot="M-1")
+    order = order_for([(tea, 2), (milk, 5)])
+    picked(PickingTask.objects.get(order=order), person(Role.PICKER))
+    process_order_cancelled(SOURCE_LISTINGS, order.external_id, "", actor=ACTOR)
+    hand, other = handheld(place, Role.PICKER), handheld(place, Role.PICKER)
+    assert "Take all for one walk" in hand.see("/floor/put-back")
+    page = hand.send("/floor/put-back/claim")
+    assert "2 taken in hand" in page
+    assert page.index(place.shelf.code) < page.index("Milk")
+    assert "Lay all down" in page
+    assert "Nothing to put back." in other.see("/floor/put-back")
+    assert "Somebody else has taken it." in other.send("/floor/put-back/claim")
+    assert "Not to be put back" in other.send(SCAN, code=tea.sku)
+    # Another one of the walk may come first.
+    page = hand.send(SCAN, code=tea.sku)
+    assert "Z-99" in page
+    assert "Put back: 2 pcs" in hand.send(SCAN, code=far.barcode)
+    page = hand.see("/floor/put-back")
+    assert "Milk" in page
+    hand.send("/floor/put-back/other")
+    assert "Milk" in other.see("/floor/put-back")
+    assert "Bring it to" in other.send(SCAN, code=milk.sku)
+
+
+def test_what_is_not_fit_goes_to_quarantine(handheld: Make, place: Any, left_over: Any) -> None:
+    milk, _tea = left_over
+    hand = handheld(place, Role.PICKER)
+    hand.send(SCAN, code=milk.sku)
+    page = hand.see("/floor/put-back?ask")
+    assert "Not fit to be sold?" in page
+    assert 'value="too warm"' in page
+    assert "To quarantine: 2 pcs" in hand.send(SCAN, unfit="too warm", quantity="2")
+    assert BatchLocation.objects.get(location=place.quarantine).quantity == 2
+    row = PutBack.objects.get(product=milk)
+    assert (row.note, row.quarantined_quantity, row.remaining) == ("too warm", 2, 3)
+    hand.send(SCAN, code=milk.sku)
+    assert "Wrong scan" not in hand.send(SCAN, unfit="because", code=place.shelf.code)
+    assert PutBack.objects.get(product=milk).quarantined_quantity == 2
+
+
+def test_what_was_out_for_too_long_is_told_so(handheld: Make, place: Any) -> None:
+    fish = ProductFactory(name="Fish", lives={"chilled": 2})
+    stocked(fish, place.cool, 9)
+    order = order_for([(fish, 5)])
+    picked(PickingTask.objects.get(order=order), person(Role.PICKER))
+    process_order_cancelled(SOURCE_LISTINGS, order.external_id, "", actor=ACTOR)
+    PutBack.objects.update(picked_at=F("picked_at") - timedelta(minutes=40))
+    hand = handheld(place, Role.PICKER)
+    hand.send(SCAN, code=fish.sku)
+    page = hand.send(SCAN, code=place.cool.code)
+    assert "Too long out of the cold" in page
+    assert "40 minutes" in page
+    assert PutBack.objects.get().done_quantity == 0
