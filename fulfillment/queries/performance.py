@@ -26,7 +26,8 @@ ORDER_DURATION = """
 """
 PICKS_BY_WORKER = """
     SELECT u.username, count(*) FROM (SELECT * FROM fulfillment_pick ORDER BY id DESC LIMIT %(newest)s) newest
-    JOIN accounts_user u ON u.id = newest.picked_by_id WHERE newest.picked_at > now() - interval '1 hour' GROUP BY u.username ORDER BY u.username
+    JOIN accounts_user u ON u.id = newest.picked_by_id WHERE newest.picked_at > now() - interval '1 hour' AND newest.undone_at IS NULL
+    GROUP BY u.username ORDER BY u.username
 """
 FIGURES = """
     SELECT
