@@ -27,7 +27,7 @@ _IN_HAND = "floor_put_back"
 _SHOWN = 50
 # What is kept as the reason, and what the button says.
 REASONS = {
-    "damaged": gettext_lazy("Damaged"),
+    "damaged": gettext_lazy("It is damaged"),
     "too warm": gettext_lazy("Too warm"),
     "expired": gettext_lazy("Expired"),
     "not fit to be sold": gettext_lazy("Something else is wrong"),
