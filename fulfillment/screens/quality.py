@@ -149,7 +149,7 @@ def finish(request: HttpRequest, actor: Actor, check_id: int) -> HttpResponse:
         version = posted_id(request, "version") or None
         if "fail" in request.POST:
             fail_quality_check(check.pk, actor=actor, expected_version=version)
-            return Feedback(RIGHT, _("Failed"), check.number)
+            return Feedback(RIGHT, _("Noted"), check.number)
         pass_quality_check(check.pk, actor=actor, expected_version=version)
         return Feedback(DONE, _("Passed"), check.number)
 

@@ -98,6 +98,8 @@ def _ended(check: QualityCheck, items: list[QualityCheckItem]) -> dict[str, Any]
     return {
         "place": place,
         "size": shown.size_of(place),
-        "away": [(item.product.name, shown.quantity_text(item.quarantined_quantity, item.product.base_unit)) for item in away],
+        "away": [
+            (item.product.name, SHORT.get(item.decision, ""), shown.quantity_text(item.quarantined_quantity, item.product.base_unit)) for item in away
+        ],
         "fetching": check.picking_task.status != PickingStatus.COMPLETED or check.picking_task.quality_checks.filter(pk__gt=check.pk).exists(),
     }

@@ -98,3 +98,56 @@ def test_a_check_fails_once(phone: Phone, goods: Any, tmp_path: Path, settings: 
     assert sorted(PackingTask.objects.get().items.values_list("quantity", flat=True)) == [2, 5]
     phone.open(f"/floor/quality/{first.pk}")
     phone.sees("Others are being fetched.")
+
+
+def stays_above(phone: Phone, button: str, edge: str) -> None:
+    """The button is seen whole without scrolling."""
+    box, below = phone.page.locator(button).first.bounding_box(), phone.page.locator(edge).bounding_box()
+    assert box is not None
+    assert below is not None
+    assert box["y"] + box["height"] <= below["y"], (button, box, below)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("language", "words"), [("Русский", "Что-то не так|Не хватает|Изъять забракованное"), ("Polski", "Coś jest nie tak|Brakuje|Odłóż odrzucone")]
+)
+def test_long_words_stay_in_reach(phone: Phone, transactional_db: None, language: str, words: str) -> None:
+    wrong, missing, out = words.split("|")
+    rule()
+    place = reachable_site(name="Центральный распределительный склад скоропортящихся продуктов")
+    name = "Фермерский творог зернёный в сливках, жирность 5 %, стаканчик из переработанного картона, 350 г"
+    goods = [ProductFactory(name=f"{name} № {n}") for n in range(8)]
+    for product in goods:
+        stocked(product, place.shelf, 200, lot="RCV-2026-000123-4567", expires_in_days=30)
+    to_check([(product, 12) for product in goods], person(Role.PICKER), order_number="MARKETPLACE-2026-11-20-0000012345")
+    phone.sign_in(badge_of(person(Role.PACKER)))
+    phone.tap(language)
+    phone.open("/floor/quality")
+    phone.look(f"113-quality-start-{language}")
+    phone.scan("MARKETPLACE-2026-11-20-0000012345")
+    phone.sees("0/8")
+    phone.look(f"114-quality-list-{language}")
+    for number, product in enumerate(goods):
+        phone.scan(product.sku)
+        phone.sees("№ " + str(number))
+        if number:
+            phone.page.locator("button[name=good]").click()
+        else:
+            phone.sees(wrong)
+            stays_above(phone, "button[name=wrong]", ".actions")
+            phone.look(f"115-quality-verdict-{language}")
+            phone.tap(wrong)
+            phone.tap(missing)
+            stays_above(phone, "[data-key=enter]", ".scanbar")
+            phone.look(f"116-quality-quantity-{language}")
+            phone.press("11")
+            phone.look(f"117-quality-decision-{language}")
+            phone.page.locator("button[value=hold]").click()
+        phone.sees(f"{number + 1}/8")
+        phone.page.wait_for_timeout(320)
+    phone.sees(out)
+    phone.look(f"118-quality-ready-{language}")
+    phone.tap(out)
+    phone.sees("QUAR")
+    phone.look(f"119-quality-failed-{language}")
