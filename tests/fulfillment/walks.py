@@ -5,8 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from django.db import transaction
+
 from fulfillment.enums import OPEN_PICKING
 from fulfillment.models import PickingTask, PickingTaskItem
+from fulfillment.queries.reconciliation import everything_that_contradicts
 from inventory.models import BatchLocation, Location, Product, Reservation
 from tests.factories.fulfillment import begun, order_for, stocked
 from tests.factories.inventory import LocationFactory, Site
@@ -57,7 +60,8 @@ def held(place: BatchLocation) -> tuple[Decimal, Decimal]:
 
 
 def agrees() -> None:
-    """Every pending item of an open task asks for what its promise holds, where it lies; counts are those of the rows; the books balance."""
+    """Every pending item of an open task asks for what its promise holds, where it lies; counts are those of the rows; books and tasks contradict
+    nothing."""
     for item in PickingTaskItem.objects.filter(status="pending", task__status__in=sorted(OPEN_PICKING)).select_related("task", "batch_location"):
         (part,) = [row for row in Reservation.objects.get(pk=item.task.reservation_id).items.all() if row.pk == item.reservation_item_id]
         assert (part.held, part.batch_location_id) == (item.remaining, item.batch_location_id)
@@ -65,4 +69,6 @@ def agrees() -> None:
     for task in PickingTask.objects.all():
         done = task.items.exclude(status="pending").count()
         assert (task.picked_items, task.total_items) == (done, task.items.count())
+    with transaction.atomic():
+        assert [str(found) for found in everything_that_contradicts()] == []
     assert_books_balance()
