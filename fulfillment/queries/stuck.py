@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from fulfillment.enums import ShipmentStatus
+from fulfillment.enums import OrderStatus, ShipmentStatus
 from fulfillment.models import Shipment, StatusReport
 from inventory.orchestrator import AlertDraft, Severity
 
@@ -29,9 +29,10 @@ def stuck_shipments() -> list[Shipment]:
 
 
 def stuck_reports() -> list[StatusReport]:
-    """Statuses that the order system does not take, the oldest first."""
+    """Statuses that the order system does not take, the oldest first. What was not told of a cancelled order need not be told any more."""
     late = Q(waiting_since__lte=timezone.now() - PATIENCE) | Q(next_attempt_at=None)
-    return list(StatusReport.objects.filter(late, sent_at=None).select_related("order").order_by("pk")[:SHOWN])
+    rows = StatusReport.objects.filter(late, sent_at=None).exclude(order__status=OrderStatus.CANCELLED)
+    return list(rows.select_related("order").order_by("pk")[:SHOWN])
 
 
 def is_stuck(row: Shipment | StatusReport) -> bool:
@@ -39,7 +40,7 @@ def is_stuck(row: Shipment | StatusReport) -> bool:
     if isinstance(row, Shipment):
         if row.status not in _OWED or (row.next_attempt_at is None and row.replaces and row.replaces.status == ShipmentStatus.VOID_REQUESTED):
             return False
-    elif row.sent_at is not None:
+    elif row.sent_at is not None or row.order.status == OrderStatus.CANCELLED:
         return False
     return row.next_attempt_at is None or row.waiting_since <= timezone.now() - PATIENCE
 

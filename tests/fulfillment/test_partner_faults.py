@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from fulfillment import flows
-from fulfillment.models import Order, Shipment, StatusReport
+from fulfillment.models import DeliveryProvider, Order, Shipment, StatusReport
 from fulfillment.partners.errors import CircuitOpen
+from fulfillment.services import waybills
+from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.shipments import retry_shipment
 from fulfillment.services.status_reports import report_order_status
 from fulfillment.services.stuck import watch_partners
-from fulfillment.tasks import sweep_shipments, sweep_status_reports
+from fulfillment.tasks import sweep_shipments, sweep_status_reports, sweep_voids
 from tests.concurrency.threads import race
 from tests.factories.fulfillment import ACTOR, person
 from tests.fulfillment.parcels import Clock, due_now, one_living_each, open_alerts, packed_in_two, packed_order, shipments
@@ -225,6 +229,62 @@ def test_a_try_that_never_came_to_an_end_is_found_by_the_watch(delivery, clock):
     Shipment.objects.update(waiting_since=timezone.now())
     watch_partners(actor=ACTOR)
     assert open_alerts() == []
+
+
+def test_what_a_cancelled_order_was_not_told_is_nobodys_trouble(delivery, order_system):
+    packed_order()
+    sweep_shipments()
+    order_system.fail("status", status=400)
+    sweep_status_reports()
+    assert len(open_alerts("status_report_stuck")) == 1
+    process_order_cancelled("listings", "4711", "x", actor=ACTOR)
+    watch_partners(actor=ACTOR)
+    assert open_alerts("status_report_stuck") == []
+
+
+@pytest.mark.parametrize("step", ["claim_shipment", "keep_shipment_request", "record_waybill"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_chain_that_breaks_at_any_step_leaves_no_orphan(delivery, monkeypatch, step, when):
+    """The process fails before or after each of its transactions; whoever comes next finds everything as it has to be."""
+    packed_in_two()
+    real = getattr(waybills, step)
+
+    def broken(*args, **kwargs):
+        if when == "after":
+            real(*args, **kwargs)
+        raise RuntimeError("the power is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(waybills, step, broken)
+        sweep_shipments()
+    assert len(delivery.partner.living()) == (2 if step == "record_waybill" else 0)
+    due_now()
+    sweep_shipments()
+    assert [row.status for row in shipments()] == ["created", "created"]
+    one_living_each(delivery, barcodes())
+    assert {row.external_id for row in shipments()} == {str(row["answer"]["id"]) for row in delivery.partner.living()}
+    assert StatusReport.objects.count() == 1
+    process_order_cancelled("listings", "4711", "x", actor=ACTOR)
+    sweep_voids()
+    one_living_each(delivery, [])
+
+
+def test_what_was_cancelled_before_there_was_a_worker_is_voided(delivery):
+    """The migration of the data frees old rows, and gives limits to carriers that nobody gave any."""
+    packed_order()
+    sweep_shipments()
+    process_order_cancelled("listings", "4711", "x", actor=ACTOR)
+    Shipment.objects.update(next_attempt_at=None)
+    migration = importlib.import_module("fulfillment.migrations.0006_provider_limits")
+    migration.free_voids(apps, None)
+    sweep_voids()
+    assert shipments()[0].status == "voided"
+    limits = list(DeliveryProvider.objects.order_by("code").values_list("code", "max_weight", "max_length", "max_girth"))
+    DeliveryProvider.objects.update(max_weight=None, max_length=None, max_girth=None)
+    migration.give_limits(apps, None)
+    assert list(DeliveryProvider.objects.order_by("code").values_list("code", "max_weight", "max_length", "max_girth")) == limits
+    assert len(limits) == 5
+    assert all(None not in row for row in limits)
 
 
 def test_polling_stops_at_an_open_circuit(delivery, settings):
