@@ -263,7 +263,8 @@ ORDER_STATUS = f"""
 
 # Free goods on a bench, but for what was weighed on top of an order that is still to leave.
 PUT_BACKS = """
-    SELECT 'bench ' || l.code || ' of ' || w.code || ': ' || p.sku || ' ' || t.lot_number, NULL, 'free there', trim_scale(coalesce(f.free, 0)), trim_scale(coalesce(k.due, 0))
+    SELECT 'bench ' || l.code || ' of ' || w.code || ': ' || p.sku || ' ' || t.lot_number, NULL, 'free there',
+           trim_scale(coalesce(f.free, 0)), trim_scale(coalesce(k.due, 0))
     FROM (
         SELECT b.id, b.quantity - b.reserved - coalesce(s.extra, 0) AS free
         FROM inventory_batchlocation b JOIN inventory_location l ON l.id = b.location_id AND l.kind IN ('packing', 'shipping')
