@@ -24,6 +24,9 @@ TASK_WITHOUT_PROMISE = f"""
     FROM ({_OPEN_WORK}) w JOIN fulfillment_order o ON o.id = w.order_id
     LEFT JOIN inventory_reservation r ON r.id = w.reservation_id
     WHERE r.status IS DISTINCT FROM 'active'
+      -- A walk on which nothing was found, and nothing is left to look for, has only to be closed.
+      AND NOT (w.kind = 'picking' AND r.status = 'released' AND NOT EXISTS (
+          SELECT 1 FROM fulfillment_pickingtaskitem i WHERE i.task_id = w.picking_task_id AND (i.status = 'pending' OR i.quantity_picked > 0)))
 """
 
 PROMISE_WITHOUT_TASK = f"""
