@@ -70,3 +70,27 @@ def test_the_paper_names_every_variable_of_the_samples() -> None:
     compose = (ROOT / "deploy" / "compose.yaml").read_text()
     for name in re.findall(r"^    ([A-Z_]+):", compose, re.MULTILINE):
         assert f"`{name}`" in paper
+
+
+SHOW_LABELS = """
+import json
+from warehouse import settings
+print(json.dumps([settings.GS1_COMPANY_PREFIX, [str(each) for each in settings.PRINTER_NETWORKS]]))
+"""
+
+
+def test_where_printers_may_stand_and_whose_packages_they_are() -> None:
+    private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
+    assert settings_of(SHOW_LABELS, GS1_COMPANY_PREFIX="") == ["2000000", private]
+    assert settings_of(SHOW_LABELS, GS1_COMPANY_PREFIX="860123456", PRINTER_NETWORKS="10.1.0.0/16, 10.2.0.7") == [
+        "860123456",
+        ["10.1.0.0/16", "10.2.0.7/32"],
+    ]
+    for given, said in (
+        ({"GS1_COMPANY_PREFIX": "12"}, "GS1_COMPANY_PREFIX='12' is no company prefix: four to twelve digits"),
+        ({"GS1_COMPANY_PREFIX": "86x1234"}, "GS1_COMPANY_PREFIX='86x1234' is no company prefix"),
+        ({"PRINTER_NETWORKS": "everywhere"}, "PRINTER_NETWORKS='everywhere'"),
+    ):
+        with pytest.raises(subprocess.CalledProcessError) as stopped:
+            settings_of(SHOW_LABELS, **given)
+        assert said in stopped.value.stderr
