@@ -162,11 +162,14 @@ class ShipmentAdmin(ShipmentLabelButtons, BigTableAdmin):
 
     @admin.action(description="Print the list of parcels", permissions=["view"])
     def print_manifest(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse:
-        """The chosen parcels by carrier, for the driver to sign."""
-        carriers: dict[str, list[Shipment]] = {}
+        """The chosen parcels by carrier and site, for the driver to sign."""
+        sheets: dict[tuple[str, str], list[Shipment]] = {}
         for row in _with_parcels(queryset):
-            carriers.setdefault(row.provider.name, []).append(row)
-        lists = [{"carrier": name, "rows": rows, "weight": sum(row.package.weight or 0 for row in rows)} for name, rows in sorted(carriers.items())]
+            sheets.setdefault((row.provider.name, str(row.packing_task.warehouse)), []).append(row)
+        lists = [
+            {"carrier": carrier, "site": site, "rows": rows, "weight": sum(row.package.weight or 0 for row in rows)}
+            for (carrier, site), rows in sorted(sheets.items())
+        ]
         return TemplateResponse(request, "documents/shipments/manifest.html", {"lists": lists, "now": timezone.now()})
 
 
