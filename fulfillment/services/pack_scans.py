@@ -16,7 +16,7 @@ from fulfillment.services.packages import contents_changed, open_task, package_f
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
-from warehouse.core.quantities import parse_quantity, plain
+from warehouse.core.quantities import parse_quantity, plain, require_step
 from warehouse.core.transactions import operation
 
 
@@ -72,6 +72,7 @@ def move_packed(
     if inside is None:
         raise NotFound(f"Nothing of item {item_id} is in package {source.sequence_number}.", kind="packageitem", id=item_id)
     amount = inside.quantity if amount is None else amount
+    require_step(amount, inside.item.product.quantity_step, sku=inside.item.product.sku)
     if amount > inside.quantity:
         raise Surplus(
             f"Only {plain(inside.quantity)} of {inside.item.product.sku} are in package {source.sequence_number}, not {plain(amount)}.",

@@ -21,7 +21,7 @@ from fulfillment.services.workers import require_worker
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
-from warehouse.core.quantities import ZERO, parse_quantity, plain
+from warehouse.core.quantities import ZERO, parse_quantity, plain, require_step
 from warehouse.core.transactions import operation
 
 
@@ -42,6 +42,7 @@ def pack_item(
     if not fitting:
         wanted = sorted({item.product.sku for item in items if item.remaining})
         raise WrongScan(f"Scanned {scan.strip()[:80]!r}: that does not belong to {task}.", expected={"sku": wanted}, scanned=scan.strip()[:80])
+    require_step(amount, fitting[0].product.quantity_step, sku=fitting[0].product.sku)
     left = sum((item.remaining for item in fitting), ZERO)
     if amount > left:
         raise Surplus(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -14,16 +15,18 @@ from fulfillment.enums import SOURCE_LISTINGS, Priority
 from fulfillment.models import Order, PackingTask, PickingTask
 from fulfillment.queries.picking_tasks import next_item
 from fulfillment.services.orders import process_order_cancelled, process_order_confirmed
-from fulfillment.services.packages import pack_item, set_package_details
+from fulfillment.services.packages import choose_box, pack_item, set_package_details
 from fulfillment.services.packing_tasks import complete_packing_task, start_packing_task
 from fulfillment.services.picking_tasks import assign_picking_task, complete_picking_task, start_picking_task
 from fulfillment.services.picks import pick_item
 from warehouse.accounts.models import User
 from warehouse.core.actor import Actor
+from warehouse.demo.boxes import make_boxes
 from warehouse.demo.goods import FIRST_LISTING, GOODS, STOREFRONT
 
 LISTINGS = {goods.sku: str(FIRST_LISTING + number) for number, goods in enumerate(GOODS)}
 BELGRADE, NOVI_SAD, SHOP = "1", "2", "3"  # as the partners call them
+BOX = "M"
 
 
 class Reached(StrEnum):
@@ -122,5 +125,8 @@ def _pack(task: PackingTask, plan: Plan, packer: Actor) -> None:
     for item in items if plan.reached is Reached.PACKED else items[:1]:
         pack_item(task.pk, item.product.sku, item.quantity, actor=packer)
     if plan.reached is Reached.PACKED:
-        set_package_details(task.pk, "2.4", "40", "30", "20", actor=packer)
+        package = choose_box(task.pk, make_boxes()[BOX].pk, actor=packer)
+        # What the scale of the demo shows: goods and box, to the ten grams.
+        weight = sum((item.quantity * (item.product.weight or 0) for item in items), package.own_weight or Decimal(0))
+        set_package_details(task.pk, round(weight, 2), actor=packer)
         complete_packing_task(task.pk, actor=packer)

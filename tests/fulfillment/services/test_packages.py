@@ -144,6 +144,10 @@ def test_what_can_not_be_moved(task: PackingTask, packer: Actor) -> None:
         move_packed(task.pk, first.pk, pear.pk, 1, actor=packer, to_package_id=first.pk)
     with pytest.raises(ValidationFailed):
         move_packed(task.pk, first.pk, pear.pk, 0, actor=packer, to_package_id=second.pk)
+    with pytest.raises(ValidationFailed):
+        move_packed(task.pk, first.pk, pear.pk, "0.5", actor=packer, to_package_id=second.pk)
+    with pytest.raises(ValidationFailed):
+        pack_item(task.pk, "APPLE", "0.5", actor=packer)
     with pytest.raises(NotFound):
         move_packed(task.pk, second.pk, pear.pk, 1, actor=packer, to_package_id=first.pk)
     with pytest.raises(NotFound):

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from inventory.models import Warehouse
 from warehouse.core.actor import Actor
+from warehouse.demo.boxes import make_boxes
 from warehouse.demo.deliveries import receive_goods
 from warehouse.demo.goods import make_products, make_suppliers
 from warehouse.demo.morning import work_the_morning
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             raise CommandError(reason)
         users = make_people()
         sites, products, suppliers = make_sites(), make_products(), make_suppliers()
+        make_boxes()
         make_printers(sites.values())
         deliveries = receive_goods(sites, products, suppliers, actor=Actor.of_user(users["receiver"]))
         orders = work_the_morning(users)
