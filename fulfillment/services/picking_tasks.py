@@ -13,10 +13,10 @@ from django.utils import timezone
 from django_fsm import can_proceed
 
 from fulfillment import events
-from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PackingStatus, PickingItemStatus, PickingStatus, Priority
+from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PackingStatus, PickingItemStatus, PickingStatus, Priority, QualityStatus
 from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task, lock_worker
-from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem
+from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, QualityCheck
 from fulfillment.services import put_backs, quality_checks, shorts
 from fulfillment.services.intake import make_picking_tasks
 from fulfillment.services.progress import settle
@@ -123,8 +123,8 @@ def complete_picking_task(
     """Close a task whose items are all done, and make the packing task for what was picked in the same transaction.
 
     `short_rest` closes a part-picked one too, for a `reason`: what is left is released, not promised anew, and the order needs attention. Nothing picked: no
-    packing task, and when nothing else is left of the order it needs attention. Locks order and task. Events picking.completed, packing.started, with
-    `short_rest` picking.short. Raises WorkLeft listing the items that are not done.
+    packing task, and when nothing else is left of the order it needs attention. Locks order and task. Events picking.completed, packing.started (or
+    quality.created, where a rule asks for a look at the goods), with `short_rest` picking.short. Raises WorkLeft listing the items that are not done.
     """
     if short_rest and not reason.strip():
         raise ValidationFailed("Say why the rest is not picked.", errors=[{"field": "reason", "code": "required"}])
@@ -180,7 +180,8 @@ def _require_ordered(order: Order, lines: Iterable[orchestrator.OrderedLine]) ->
     for product_id, quantity in order.lines.values_list("product_id", "quantity"):
         open_[product_id] += quantity
     items = PickingTaskItem.objects.filter(task__order=order).exclude(task__status=PickingStatus.CANCELLED)
-    for item in items.exclude(task__packing_task__status=PackingStatus.CANCELLED):
+    put_back = QualityCheck.objects.filter(order=order, status=QualityStatus.CANCELLED).values("picking_task")
+    for item in items.exclude(task__packing_task__status=PackingStatus.CANCELLED).exclude(task__in=put_back):
         open_[item.product_id] -= item.quantity_required if item.status == PickingItemStatus.PENDING else item.quantity_picked
     errors = []
     for line in lines:

@@ -64,7 +64,8 @@ def fail_quality_check(check_id: int, *, actor: Actor, decision: str = "", expec
         avoid_batches={item.batch_id for item in failed if item.decision == QualityDecision.HOLD},
         actor=actor,
     )
-    _write_losses(check, loss)
+    rows = _write_losses(check, loss)
+    _ask_for_counts(check, failed, loss, rows, actor)
     _keep(check, failed, done, actor)
     close(check)
     task = picking_task_of(check)
@@ -154,8 +155,8 @@ def _losses(check: QualityCheck, failed: Sequence[QualityCheckItem]) -> _Loss:
     return loss
 
 
-def _write_losses(check: QualityCheck, loss: _Loss) -> None:
-    """The picks that lost all count for nothing; of those that lost a part, the part is split off. Their items are short by it."""
+def _write_losses(check: QualityCheck, loss: _Loss) -> dict[int, PickingTaskItem]:
+    """The picks that lost all count for nothing; of those that lost a part, the part is split off. Their items, which are returned, are short by it."""
     now = timezone.now()
     Pick.objects.filter(pk__in=[pick.pk for pick in loss.whole]).update(undone_at=now)
     split = []
@@ -180,6 +181,17 @@ def _write_losses(check: QualityCheck, loss: _Loss) -> None:
         row.notes = f"{plain(loss.items[row.pk])} failed {check.number}"
         take(row, "lose")
     PickingTaskItem.objects.bulk_update(rows, ["quantity_picked", "status", "notes"])
+    return {row.pk: row for row in rows}
+
+
+def _ask_for_counts(check: QualityCheck, failed: Sequence[QualityCheckItem], loss: _Loss, rows: Mapping[int, PickingTaskItem], actor: Actor) -> None:
+    """What is not on the bench may never have left its shelf: ask for a count of the places where it was picked."""
+    missing = {item.batch_location_id: item for item in failed if not item.quantity_ok}
+    taken = [*loss.whole, *(pick for pick, _ in loss.parts)]
+    places = {(rows[pick.item_id].location_id, missing[pick.batch_location_id]) for pick in taken if pick.batch_location_id in missing}
+    for location_id, item in sorted(places, key=lambda place: place[0]):
+        reason = f"{check}: {plain(item.failed_quantity)} of {item.product.sku} missing"
+        orchestrator.request_count.inside(location_id, item.product_id, reason=reason, actor=actor)
 
 
 def _keep(check: QualityCheck, failed: Sequence[QualityCheckItem], done: Quarantined, actor: Actor) -> None:

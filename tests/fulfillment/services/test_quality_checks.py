@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, QualityCheck, QualityCheckItem, QualityRule
+from fulfillment.queries.reconciliation import everything_that_contradicts
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picking_tasks import complete_picking_task, create_picking_task
 from fulfillment.services.quality_checks import (
@@ -36,6 +38,14 @@ from warehouse.core.errors import Conflict, NotFound, PermissionDenied, StaleVer
 pytestmark = pytest.mark.django_db
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n" + b"0" * 20, b"\xff\xd8\xff" + b"0" * 20
+
+
+@pytest.fixture(autouse=True)
+def nothing_contradicts(db: None) -> Iterator[None]:
+    """Whatever a test did, orders, tasks, checks and promises agree afterwards."""
+    yield
+    with transaction.atomic():
+        assert everything_that_contradicts() == []
 
 
 @pytest.fixture
@@ -270,6 +280,8 @@ def test_a_cancelled_check_leaves_put_backs(milk: Product, picker: Actor, packer
     assert BatchLocation.objects.values_list("quantity", "reserved").get(location=house.bench) == (3, 0)
     assert (Order.objects.get().status, PackingTask.objects.count()) == ("needs_attention", 0)
     assert told("quality.cancelled")[0]["reason"] == "wrong goods"
+    # What is put back may be sent for again.
+    assert create_picking_task(check.order_id, house.id, [{"sku": "MILK", "quantity": 3}], actor=ACTOR).items.get().quantity_required == 3
     assert_books_balance()
 
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import redis as redis_client
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment import flows
 from fulfillment.errors import WorkLeft
 from fulfillment.models import Order, PackingTask, Pick, PickingTask, PickingTaskItem, PutBack, QualityCheck, QualityCheckItem, Shipment
+from fulfillment.queries.reconciliation import everything_that_contradicts
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packing_tasks import ship_packing_task
 from fulfillment.services.picking_tasks import cancel_picking_task, complete_picking_task, create_picking_task
 from fulfillment.services.quality_checks import pass_quality_check, record_quality_finding, start_quality_check
 from fulfillment.services.quality_failures import fail_quality_check
-from inventory.models import Batch, BatchLocation, Location, Movement, Product, Reservation, WriteOff
+from inventory.models import Batch, BatchLocation, CountRequest, Location, Movement, Product, Reservation, WriteOff
 from inventory.orchestrator import recall_batch
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, reachable_site, stocked
 from tests.factories.inventory import LocationFactory, ProductFactory, Site
@@ -31,6 +33,14 @@ from warehouse.outbox import subscribers
 from warehouse.outbox.relay import Relay
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_contradicts(db: None) -> Iterator[None]:
+    """Whatever a test did, orders, tasks, checks and promises agree afterwards."""
+    yield
+    with transaction.atomic():
+        assert everything_that_contradicts() == []
 
 
 @pytest.fixture
@@ -281,6 +291,8 @@ def test_what_is_missing_goes_the_same_way(house: Site, milk: Product, picker: A
     record_quality_finding(check.items.get().pk, condition_ok=True, quantity_ok=False, failed_quantity=1, decision="repick", actor=packer)
     fail_quality_check(check.pk, actor=packer)
     assert lying(house.quarantine) == {"L": (1, 0)}
+    asked = CountRequest.objects.get()
+    assert (asked.location, asked.product, asked.reason) == (house.shelf, milk, f"{check.number}: 1 of MILK missing")
     assert_books_balance()
 
 
