@@ -33,6 +33,8 @@ REASONS = {
     "not fit to be sold": gettext_lazy("Something else is wrong"),
 }
 
+_IN_PAIRS = [list(REASONS.items())[start : start + 2] for start in range(0, len(REASONS), 2)]
+
 
 @floor_view(complete_put_back)
 def screen(request: HttpRequest, actor: Actor) -> HttpResponse:
@@ -142,7 +144,7 @@ def _screen(request: HttpRequest, actor: Actor, warehouse: int, feedback: Feedba
         "walk": len(walk),
         "in_hand": in_hand and _row(in_hand),
         "ask": ask and in_hand is not None,
-        "reasons": REASONS.items(),
+        "reasons": _IN_PAIRS,
     }
     return show(request, "floor/put_back.html", context, feedback)
 
