@@ -130,7 +130,7 @@ class PickOtherIn(PickIn):
     notes = None  # type: ignore[assignment]
 
 
-class CompleteIn(Input):
+class ClosePickingIn(Input):
     short_rest = serializers.BooleanField(default=False, help_text="Close it though not everything is picked; the rest is released.")
     reason = serializers.CharField(max_length=200, required=False, allow_blank=True, help_text="Why; needed with short_rest.")
 

@@ -16,7 +16,7 @@ from fulfillment.api.names import named_warehouse, named_worker
 from fulfillment.api.picking_bodies import (
     AssignIn,
     ClaimedOut,
-    CompleteIn,
+    ClosePickingIn,
     ItemOnlyIn,
     NextItemOut,
     PickedOut,
@@ -94,7 +94,7 @@ class PickingTasks(ReadEndpoints):
         "pick_other": PickOtherIn,
         "undo": Nothing,
         "priority": PriorityIn,
-        "complete": CompleteIn,
+        "complete": ClosePickingIn,
         "cancel": Reason,
     }
     outputs = {

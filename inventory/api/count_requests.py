@@ -40,7 +40,7 @@ class CountRequestIn(Input):
     reason = serializers.CharField(max_length=200, help_text="What is missing.")
 
 
-class SiteIn(Input):
+class AskedPlacesIn(Input):
     warehouse = CodeField(required=False, max_length=40)
     warehouse_id = CodeField(required=False)
 
@@ -69,7 +69,7 @@ class CountRequests(ReadEndpoints):
         "dismiss": orchestrator.dismiss_count_request,
         "count": orchestrator.count_requested_places,
     }
-    inputs = {"create": CountRequestIn, "dismiss": Reason, "count": SiteIn}
+    inputs = {"create": CountRequestIn, "dismiss": Reason, "count": AskedPlacesIn}
     outputs = {"count": AuditOut}
     created = {"create": 201, "count": 201}
 
