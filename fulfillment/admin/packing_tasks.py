@@ -52,7 +52,7 @@ class PackageInline(ReadOnlyInline):
     model = Package
     fields = [
         "sequence_number",
-        "barcode",
+        "numbers",
         "kind",
         "weighs",
         "sides",
@@ -60,13 +60,16 @@ class PackageInline(ReadOnlyInline):
         "chargeable",
         "contents",
         "tracking_number",
-        "sscc",
         "labels",
     ]
-    readonly_fields = ["barcode", "kind", "weighs", "sides", "volumetric", "chargeable", "contents", "sscc", "labels"]
+    readonly_fields = ["numbers", "kind", "weighs", "sides", "volumetric", "chargeable", "contents", "labels"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Package]:
         return super().get_queryset(request).select_related("packing_task__provider", "box_type").prefetch_related("items__item__product")
+
+    @display(description="number, SSCC")
+    def numbers(self, row: Package) -> str:
+        return f"{row.barcode} {row.sscc}"
 
     @display(description="packaging")
     def kind(self, row: Package) -> str:

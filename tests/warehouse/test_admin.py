@@ -28,7 +28,7 @@ def test_nobody_in_the_table_may_touch_what_operations_write() -> None:
     written_by_operations = {
         "inventory.batch", "inventory.batchlocation", "inventory.stock", "inventory.movement", "inventory.reservation", "inventory.reservationitem",
         "fulfillment.order", "fulfillment.orderline", "fulfillment.pickingtask", "fulfillment.packingtask", "fulfillment.shipment",
-        "fulfillment.putback", "outbox.outboxevent", "outbox.subscription", "outbox.inboxentry", "outbox.idempotencykey",
+        "fulfillment.putback", "fulfillment.labelprint", "outbox.outboxevent", "outbox.subscription", "outbox.inboxentry", "outbox.idempotencykey",
     }  # fmt: skip
     manager = Actor.system("all")
     for label in written_by_operations:
@@ -61,7 +61,8 @@ def test_nobody_in_the_table_may_touch_what_operations_write() -> None:
             {
                 "inventory.product", "inventory.storefrontproduct", "inventory.discount", "inventory.warehouse", "inventory.location", "inventory.batch",
                 "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock", "fulfillment.order", "fulfillment.packingtask", "fulfillment.shipment",
-                "fulfillment.putback", "fulfillment.deliveryprovider",
+                "fulfillment.putback", "fulfillment.deliveryprovider", "fulfillment.printer", "fulfillment.labelprint", "fulfillment.boxtype",
+                "fulfillment.qualitycheck", "fulfillment.qualityrule",
             },
         ),
         (Role.SELLER, {"inventory.product", "inventory.warehouse", "inventory.location", "inventory.batchlocation", "inventory.stock", "inventory.movement",
