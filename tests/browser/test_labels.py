@@ -34,7 +34,7 @@ def test_the_packer_prints_and_reprints(
     phone.tap("Print on Bench 1")
     phone.sees("No waybill yet for")
     phone.look("labels-1-too-early")
-    phone.tap("OK")
+    phone.tap("OK", "link")
 
     ask_carrier()
     phone.sees(Shipment.objects.first().tracking_number, "Return label", "Packing slip", "Labels as PDF")
