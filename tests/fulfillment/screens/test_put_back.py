@@ -125,7 +125,7 @@ def test_statements_of_a_scan_do_not_grow_with_the_list(handheld: Make, place: A
 
 
 def test_several_are_taken_for_one_walk_and_shown_in_its_order(handheld: Make, place: Any) -> None:
-    far = LocationFactory(warehouse=place.warehouse, code="Z-99", pick_sequence=999)
+    far = LocationFactory(warehouse=place.warehouse, code="Z-99", pick_sequence=1_000_000)
     tea, milk = ProductFactory(name="Tea"), ProductFactory(name="Milk")
     stocked(tea, far, 9, lot="T-1")
     stocked(milk, place.shelf, 9, lot="M-1")

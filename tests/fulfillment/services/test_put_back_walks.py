@@ -69,7 +69,7 @@ def lying(place: Location) -> dict[str, Decimal]:
 
 
 def test_one_walk_takes_several_in_walking_order_and_nobody_else_takes_them(house: Site) -> None:
-    far = LocationFactory(warehouse=house.warehouse, code="Z-09", pick_sequence=99)
+    far = LocationFactory(warehouse=house.warehouse, code="Z-09", pick_sequence=1_000_000)
     tea, jam = ProductFactory(sku="TEA"), ProductFactory(sku="JAM")
     (of_tea,) = left_over(house, [(tea, 2)], far)
     (of_jam,) = left_over(house, [(jam, 3)])
