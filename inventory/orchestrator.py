@@ -39,10 +39,10 @@ from inventory.services.mixing import MixSource, mix_batches, split_mixed_batch
 from inventory.services.moving import Move, move_goods, move_stock, put_away
 from inventory.services.offline_sales import check_offline_sale_conflict, process_offline_sale
 from inventory.services.order_promises import promise_order
+from inventory.services.overrides import reallocate_item
 from inventory.services.phases import change_phase
 from inventory.services.picks import PickedItem, pick_reserved, put_back
 from inventory.services.promises import Reserved, ReservedItem, get_reserved_items
-from inventory.services.reallocation import reallocate_item
 from inventory.services.recalls import Withdrawal, hold_batch, recall_batch, release_hold
 from inventory.services.receiving import (
     ReceivingLine,

@@ -12,7 +12,7 @@ from inventory.errors import PlaceNotAllowed, UnfitNow
 from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, ReservationItem
 from inventory.services.moving import BENCHES, places_within, shift
-from inventory.services.reallocation import less_promised
+from inventory.services.overrides import less_promised
 from inventory.stock import fefo
 from inventory.stock.gate import LockedStock, StockKey, lock_stock
 from inventory.stock.place import bring
