@@ -164,3 +164,17 @@ def test_goods_are_not_made_after_they_expire(receiver, here):
     assert codes(receiver.post("stock/place", {"warehouse": "A", "sku": "BREAD", "quantity": 1} | dates)) == (400, "validation_failed")
     assert receiver.post("receivings", {"warehouse": "A", "items": [{"sku": "BREAD"} | dates | {"produced_on": "2030-01-01"}]}).status_code == 201
     assert here.id
+
+
+def test_what_the_code_does_not_say_is_given_beside_it(receiver, here):
+    paper = {"warehouse": "A", "items": [{"sku": "MILK", "expected_quantity": "12"}]}
+    path = f"receivings/{receiver.post('receivings', paper).json()['id']}"
+    assert receiver.post(f"{path}/start", {"from_zero": True}).json()["items"][0]["actual_quantity"] == "0.000"
+    beside = {"lot_number": "L7", "label_expires_on": "2060-12-31", "damaged_quantity": "1", "short_dated_reason": "agreed"}
+    item = receiver.post(f"{path}/receive-item", {"scan": "MILK", "quantity": "12", **beside}).json()["item"]
+    assert (item["actual_quantity"], item["damaged_quantity"], item["lot_number"], item["label_expires_on"], item["short_dated_reason"]) == (
+        "12.000", "1.000", "L7", "2060-12-31", "agreed",
+    )  # fmt: skip
+    against = receiver.post(f"{path}/receive-item", {"scan": "(01)04006381333931(17)601231(10)L7", "lot_number": "L8"})
+    assert codes(against) == (400, "validation_failed")
+    assert against.json()["errors"][0]["field"] == "lot_number"
