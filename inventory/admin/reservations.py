@@ -209,4 +209,4 @@ def _amount(quantity: str) -> str:
 
 
 def _moment(text: str) -> str:
-    return date_format(timezone.localtime(datetime.fromisoformat(text)), "SHORT_DATETIME_FORMAT")
+    return date_format(timezone.localtime(datetime.fromisoformat(text)), "DATETIME_FORMAT")
