@@ -153,6 +153,8 @@ class ReceivingItemForm(forms.ModelForm):
                 self.add_error(name, error.detail)
         if (data.get("damaged_quantity") or 0) > (data.get("actual_quantity") or 0):
             self.add_error("damaged_quantity", "More is damaged than has arrived.")
+        if data.get("produced_on") and data.get("label_expires_on") and data["produced_on"] > data["label_expires_on"]:
+            self.add_error("produced_on", "Made after it expires: correct the dates.")
         if data.get("accept_short_dated") and not data.get("short_dated_reason"):
             self.add_error("short_dated_reason", "Say why short dated goods are accepted.")
         return data

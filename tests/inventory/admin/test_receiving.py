@@ -112,6 +112,7 @@ def test_a_confirmed_delivery_is_read_only(receiver: Client, draft: Receiving) -
         ({"actual_quantity": "1", "damaged_quantity": "2"}, "More is damaged than has arrived."),
         ({"accept_short_dated": "on"}, "Say why short dated goods are accepted."),
         ({"actual_quantity": "NaN"}, "Enter a number."),
+        ({"produced_on": "2030-01-02", "label_expires_on": "2030-01-01"}, "Made after it expires: correct the dates."),
     ],
 )
 def test_a_wrong_line_is_refused_where_it_is_wrong(receiver: Client, draft: Receiving, row: dict[str, str], problem: str) -> None:

@@ -130,6 +130,15 @@ def test_a_hundred_thousand_lines_with_a_bad_one_change_nothing() -> None:
     assert list(Product.objects.values_list("name", flat=True)) == ["Old"]
 
 
+@pytest.mark.slow
+def test_a_hundred_thousand_good_lines() -> None:
+    """More than one statement has room for."""
+    text = HEAD + "\n".join(f"S-{n},Product {n},pcs,1,yes,14,0.5" for n in range(100_000))
+
+    assert imported(text) == Imported(100_000, 0, 0)
+    assert imported(text.replace("Product 99999,", "Other,")) == Imported(0, 1, 99_999)
+
+
 def test_the_statements_do_not_grow_with_the_lines() -> None:
     counts = []
     for number in (1, 300):
