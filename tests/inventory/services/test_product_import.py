@@ -131,12 +131,8 @@ def test_a_hundred_thousand_lines_with_a_bad_one_change_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_good_lines() -> None:
-    """More than one statement has room for."""
-    text = HEAD + "\n".join(f"S-{n},Product {n},pcs,1,yes,14,0.5" for n in range(100_000))
-
-    assert imported(text) == Imported(100_000, 0, 0)
-    assert imported(text.replace("Product 99999,", "Other,")) == Imported(0, 1, 99_999)
+def test_more_good_lines_than_a_statement_has_room_for() -> None:
+    assert imported("sku,name\n" + "\n".join(f"S-{n},Product {n}" for n in range(66_000))) == Imported(66_000, 0, 0)
 
 
 def test_the_statements_do_not_grow_with_the_lines() -> None:
