@@ -114,19 +114,33 @@ class Clock:
         return replace(self.moved(lives, at, condition), not_after=limit if self.not_after is None else min(self.not_after, limit))
 
     def merged(self, other: Clock, lives: Lives, at: datetime) -> Clock | None:
-        """The clock of both poured together: both charged to `at`, the one that expires earlier kept.
+        """The clock of both poured together: both charged to `at`, and the worse of each term kept.
+
+        That is the one that expires earlier, but with the larger F, the earlier `not_after` and frozen if either was. Where both run in one condition it
+        expires exactly with the earlier. Its date alone would not do: of two that expire together, by their label, one may have used far more of its life,
+        and another place or the freezer would give that back. So the mixed goods expire with neither part later, wherever they go.
 
         None when the better part would lose more than a day: then it must stay a lot of its own.
         """
         mine, theirs = self.charged(lives, at), other.charged(lives, at)
         first, second = mine.effective(lives), theirs.effective(lives)
-        if first is None or second is None:
-            if first == second:
-                return mine
+        if (first is None) != (second is None):
             return None
-        if abs(first - second) > MERGE_TOLERANCE:
+        both = replace(
+            theirs if first is not None and second is not None and second < first else mine,
+            fraction=max(mine.fraction, theirs.fraction),
+            not_after=earliest(mine.not_after, theirs.not_after),
+            frozen_at=earliest(mine.frozen_at, theirs.frozen_at),
+        )
+        end = both.effective(lives)
+        if first is not None and second is not None and end is not None and max(first, second) - end > MERGE_TOLERANCE:
             return None
-        return mine if first <= second else theirs
+        return both
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """The first of the moments that there are; a missing one is no limit."""
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def end_of_day(day: date, time_zone: str) -> datetime:
