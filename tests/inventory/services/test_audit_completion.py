@@ -19,6 +19,7 @@ from inventory.orchestrator import (
     PlaceNotAllowed,
     ReceivingLine,
     add_found_goods,
+    adjust_stock,
     complete_audit,
     confirm_receiving,
     create_audit,
@@ -61,6 +62,39 @@ def test_uncounted_lines_taken_for_empty_are_emptied_as_the_books_are_now(house:
     complete_audit(audit.pk, actor=ACTOR, uncounted="zero")
     assert what_lies(bread) == [("L", 0, 0)]
     assert AuditLine.objects.get(audit=audit).difference == -7
+
+
+def test_uncounted_lines_taken_for_empty_keep_what_came_since_they_were_listed(house: Site, bread: Product) -> None:
+    stocked(bread, house.shelf, 10, lot="L")
+    audit = running(house)
+    sell(bread, 3, house)
+    stocked(bread, house.shelf, 5, lot="L")
+    complete_audit(audit.pk, actor=ACTOR, uncounted="zero")
+    assert what_lies(bread) == [("L", 5, 0)]
+
+
+def test_of_two_audits_of_a_place_the_shortage_is_booked_once(house: Site, bread: Product) -> None:
+    row = stocked(bread, house.shelf, 10, lot="L")
+    first, second, third = running(house), running(house), running(house)
+    for audit, counted in ((first, 8), (second, 8), (third, 9)):
+        count(audit, row, counted)
+    sell(bread, 1, house)
+    complete_audit(first.pk, actor=ACTOR)
+    assert what_lies(bread) == [("L", 7, 0)]
+    complete_audit(second.pk, actor=ACTOR)
+    assert what_lies(bread) == [("L", 7, 0)]
+    complete_audit(third.pk, actor=ACTOR)
+    assert what_lies(bread) == [("L", 8, 0)]
+    assert_books_balance()
+
+
+def test_a_shop_that_adjusts_before_a_count_is_completed(house: Site, bread: Product) -> None:
+    row = stocked(bread, house.shelf, 10, lot="L")
+    audit = running(house)
+    count(audit, row, 8)
+    adjust_stock(house.id, bread.pk, Decimal(8), reason="seen", actor=ACTOR)
+    complete_audit(audit.pk, actor=ACTOR)
+    assert what_lies(bread) == [("L", 8, 0)]
 
 
 def test_what_is_missing_of_promised_goods_is_promised_anew_elsewhere(house: Site, bread: Product) -> None:
