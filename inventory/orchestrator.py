@@ -29,7 +29,7 @@ from inventory.queries.tracing import Trace, trace_batch
 from inventory.services.alerts import acknowledge_alert, evaluate_alerts, open_alert, resolve_alert, settle_alerts
 from inventory.services.audit_adjustment import adjust_stock
 from inventory.services.audit_completion import complete_audit
-from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, update_audit_items
+from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, scan_audit_places, update_audit_items
 from inventory.services.audits import cancel_audit, change_audit, create_audit, start_audit
 from inventory.services.consumption import consume_reservation
 from inventory.services.discounts import apply_discount, end_discount, follow_discounts
@@ -216,6 +216,7 @@ __all__ = [
     "resolve_alert",
     "resolve_lines",
     "scan_audit_place",
+    "scan_audit_places",
     "send_transfer",
     "set_low_stock_threshold",
     "settle_alerts",

@@ -35,7 +35,7 @@ from inventory.queries.audit_report import progress, with_difference
 from inventory.queries.audits import lines_of, sees_books
 from inventory.queries.scan import find_by_scan
 from inventory.services.audit_completion import complete_audit
-from inventory.services.audit_counts import add_found_goods, count_again, scan_audit_place, update_audit_items
+from inventory.services.audit_counts import add_found_goods, count_again, scan_audit_places, update_audit_items
 from inventory.services.audits import cancel_audit, change_audit, create_audit, start_audit
 from warehouse.core import code128
 from warehouse.core.actor import Actor
@@ -103,9 +103,9 @@ class AuditLineInline(ReadOnlyInline):
         return "" if row.first_counted_quantity is None else f"{plain(row.first_counted_quantity)}, {row.first_counted_by}"
 
 
-def scan_places(row: Audit, arguments: dict[str, Any], actor: Actor, version: int) -> None:
-    for place in arguments["places"]:
-        scan_audit_place(row.pk, place, actor=actor)
+def scan_places(row: Audit, arguments: dict[str, Any], actor: Actor, version: int) -> list[AuditLine]:
+    """Without a version: many scan at once."""
+    return scan_audit_places(row.pk, arguments["places"], actor=actor)
 
 
 def enter_counts(row: Audit, arguments: dict[str, Any], actor: Actor, version: int) -> Audit:
@@ -166,7 +166,7 @@ class AuditAdmin(RefusalsSaid, StepsAdmin, SiteRows):
         Step(
             "scan",
             "Scan",
-            scan_audit_place,
+            scan_audit_places,
             is_running,
             description="The moment of counting: what the books say now is what the counts are compared with, whatever is sold later.",
             form=PlacesForm,

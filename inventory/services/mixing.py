@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from inventory import events
 from inventory.enums import BatchStatus, DocumentType, LocationKind, MovementType
-from inventory.errors import PlaceNotAllowed, UnfitNow
+from inventory.errors import UnfitNow
 from inventory.models import Batch, BatchComponent, BatchLocation, Location
+from inventory.queries.locations import places_at
 from inventory.queries.lots import find_lot
 from inventory.services.moving import lock_goods, require_free
 from inventory.services.splitting import split_batch
@@ -103,13 +104,7 @@ def _summed(sources: Sequence[MixSource]) -> dict[int, Decimal]:
 
 
 def _target(warehouse_id: int, location_id: int) -> Location:
-    found = Location.objects.filter(pk=location_id).first()
-    if found is None or found.warehouse_id != warehouse_id or not found.is_active or found.kind not in MIXING_PLACES:
-        raise PlaceNotAllowed(
-            f"Location {found or location_id} is not an active place of this warehouse where goods are mixed (storage, display, dock).",
-            location=found.code if found else str(location_id),
-        )
-    return found
+    return places_at(warehouse_id, {"to_location": location_id}, MIXING_PLACES)["to_location"]
 
 
 def _require_alike(goods: Sequence[BatchLocation], warehouse_id: int) -> None:

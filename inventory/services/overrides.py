@@ -15,6 +15,7 @@ from inventory.stock import fefo
 from inventory.stock.candidates import read_candidates
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import require_reason
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
@@ -29,6 +30,7 @@ def reallocate_item(item_id: int, to_batch_location_id: int, *, reason: str, act
     """
     if not reason.strip():
         raise ValidationFailed("Say why other goods are promised.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason)
     there = BatchLocation.objects.filter(pk=to_batch_location_id).values_list("warehouse_id", "product_id").first()
     if there is None:
         raise NotFound(f"There are no goods {to_batch_location_id}.", batch_location=to_batch_location_id)

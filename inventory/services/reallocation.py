@@ -154,7 +154,7 @@ def post_moved(seizures: Sequence[Seizure], reservation: Reservation, reason: st
         document_id=reservation.pk,
         order_ref=reservation.order_ref,
         reservation_id=reservation.pk,
-        reason=reason[:200],
+        reason=reason,
     )
     post(entries, header)
 

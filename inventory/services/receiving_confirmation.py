@@ -17,7 +17,7 @@ from inventory.errors import LotMismatch, ShortDated
 from inventory.locks import lock_receiving, share_batches, share_products
 from inventory.models import Batch, Location, Receiving, ReceivingItem
 from inventory.models.batches import lot_key
-from inventory.queries.locations import default_location
+from inventory.queries.locations import default_location, places_at
 from inventory.queries.lots import lot_ids
 from inventory.services.pricing import update_purchase_prices
 from inventory.stock import shelf_life
@@ -70,14 +70,11 @@ def confirm_receiving(receiving_id: int, *, actor: Actor, expected_version: int 
     return receiving
 
 
-def _places(receiving: Receiving, items: Iterable[ReceivingItem]) -> dict[int, Location]:
+def _places(receiving: Receiving, items: Sequence[ReceivingItem]) -> dict[int, Location]:
     """Where each line goes, by its id; every place must be an active one of this warehouse."""
-    wanted = {item.pk: item.location_id or receiving.location_id for item in items}
-    found = Location.objects.in_bulk(set(wanted.values()))
-    for pk in set(wanted.values()):
-        if found[pk].warehouse_id != receiving.warehouse_id or not found[pk].is_active:
-            raise ValidationFailed(f"{found[pk]} is not an active place of this warehouse.", location=found[pk].code)
-    return {item: found[pk] for item, pk in wanted.items()}
+    names = {item.pk: f"items[{item.pk}].location" for item in items}
+    found = places_at(receiving.warehouse_id, {names[item.pk]: item.location_id or receiving.location_id for item in items})
+    return {item: found[name] for item, name in names.items()}
 
 
 def _judge(items: Iterable[ReceivingItem]) -> None:
