@@ -115,7 +115,7 @@ def _write_off(document: Return, goods: Sequence[GoodsBack], places: Mapping[int
 
 
 def _discount(document: Return, goods: Sequence[GoodsBack], now: datetime, actor: Actor) -> dict[tuple[int, Decimal], Discount]:
-    """Reduce the prices of all pages of the products concerned until the goods expire; returns the first page's discount by (product, percent).
+    """Reduce the prices of the products' pages that sell this site's goods until they expire; returns the first page's discount by (product, percent).
 
     All pages are locked in one ordered statement, therefore not by `apply_discount`, which does it product by product.
     """
@@ -125,7 +125,7 @@ def _discount(document: Return, goods: Sequence[GoodsBack], now: datetime, actor
             ends[one.item.product_id, one.item.discount_percent].append(one.expires_at)
     if not ends:
         return {}
-    pages = lock_listings_of({product for product, _ in ends})
+    pages = lock_listings_of({product for product, _ in ends}, sold_from=document.warehouse_id)
     made = Discount.objects.bulk_create(
         Discount(
             storefront_product=page,
