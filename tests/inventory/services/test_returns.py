@@ -417,7 +417,7 @@ def test_as_many_statements_for_forty_lines_as_for_three(house: Site) -> None:
             complete_return(document.pk, actor=ACTOR)
         counts.append((len(making), len(looking), len(completing)))
 
-    assert counts[1:] == [(10, 10, 37)] * 3
+    assert counts[1:] == [(10, 10, 36)] * 3
     assert_books_balance()
 
 
