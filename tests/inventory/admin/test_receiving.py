@@ -157,7 +157,7 @@ def test_lines_are_struck_off_added_and_given_another_product(receiver: Client, 
     kept = receiving.items.order_by("pk").values_list("product__sku", "expected_quantity", "lot_number")
     assert list(kept) == [("YOG-1", 3, ""), ("BRD-1", 2, "B"), ("BRD-1", 9, "")]
     assert Receiving.objects.get().location == house.dock
-    assert "Deleted line" in LogEntry.objects.get().get_change_message()
+    assert "Deleted receiving item" in LogEntry.objects.get().get_change_message()
 
 
 def test_only_possible_steps_are_offered_and_only_to_those_who_may(draft: Receiving, receiver: Client) -> None:
