@@ -118,6 +118,9 @@ class ReceivingStatus(TextChoices):
     CANCELLED = "cancelled", "cancelled"
 
 
+OPEN_RECEIVINGS = {ReceivingStatus.DRAFT, ReceivingStatus.IN_PROGRESS}
+
+
 class TransferStatus(TextChoices):
     DRAFT = "draft", "draft"
     SENT = "sent", "sent"
@@ -130,6 +133,9 @@ class WriteOffStatus(TextChoices):
     AWAITING_APPROVAL = "awaiting_approval", "awaiting approval"
     CONFIRMED = "confirmed", "confirmed"
     CANCELLED = "cancelled", "cancelled"
+
+
+OPEN_WRITE_OFFS = {WriteOffStatus.DRAFT, WriteOffStatus.AWAITING_APPROVAL}
 
 
 class WriteOffReason(TextChoices):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.db import connection, models
+from django.db.models import Exists, OuterRef, Q
 
 from inventory.models import (
     Alert,
@@ -23,6 +24,7 @@ from inventory.models import (
     Stock,
     StorefrontProduct,
     Transfer,
+    Warehouse,
     WriteOff,
 )
 from warehouse.core.errors import NotFound
@@ -98,11 +100,18 @@ def lock_listings(listing_ids: Iterable[int]) -> dict[int, StorefrontProduct]:
     return lock_rows(StorefrontProduct, listing_ids)
 
 
-def lock_listings_of(product_ids: Iterable[int]) -> list[StorefrontProduct]:
-    """All storefronts' pages of the products, FOR NO KEY UPDATE in order of id; none need be there. After stock and reservations."""
+def lock_listings_of(product_ids: Iterable[int], *, sold_from: int | None = None) -> list[StorefrontProduct]:
+    """The storefronts' pages of the products (with `sold_from`: that sell the goods of this warehouse), FOR NO KEY UPDATE in order of id; none need be
+    there. After stock and reservations.
+
+    A seller's storefront sells its own sites' goods and those of sites without a seller; a storefront without a seller sells everybody's.
+    """
     require_transaction()
-    rows = StorefrontProduct.objects.select_for_update(of=("self",), no_key=True)
-    return list(rows.filter(product__in=set(product_ids)).order_by("pk"))
+    rows = StorefrontProduct.objects.select_for_update(of=("self",), no_key=True).filter(product__in=set(product_ids))
+    if sold_from is not None:
+        site = Warehouse.objects.filter(pk=sold_from).filter(Q(seller=None) | Q(seller=OuterRef("storefront__seller")))
+        rows = rows.filter(Q(storefront__seller=None) | Exists(site))
+    return list(rows.order_by("pk"))
 
 
 def lock_alert(alert_id: int) -> Alert:

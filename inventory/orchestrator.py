@@ -31,7 +31,7 @@ from inventory.queries.tracing import Trace, trace_batch
 from inventory.services.alerts import acknowledge_alert, evaluate_alerts, open_alert, resolve_alert, settle_alerts
 from inventory.services.audit_adjustment import adjust_stock
 from inventory.services.audit_completion import complete_audit
-from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, update_audit_items
+from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, scan_audit_places, update_audit_items
 from inventory.services.audits import cancel_audit, change_audit, create_audit, start_audit
 from inventory.services.consumption import consume_reservation, take_gates_of
 from inventory.services.count_requests import count_requested_places, dismiss_count_request, request_count
@@ -42,11 +42,11 @@ from inventory.services.mixing import MixSource, mix_batches, split_mixed_batch
 from inventory.services.moving import Move, move_goods, move_stock, put_away
 from inventory.services.offline_sales import check_offline_sale_conflict, process_offline_sale
 from inventory.services.order_promises import promise_order
+from inventory.services.overrides import reallocate_item
 from inventory.services.phases import change_phase
 from inventory.services.picks import PickedItem, UnpickedItem, pick_reserved, put_back, unpick_reserved
 from inventory.services.promises import Reserved, ReservedItem, get_reserved_items
 from inventory.services.quarantine import Quarantined, quarantine_picked
-from inventory.services.reallocation import reallocate_item
 from inventory.services.recalls import Withdrawal, hold_batch, recall_batch, release_hold
 from inventory.services.receiving import (
     ReceivingLine,
@@ -236,6 +236,7 @@ __all__ = [
     "resolve_alert",
     "resolve_lines",
     "scan_audit_place",
+    "scan_audit_places",
     "send_transfer",
     "set_low_stock_threshold",
     "settle_alerts",

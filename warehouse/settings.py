@@ -44,6 +44,14 @@ def networks(name: str, default: str) -> list[Any]:
         raise ImproperlyConfigured(f"{name}={given!r}: {error}. Give networks such as 10.1.0.0/16, separated by commas.") from error
 
 
+def one_of(name: str, words: list[str]) -> str:
+    """One of these words from the environment; the first is the default."""
+    value = os.environ.get(name) or words[0]
+    if value not in words:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of: {', '.join(words)}.")
+    return value
+
+
 DEBUG = flag("DEBUG", False)
 # The default key serves a developer's machine only; `check --deploy` and the start-up check refuse it in production.
 SECRET_KEY = os.environ.get("SECRET_KEY", "insecure-development-key-that-production-must-replace-0123456789")
@@ -295,7 +303,8 @@ MAX_LINE_QUANTITY = int(os.environ.get("MAX_LINE_QUANTITY", "1000000"))
 WRITE_OFF_APPROVAL_LIMIT = amount("WRITE_OFF_APPROVAL_LIMIT", "500")
 # A package that weighs this much more or less than its goods and its box should, in percent, is looked into before it is closed.
 PACK_WEIGHT_TOLERANCE_PERCENT = int(os.environ.get("PACK_WEIGHT_TOLERANCE_PERCENT", "10"))
-PURCHASE_PRICE_POLICY = os.environ.get("PURCHASE_PRICE_POLICY", "last")
+# What a delivery makes of a page's purchase price.
+PURCHASE_PRICE_POLICY = one_of("PURCHASE_PRICE_POLICY", ["last", "weighted_average"])
 # Goods are told of when so many days are left until they may not be sold any more, and when so much of their life is left, in percent (0: never).
 ALERT_EXPIRING_DAYS = [int(days) for days in os.environ.get("ALERT_EXPIRING_DAYS", "7,3,1").split(",") if days.strip()]
 ALERT_EXPIRING_FRESHNESS = int(os.environ.get("ALERT_EXPIRING_FRESHNESS", "10"))

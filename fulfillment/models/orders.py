@@ -50,7 +50,10 @@ class Order(Versioned):
             models.Index(fields=["retry_due_at"], condition=Q(retry_due_at__isnull=False), name="order_retry_due"),
             models.Index(Upper("order_number"), name="order_by_number"),
             models.Index(
-                F("compared_at").asc(nulls_first=True), "id", condition=Q(status__in=sorted(OPEN_ORDERS), source=SOURCE_LISTINGS), name="order_to_compare"
+                F("compared_at").asc(nulls_first=True),
+                "id",
+                condition=Q(status__in=sorted(OPEN_ORDERS), source=SOURCE_LISTINGS),
+                name="order_to_compare",
             ),
         ]
 

@@ -99,7 +99,9 @@ class QualityCheckItem(models.Model):
     note = models.CharField(max_length=200, blank=True)
     photo = models.FileField(upload_to="quality/%Y/%m", blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
-    quarantined_quantity = QuantityField(default=Decimal(0), help_text="What was taken out of the order: the failed ones, with a hold all of the lot.")
+    quarantined_quantity = QuantityField(
+        default=Decimal(0), help_text="What was taken out of the order: the failed ones, with a hold all of the lot."
+    )
     quarantined_in = models.ForeignKey(
         "inventory.BatchLocation", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+", help_text="Where they lie then."
     )

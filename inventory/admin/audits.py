@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
@@ -28,20 +28,20 @@ from inventory.admin.audit_forms import (
     is_running,
 )
 from inventory.admin.audit_report import report_of
-from inventory.admin.base import SiteFilter, SiteRows
+from inventory.admin.base import RefusalsSaid, SiteFilter, SiteRows
 from inventory.enums import AuditLineStatus, AuditStatus
 from inventory.models import Audit, AuditLine
 from inventory.queries.audit_report import progress, with_difference
 from inventory.queries.audits import lines_of, sees_books
 from inventory.queries.scan import find_by_scan
 from inventory.services.audit_completion import complete_audit
-from inventory.services.audit_counts import add_found_goods, count_again, scan_audit_place, update_audit_items
+from inventory.services.audit_counts import add_found_goods, count_again, scan_audit_places, update_audit_items
 from inventory.services.audits import cancel_audit, change_audit, create_audit, start_audit
 from warehouse.core import code128
 from warehouse.core.actor import Actor
 from warehouse.core.admin import ReadOnlyInline, actor_of, plain, signed
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
-from warehouse.core.errors import DomainError, ValidationFailed
+from warehouse.core.errors import ValidationFailed
 
 COLOURS = {
     AuditStatus.DRAFT: "primary",
@@ -103,9 +103,9 @@ class AuditLineInline(ReadOnlyInline):
         return "" if row.first_counted_quantity is None else f"{plain(row.first_counted_quantity)}, {row.first_counted_by}"
 
 
-def scan_places(row: Audit, arguments: dict[str, Any], actor: Actor, version: int) -> None:
-    for place in arguments["places"]:
-        scan_audit_place(row.pk, place, actor=actor)
+def scan_places(row: Audit, arguments: dict[str, Any], actor: Actor, version: int) -> list[AuditLine]:
+    """Without a version: many scan at once."""
+    return scan_audit_places(row.pk, arguments["places"], actor=actor)
 
 
 def enter_counts(row: Audit, arguments: dict[str, Any], actor: Actor, version: int) -> Audit:
@@ -137,7 +137,7 @@ def is_draft(row: Audit | None) -> bool:
 
 
 @admin.register(Audit)
-class AuditAdmin(StepsAdmin, SiteRows):
+class AuditAdmin(RefusalsSaid, StepsAdmin, SiteRows):
     form = AuditForm
     list_display = ["number", "state", "warehouse", "scope", "zone", "blind", "created_at", "started_at", "completed_at", "created_by"]
     list_select_related = ["warehouse", "created_by"]
@@ -166,7 +166,7 @@ class AuditAdmin(StepsAdmin, SiteRows):
         Step(
             "scan",
             "Scan",
-            scan_audit_place,
+            scan_audit_places,
             is_running,
             description="The moment of counting: what the books say now is what the counts are compared with, whatever is sold later.",
             form=PlacesForm,
@@ -255,16 +255,6 @@ class AuditAdmin(StepsAdmin, SiteRows):
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm[Audit], formsets: Any, change: bool) -> None:
         """Places and products were written with the paper; of a cycle count the operation has chosen them."""
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The page; what an operation refuses is said, and nothing of the form is saved."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except DomainError as error:
-            messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
 
     @display(description="status", label=COLOURS)
     def state(self, row: Audit) -> tuple[str, str]:

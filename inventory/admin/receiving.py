@@ -1,34 +1,41 @@
-"""Deliveries. The paper is edited in plain forms while it is open; goods come onto the books by its steps only."""
+"""Deliveries. The paper and its lines are edited in forms while it is open, which the operations save; goods come onto the books by its steps only."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
-from inventory.admin.base import SiteFilter, SiteRows
-from inventory.enums import LocationKind, ReceivingStatus
-from inventory.locks import lock_receiving
+from inventory.admin.base import RefusalsSaid, SiteFilter, SiteRows
+from inventory.admin.receiving_forms import AddItemForm, ReceivingForm, ReceivingItemForm, Refused, ScanForm, line_values
+from inventory.enums import OPEN_RECEIVINGS, LocationKind, ReceivingStatus
 from inventory.models import Receiving, ReceivingItem
 from inventory.queries.locations import default_location
 from inventory.queries.scan import find_by_scan
-from inventory.services.receiving import ReceivingLine, add_item, cancel_receiving, receive_item, start_receiving
+from inventory.services.receiving import (
+    ReceivingLine,
+    add_item,
+    cancel_receiving,
+    change_item,
+    change_receiving,
+    create_receiving,
+    receive_item,
+    remove_item,
+    start_receiving,
+)
 from inventory.services.receiving_confirmation import confirm_receiving
 from warehouse.core.actor import Actor
-from warehouse.core.admin import RoleTabularInline, actor_of, plain, signed
-from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, quantity_field, text_field
+from warehouse.core.admin import RoleTabularInline, actor_of, signed
+from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
 from warehouse.core.errors import DomainError, ValidationFailed
-from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.quantities import ZERO
 
 COLOURS = {
     ReceivingStatus.DRAFT: "primary",
@@ -36,126 +43,7 @@ COLOURS = {
     ReceivingStatus.CONFIRMED: "success",
     ReceivingStatus.CANCELLED: "danger",
 }
-EURO = "EUR"
-OPEN = {ReceivingStatus.DRAFT, ReceivingStatus.IN_PROGRESS}
-
-
-def three_letters(currency: str) -> str:
-    """The currency's code in capitals. Raises ValidationError for what is none."""
-    if not re.fullmatch("[A-Za-z]{3}", currency):
-        raise ValidationError("Three letters, such as EUR.")
-    return currency.upper()
-
-
-class ReceivingForm(forms.ModelForm):
-    """The paper's head. A change names the version it was based on and locks the row, so that nobody confirms what is being rewritten."""
-
-    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-
-    class Meta:
-        model = Receiving
-        fields = ["warehouse", "location", "supplier", "supplier_reference", "notes"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "notes" in self.fields:
-            self.fields["notes"].widget.attrs["rows"] = 2
-        if "location" in self.fields:
-            self.fields["location"].required = False
-            self.fields["location"].help_text = "Where the goods go unless a line says otherwise; empty: the receiving dock."
-        if "seen_version" in self.fields:
-            self.fields["seen_version"].initial = self.instance.version
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if self.instance.pk is not None:
-            self._lock(data.get("seen_version"))
-        warehouse = data.get("warehouse") or (self.instance.warehouse if self.instance.warehouse_id else None)
-        if warehouse is not None:
-            self._place(data, warehouse.pk)
-        return data
-
-    def _lock(self, seen_version: int | None) -> None:
-        try:
-            locked = lock_receiving(self.instance.pk, seen_version or 0)
-        except DomainError as error:
-            raise ValidationError(error.detail) from None
-        if locked.status not in OPEN:
-            raise ValidationError(f"{locked} is {locked.get_status_display()}: it can't be changed any more.")
-
-    def _place(self, data: dict[str, Any], warehouse_id: int) -> None:
-        location = data.get("location")
-        if location is None:
-            try:
-                self.instance.location_id = default_location(warehouse_id, LocationKind.RECEIVING)
-            except DomainError as error:
-                self.add_error("location", error.detail)
-            else:
-                data.pop("location", None)
-        elif location.warehouse_id != warehouse_id:
-            self.add_error("location", f"{location} is not a place of this warehouse.")
-
-    def _get_validation_exclusions(self) -> set[str]:
-        return {*super()._get_validation_exclusions(), "location"}  # type: ignore[misc]
-
-
-class ReceivingItemForm(forms.ModelForm):
-    class Meta:
-        model = ReceivingItem
-        fields = [
-            "product", "lot_number", "produced_on", "label_expires_on", "label_condition", "expected_quantity", "actual_quantity",
-            "damaged_quantity", "purchase_price", "currency", "location", "accept_short_dated", "short_dated_reason",
-        ]  # fmt: skip
-        labels = {
-            "lot_number": "lot",
-            "produced_on": "made",
-            "label_expires_on": "expiry",
-            "label_condition": "stored",
-            "expected_quantity": "expected",
-            "actual_quantity": "actual",
-            "damaged_quantity": "damaged",
-            "purchase_price": "price",
-            "accept_short_dated": "short dated is fine",
-            "short_dated_reason": "because",
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("expected_quantity", "actual_quantity", "damaged_quantity", "purchase_price"):
-            if name in self.fields:
-                self.fields[name].widget.attrs["style"] = "width: 5.5rem; min-width: 5.5rem"
-                if self.instance.pk is not None:
-                    self.initial[name] = plain(self.initial[name])
-        if "currency" in self.fields:
-            self.fields["currency"].required = False
-            self.fields["currency"].widget.attrs["style"] = "width: 4rem; min-width: 4rem"
-        for name in ("product", "location"):
-            widget = self.fields[name].widget if name in self.fields else None
-            if isinstance(widget, RelatedFieldWidgetWrapper):
-                widget.can_add_related = widget.can_change_related = widget.can_view_related = False
-
-    def clean_currency(self) -> str:
-        return three_letters(self.cleaned_data["currency"] or self.instance.currency)
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        product = data.get("product")
-        for name in ("expected_quantity", "actual_quantity", "damaged_quantity"):
-            quantity = data.get(name)
-            if quantity is None or product is None:
-                continue
-            if quantity < 0:
-                self.add_error(name, "Not less than nothing.")
-                continue
-            try:
-                require_step(quantity, product.quantity_step, sku=product.sku, field=name)
-            except ValidationFailed as error:
-                self.add_error(name, error.detail)
-        if (data.get("damaged_quantity") or 0) > (data.get("actual_quantity") or 0):
-            self.add_error("damaged_quantity", "More is damaged than has arrived.")
-        if data.get("accept_short_dated") and not data.get("short_dated_reason"):
-            self.add_error("short_dated_reason", "Say why short dated goods are accepted.")
-        return data
+REFUSED = "_refused"
 
 
 class ReceivingItemInline(RoleTabularInline):
@@ -178,6 +66,11 @@ class ReceivingItemInline(RoleTabularInline):
             kwargs["widget"] = UnfoldAdminSingleDateWidget()
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.form.refused = getattr(request, REFUSED, None)
+        return formset
+
     @display(description="difference")
     def difference(self, row: ReceivingItem) -> str:
         return signed(row.difference) if row.pk else ""
@@ -193,26 +86,7 @@ class ReceivingItemInline(RoleTabularInline):
 
 
 def _open(receiving: Receiving | None) -> bool:
-    return receiving is None or receiving.pk is None or receiving.status in OPEN
-
-
-class ScanForm(StepForm):
-    scan = text_field("Barcode", autofocus=True, max_length=200, help_text="A product's barcode, its SKU, or a GS1 code with lot and expiry.")
-    quantity = quantity_field("How many", required=False, help_text="Empty: as many as are in the pack.")
-
-
-class AddItemForm(StepForm):
-    scan = text_field("Product", autofocus=True, help_text="Its SKU or barcode.")
-    lot_number = text_field("Lot", required=False, max_length=60, help_text="Made up when missing.")
-    label_expires_on = forms.DateField(label="Expiry on the label", required=False, widget=UnfoldAdminSingleDateWidget())
-    produced_on = forms.DateField(label="Made on", required=False, widget=UnfoldAdminSingleDateWidget())
-    quantity = quantity_field("How many arrived")
-    damaged_quantity = quantity_field("How many of them are damaged", required=False)
-    purchase_price = quantity_field("Purchase price", required=False, decimals=4)
-    currency = text_field("Currency", required=False, max_length=3, help_text="Three letters; EUR when empty.")
-
-    def clean_currency(self) -> str:
-        return three_letters(self.cleaned_data["currency"] or EURO)
+    return receiving is None or receiving.pk is None or receiving.status in OPEN_RECEIVINGS
 
 
 def scan_goods(row: Receiving, arguments: dict[str, Any], actor: Actor, version: int) -> ReceivingItem:
@@ -238,11 +112,11 @@ def add_goods(row: Receiving, arguments: dict[str, Any], actor: Actor, version: 
 
 
 def is_open(row: Receiving) -> bool:
-    return row.status in OPEN
+    return row.status in OPEN_RECEIVINGS
 
 
 @admin.register(Receiving)
-class ReceivingAdmin(StepsAdmin, SiteRows):
+class ReceivingAdmin(RefusalsSaid, StepsAdmin, SiteRows):
     form = ReceivingForm
     list_display = ["number", "state", "warehouse", "supplier", "supplier_reference", "created_at", "confirmed_at", "created_by"]
     list_select_related = ["warehouse", "supplier", "created_by"]
@@ -297,12 +171,65 @@ class ReceivingAdmin(StepsAdmin, SiteRows):
     def has_change_permission(self, request: HttpRequest, obj: Receiving | None = None) -> bool:
         return super().has_change_permission(request, obj) and _open(obj)
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The page. What an operation refuses of a form is said in it, beside all that was entered, and nothing is saved."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refused as refused:
+            setattr(request, REFUSED, refused)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(self, request: HttpRequest, obj: Receiving | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.refused = getattr(request, REFUSED, None)
+        return form
+
     def save_model(self, request: HttpRequest, obj: Receiving, form: forms.ModelForm[Receiving], change: bool) -> None:
-        if change:
-            obj.save_changes("location", "supplier", "supplier_reference", "notes")
-        else:
-            obj.created_by_id = actor_of(request).user_id
-            obj.save()
+        """Through the operations, which join the page's transaction; they judge under their locks."""
+        data, actor = form.cleaned_data, actor_of(request)
+        place, supplier = data["location"] and data["location"].pk, data["supplier"] and data["supplier"].pk
+        head = {"supplier_id": supplier, "supplier_reference": data["supplier_reference"], "notes": data["notes"]}
+        try:
+            if change:
+                head["location_id"] = place or default_location(obj.warehouse_id, LocationKind.RECEIVING)
+                change_receiving.inside(obj.pk, head, actor=actor, expected_version=data.get("seen_version") or 0)
+                return
+            made = create_receiving.inside(warehouse_id=data["warehouse"].pk, location_id=place, actor=actor, **head)
+        except DomainError as error:
+            raise Refused(error) from error
+        obj.pk, obj.number, obj.version = made.pk, made.number, made.version
+        obj._state.adding = False
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Line by line through the operations; a line that gets another product is struck off and written anew."""
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        receiving_id, actor = form.instance.pk, actor_of(request)
+        for row in formset.deleted_forms:
+            if row.instance.pk is not None:
+                self._strike_off(receiving_id, row, None, actor)
+                formset.deleted_objects.append(row.instance)
+        for row in formset.forms:
+            if row in formset.deleted_forms or not row.has_changed():
+                continue
+            try:
+                if row.instance.pk is None or "product" in row.changed_data:
+                    if row.instance.pk is not None:
+                        self._strike_off(receiving_id, row, row.prefix, actor)
+                    line = ReceivingLine(**line_values(row, ReceivingItemForm.Meta.fields))
+                    formset.new_objects.append(add_item.inside(receiving_id, line, actor=actor))
+                else:
+                    values = line_values(row, (name for name in row.changed_data if name in ReceivingItemForm.Meta.fields))
+                    formset.changed_objects.append((change_item.inside(receiving_id, row.instance.pk, values, actor=actor), row.changed_data))
+            except DomainError as error:
+                raise Refused(error, row.prefix) from error
+
+    def _strike_off(self, receiving_id: int, row: Any, prefix: str | None, actor: Actor) -> None:
+        try:
+            remove_item.inside(receiving_id, row.instance.pk, actor=actor)
+        except DomainError as error:
+            raise Refused(error, prefix) from error
 
     @display(description="status", label=COLOURS)
     def state(self, row: Receiving) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from inventory.enums import ReservationStatus, Rotation
 from inventory.models import BatchLocation, Reservation, ReservationItem
 from inventory.queries.stock import explain_reservation
 from inventory.services.moving import BENCHES
-from inventory.services.reallocation import reallocate_item
+from inventory.services.overrides import reallocate_item
 from inventory.services.reservations import release_reservation
 from warehouse.core.actor import Actor
 from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, pairs, plain
@@ -209,4 +209,4 @@ def _amount(quantity: str) -> str:
 
 
 def _moment(text: str) -> str:
-    return date_format(timezone.localtime(datetime.fromisoformat(text)), "SHORT_DATETIME_FORMAT")
+    return date_format(timezone.localtime(datetime.fromisoformat(text)), "DATETIME_FORMAT")

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,7 +18,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from inventory.admin.base import SiteFilter, SiteRows
+from inventory.admin.base import RefusalsSaid, SiteFilter, SiteRows
 from inventory.enums import OPEN_RETURNS, LocationKind, ReturnCondition, ReturnDecision, ReturnStatus
 from inventory.models import Location, Return, ReturnItem
 from inventory.queries.locations import default_location
@@ -276,7 +276,7 @@ def has_lines(row: Return) -> bool:
 
 
 @admin.register(Return)
-class ReturnAdmin(StepsAdmin, SiteRows):
+class ReturnAdmin(RefusalsSaid, StepsAdmin, SiteRows):
     form = ReturnForm
     list_display = ["number", "state", "order_ref", "reference", "warehouse", "customer_reason", "created_at", "completed_at", "created_by"]
     list_select_related = ["warehouse", "created_by"]
@@ -346,16 +346,6 @@ class ReturnAdmin(StepsAdmin, SiteRows):
         made = create_return.inside(warehouse_id=data["warehouse"].pk, order_ref=data["order_ref"], lines=lines, actor=actor_of(request), **head)
         obj.pk, obj.number, obj.version = made.pk, made.number, made.version
         obj._state.adding = False
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The page; what an operation refuses is said, and nothing of the form is saved."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except DomainError as error:
-            messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
 
     @display(description="status", label=COLOURS)
     def state(self, row: Return) -> tuple[str, str]:

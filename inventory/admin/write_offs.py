@@ -54,8 +54,6 @@ class WriteOffForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "notes" in self.fields:
             self.fields["notes"].widget.attrs["rows"] = 2
-        if "release_reservations" in self.fields:
-            self.fields["release_reservations"].label = "Promised goods too"
         if "seen_version" in self.fields:
             self.fields["seen_version"].initial = self.instance.version
 

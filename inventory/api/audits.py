@@ -27,7 +27,7 @@ from inventory.queries.stock import visible_to
 from inventory.services.audits import CYCLE_PLACES
 from warehouse.core.actor import Actor
 from warehouse.core.api.filters import TextFilter
-from warehouse.core.api.inputs import CodeField, DayField, IdField, Input, Nothing, QuantityField, Reason
+from warehouse.core.api.inputs import CodeField, DayField, IdField, Input, Nothing, QuantityField, Reason, by_id
 from warehouse.core.errors import PermissionDenied, ValidationFailed
 from warehouse.outbox.http import Endpoints, ReadEndpoints
 
@@ -280,10 +280,7 @@ class Audits(ReadEndpoints):
     @action(detail=True, methods=["post"])
     def count(self, request: Request, pk: str) -> Response:
         """Keep one count or many."""
-        given = self.body()["counts"]
-        counts = {count["line"]: count["quantity"] for count in given}
-        if len(counts) < len(given):
-            raise ValidationFailed("counts: a line stands there twice.", errors=[{"field": "counts", "code": "duplicate"}])
+        counts = by_id(self.body()["counts"], "line", "quantity", "counts")
         return self.run(int(pk), counts, render=lambda audit: self.show_lines(audit.pk, list(counts)))
 
     @action(detail=True, methods=["post"])

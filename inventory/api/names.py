@@ -104,9 +104,10 @@ def locations_by_code(warehouse_id: int, codes: Iterable[str], *, field: str) ->
     return found
 
 
-def named_warehouse(body: dict[str, Any]) -> Warehouse:
-    """The warehouse that a body names by `warehouse` or `warehouse_id`, both taken out of it. Raises ValidationFailed without any, UnknownWarehouse."""
-    found = find_warehouse(code=body.pop("warehouse", ""), external_id=body.pop("warehouse_id", ""))
+def named_warehouse(body: dict[str, Any], *, closed: bool = False) -> Warehouse:
+    """The active warehouse (with `closed` any) that a body names by `warehouse` or `warehouse_id`, both taken out of it. Raises ValidationFailed without
+    any, UnknownWarehouse."""
+    found = find_warehouse(code=body.pop("warehouse", ""), external_id=body.pop("warehouse_id", ""), closed=closed)
     if found is None:
         raise ValidationFailed("Name the warehouse, by warehouse or warehouse_id.", errors=[{"field": "warehouse", "code": "required"}])
     return found

@@ -117,7 +117,15 @@ class ReceivingItemHead(ReceivingItemIn):
 class ScanIn(Input):
     scan = serializers.CharField(max_length=200, help_text="GS1 (product, lot, expiry at once), a barcode, or a SKU.")
     quantity = QuantityField(required=False, help_text="Default: as many as the code's pack holds.")
+    damaged_quantity = QuantityField(required=False, zero_allowed=True, help_text="The part of it that goes to quarantine.")
+    lot_number = serializers.CharField(max_length=60, required=False, help_text="What the code does not say.")
+    label_expires_on = DayField(required=False, allow_null=True, help_text="What the code does not say.")
+    short_dated_reason = serializers.CharField(max_length=200, required=False, help_text="Why goods that expire too soon are accepted.")
     location = CodeField(required=False, max_length=40)
+
+
+class StartIn(Input):
+    from_zero = serializers.BooleanField(required=False, help_text="Forget what the lines say has arrived: it is counted.")
 
 
 class ReceivingFilters(django_filters.FilterSet):
@@ -178,7 +186,7 @@ class Receivings(ReadEndpoints):
         "cancel": orchestrator.cancel_receiving,
     }
     inputs = {
-        "create": ReceivingIn, "partial_update": ReceivingHead, "add_item": ReceivingItemIn, "change_item": ReceivingItemHead, "start": Nothing,
+        "create": ReceivingIn, "partial_update": ReceivingHead, "add_item": ReceivingItemIn, "change_item": ReceivingItemHead, "start": StartIn,
         "receive_item": ScanIn, "confirm": Nothing, "cancel": Reason,
     }  # fmt: skip
     outputs = {
@@ -255,19 +263,13 @@ class Receivings(ReadEndpoints):
         body = self.body()
         receiving = self.get_object()
         locations = locations_by_code(receiving.warehouse_id, [body.get("location", "")], field="location")
-        return self.run(
-            receiving.pk,
-            scan=body["scan"],
-            quantity=body.get("quantity"),
-            location_id=locations.get(body.get("location", "")),
-            render=self.show_item,
-        )
+        location_id = locations.get(body.pop("location", ""))
+        return self.run(receiving.pk, location_id=location_id, render=self.show_item, **body)
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:
         """Begin to count."""
-        self.body()
-        return self.run(int(pk))
+        return self.run(int(pk), **self.body())
 
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: str) -> Response:

@@ -20,8 +20,8 @@ from inventory.models import Reservation, ReservationItem
 from inventory.queries.order_lines import MAX_LINES
 from inventory.services.reservations import default_ttl
 from warehouse.core.api.filters import TextFilter
-from warehouse.core.api.inputs import CodeField, IdField, Input, MomentField, QuantityField, Reason
-from warehouse.core.errors import NotFound, ValidationFailed
+from warehouse.core.api.inputs import CodeField, IdField, Input, MomentField, QuantityField, Reason, by_id
+from warehouse.core.errors import NotFound
 from warehouse.outbox.http import ReadEndpoints
 
 LONGEST_TTL_MINUTES = 60 * 24 * 30
@@ -191,10 +191,7 @@ class Reservations(ReadEndpoints):
     @action(detail=True, methods=["post"])
     def consume(self, request: Request, pk: str) -> Response:
         """Keep it: the goods leave the books."""
-        weighed = self.body().get("actual", [])
-        actual = {line["item"]: line["quantity"] for line in weighed}
-        if len(actual) < len(weighed):
-            raise ValidationFailed("actual: an item is named twice. Add its weights up.", errors=[{"field": "actual", "code": "duplicate"}])
+        actual = by_id(self.body().get("actual", []), "item", "quantity", "actual")
         return self.run(int(pk), actual=actual or None)
 
     @action(detail=True, methods=["post"])

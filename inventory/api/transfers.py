@@ -21,7 +21,7 @@ from inventory.orchestrator import TransferLine
 from inventory.queries.order_lines import MAX_LINES
 from inventory.queries.stock import visible_to
 from warehouse.core.api.filters import TextFilter
-from warehouse.core.api.inputs import CodeField, IdField, Input, Nothing, QuantityField
+from warehouse.core.api.inputs import CodeField, IdField, Input, Nothing, QuantityField, by_id
 from warehouse.outbox.http import ReadEndpoints
 
 
@@ -222,7 +222,7 @@ class Transfers(ReadEndpoints):
         items = self.body().get("items", [])
         transfer = self.get_object()
         places = locations_by_code(transfer.target_warehouse_id, [item.get("location", "") for item in items], field="items[{}].location")
-        received = {item["item"]: item["quantity"] for item in items if "quantity" in item}
+        received = by_id(items, "item", "quantity", "items")
         return self.run(
             transfer.pk,
             received=received or None,

@@ -171,7 +171,7 @@ class WriteOffs(ReadEndpoints):
     def create(self, request: Request) -> Response:
         """Write a draft, with its lines."""
         body = self.body()
-        site = named_warehouse(body)
+        site = named_warehouse(body, closed=True)
         require_own_site(site.pk, self.actor)
         items = body.pop("items", [])
         return self.run(warehouse_id=site.pk, lines=write_off_lines(site.pk, items, field="items[{}].batch_location"), **body)
@@ -237,7 +237,7 @@ class Removals(Endpoints):
     def remove(self, request: Request) -> Response:
         """Write goods off in one call: a write-off of one line, made and confirmed at once. Above the limit it waits for a manager."""
         body = self.body()
-        site = named_warehouse(body)
+        site = named_warehouse(body, closed=True)
         require_own_site(site.pk, self.actor)
         notes, release = body.pop("notes"), body.pop("release_reservations")
         (line,) = write_off_lines(site.pk, [body], field="batch_location")

@@ -6,6 +6,7 @@ from inventory.models.locations import Location
 from inventory.models.mixed_batches import BatchComponent, MixedBatch
 from inventory.models.movements import Movement
 from inventory.models.offline_sales import OfflineSale
+from inventory.models.past_clocks import PastClock
 from inventory.models.pricing import Discount, MarkdownStep, PriceChange
 from inventory.models.products import Barcode, Product, ShelfLife
 from inventory.models.receiving import Receiving, ReceivingItem
@@ -35,6 +36,7 @@ __all__ = [
     "MixedBatch",
     "Movement",
     "OfflineSale",
+    "PastClock",
     "PriceChange",
     "Product",
     "Receiving",

@@ -72,8 +72,9 @@ class AuditLine(models.Model):
     """One thing to count: a lot in a place, in one phase. Found goods may have no `batch_location` before completion, and none of a lot that is new have a
     `batch`: what their label says stands here until then.
 
-    `books_quantity` and `books_version` are what the books said when the place was scanned for this count (no version: the books had no such row). A line
-    that is to be counted again has none of them: the place is scanned anew. `first_counted_quantity` is a count that was too far off, kept beside the
+    `books_quantity`, `books_version` and `books_movement` (the last line of the ledger of the place) are what the books said when the place was scanned for
+    this count (no version: the books had no such row). A line that is to be counted again has none of them: the place is scanned anew. `listed_quantity`
+    and `listed_movement` are the same for the moment when the line was listed. `first_counted_quantity` is a count that was too far off, kept beside the
     second one, which is made by somebody else.
     """
 
@@ -93,6 +94,9 @@ class AuditLine(models.Model):
     scanned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     books_quantity = QuantityField(null=True, blank=True)
     books_version = models.PositiveIntegerField(null=True, blank=True)
+    books_movement = models.BigIntegerField(null=True, blank=True)
+    listed_quantity = QuantityField(null=True, blank=True)
+    listed_movement = models.BigIntegerField(null=True, blank=True)
     counted_quantity = QuantityField(null=True, blank=True)
     counted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     counted_at = models.DateTimeField(null=True, blank=True)

@@ -24,7 +24,7 @@ class Movement(models.Model):
     type = models.CharField(max_length=16, choices=MovementType.choices)
     product = models.ForeignKey(Product, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="movements")
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, db_constraint=False, related_name="movements")
-    batch_location = models.ForeignKey(BatchLocation, on_delete=models.PROTECT, db_constraint=False, related_name="movements")
+    batch_location = models.ForeignKey(BatchLocation, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="movements")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, db_constraint=False, related_name="movements")
     warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="movements")
     quantity_change = QuantityField()
@@ -44,6 +44,7 @@ class Movement(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["product", "warehouse", "id"], name="movement_of_stock"),
+            models.Index(fields=["batch_location", "id"], name="movement_of_place"),
             models.Index(fields=["document_type", "document_id"], condition=~models.Q(document_type=""), name="movement_of_document"),
             models.Index(fields=["order_ref"], condition=~models.Q(order_ref=""), name="movement_of_order"),
             models.Index(fields=["occurred_at"], name="movement_time"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 
 from inventory.enums import WarehouseKind
@@ -20,7 +21,9 @@ def known_time_zone(name: str) -> None:
 class Warehouse(models.Model):
     """A site that holds stock. A date printed on a label ends at midnight in its time zone."""
 
-    code = models.CharField(max_length=40, unique=True)
+    code = models.CharField(
+        max_length=40, unique=True, validators=[RegexValidator("^[^:]*$", "A code has no colon: it is a part of the names of a till's sales.")]
+    )
     external_id = models.CharField("partners' warehouse id", max_length=64, unique=True)
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=WarehouseKind.choices, default=WarehouseKind.WAREHOUSE)
@@ -37,6 +40,7 @@ class Warehouse(models.Model):
 
     class Meta:
         ordering = ["priority", "code"]
+        constraints = [models.CheckConstraint(condition=~models.Q(code__contains=":"), name="warehouse_code_without_colon")]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"

@@ -104,7 +104,7 @@ def with_difference(lines: QuerySet[AuditLine]) -> QuerySet[AuditLine]:
 
 
 def audit_report(audit: Audit) -> AuditReport:
-    """Accuracy by lines and by units, the value of the differences by currency, and all of that by place. Four statements.
+    """Accuracy by lines and by units, the value of the differences by currency, and all of that by place. Six statements.
 
     Of an audit that is not completed: as it would be if it were now. Lines that were taken for empty without a count are in the differences, not in the
     accuracy.

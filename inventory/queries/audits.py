@@ -14,7 +14,11 @@ from inventory.models import Audit, AuditLine, BatchLocation, Location
 from warehouse.core.actor import Actor, Role
 
 _BOOKS = """
-    SELECT l.id, b.id, bl.id, coalesce(bl.quantity, 0), coalesce(bl.reserved, 0), bl.version
+    SELECT l.id, b.id, bl.id, coalesce(bl.quantity, 0), coalesce(bl.reserved, 0), bl.version,
+           coalesce((SELECT max(m.id) FROM inventory_movement m WHERE m.batch_location_id = bl.id), 0),
+           coalesce((SELECT sum(CASE WHEN l.status <> 'counted' THEN least(m.quantity_change, 0) WHEN m.type = 'adjustment' THEN m.quantity_change END)
+                     FROM inventory_movement m WHERE m.batch_location_id = bl.id
+                     AND m.id > CASE l.status WHEN 'counted' THEN l.books_movement ELSE l.listed_movement END), 0)
     FROM inventory_auditline l
     LEFT JOIN inventory_batch b ON b.product_id = l.product_id AND upper(b.lot_number) = upper(l.lot_number)
     LEFT JOIN inventory_batchlocation bl ON bl.batch_id = b.id AND bl.location_id = l.location_id AND bl.phase = l.phase
@@ -50,13 +54,19 @@ _IN_HAND = """
 
 
 class Books(NamedTuple):
-    """What the books say of a line now: the batch of its lot and the row of its place, where there are such."""
+    """What the books say of a line now: the batch of its lot and the row of its place, where there are such.
+
+    `movement` is the last line of the ledger of the place. `since` is what other counts have booked there since the line was counted: a shortage is booked
+    once, by whoever comes first; of a line that nobody has counted, what has left since it was listed.
+    """
 
     batch_id: int | None
     batch_location_id: int | None
     quantity: Decimal
     reserved: Decimal
     version: int | None
+    movement: int
+    since: Decimal
 
 
 def books_of(line_ids: Iterable[int]) -> dict[int, Books]:
@@ -92,13 +102,14 @@ def to_count(audit: Audit) -> QuerySet[BatchLocation]:
     return rows.filter(_within(audit))
 
 
-def counts_at(audit: Audit, location: Location) -> bool:
-    """Whether the place belongs to what the audit counts."""
-    if location.warehouse_id != audit.warehouse_id or location.kind == LocationKind.TRANSIT:
-        return False
+def counted_at(audit: Audit, locations: Iterable[Location]) -> set[int]:
+    """Which of these places, by their ids, belong to what the audit counts. One statement at most."""
+    here = [place for place in locations if place.warehouse_id == audit.warehouse_id and place.kind != LocationKind.TRANSIT]
     if audit.scope == AuditScope.ZONE:
-        return location.zone == audit.zone
-    return audit.scope in (AuditScope.WAREHOUSE, AuditScope.PRODUCTS) or audit.locations.filter(pk=location.pk).exists()
+        return {place.pk for place in here if place.zone == audit.zone}
+    if audit.scope in (AuditScope.WAREHOUSE, AuditScope.PRODUCTS):
+        return {place.pk for place in here}
+    return set(audit.locations.filter(pk__in=[place.pk for place in here]).values_list("pk", flat=True))
 
 
 def counts_product(audit: Audit, product_id: int) -> bool:

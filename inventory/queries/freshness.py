@@ -28,26 +28,28 @@ LIFE = """
 """
 SHARE_LEFT = "extract(epoch FROM bl.effective_expires_at - %(at)s::timestamptz) / nullif(extract(epoch FROM life.whole), 0)"
 
-# What would leave first of each product: sellable goods over all active sites, in the order of leaving.
+# What would leave first of each page: sellable goods over all active sites that its storefront sells from, in the order of leaving.
 _DUE = f"""
     WITH first AS (
-        SELECT DISTINCT ON (bl.product_id) bl.product_id, {SHARE_LEFT} AS share
-        FROM inventory_batchlocation bl
+        SELECT DISTINCT ON (page.id) page.id, page.storefront_id, {SHARE_LEFT} AS share
+        FROM inventory_storefrontproduct page
+        JOIN inventory_storefront front ON front.id = page.storefront_id
+        JOIN inventory_batchlocation bl ON bl.product_id = page.product_id
         JOIN inventory_batch b ON b.id = bl.batch_id
         JOIN inventory_product p ON p.id = bl.product_id
         JOIN inventory_warehouse w ON w.id = bl.warehouse_id AND w.is_active
+             AND (w.seller_id IS NULL OR front.seller_id IS NULL OR w.seller_id = front.seller_id)
         {LIFE}
         WHERE bl.has_stock AND bl.quantity > bl.reserved AND bl.blocked_reason IN ('', 'expired')
           AND (bl.effective_expires_at IS NULL OR bl.effective_expires_at > %(at)s::timestamptz + p.min_remaining_days * interval '1 day')
-          AND bl.product_id IN (SELECT product_id FROM inventory_storefrontproduct WHERE %(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s::bigint[]))
+          AND (%(ids)s::bigint[] IS NULL OR page.id = ANY(%(ids)s::bigint[]))
           AND EXISTS (SELECT 1 FROM inventory_markdownstep)
-        ORDER BY bl.product_id, CASE p.rotation WHEN 'fifo' THEN NULL ELSE bl.effective_expires_at END NULLS LAST, bl.received_at, bl.id
+        ORDER BY page.id, CASE p.rotation WHEN 'fifo' THEN NULL ELSE bl.effective_expires_at END NULLS LAST, bl.received_at, bl.id
     ), wanted AS (
-        SELECT sp.id, max(m.discount_percent) AS percent
+        SELECT first.id, max(m.discount_percent) AS percent
         FROM first
-        JOIN inventory_storefrontproduct sp ON sp.product_id = first.product_id
-        JOIN inventory_markdownstep m ON (m.storefront_id IS NULL OR m.storefront_id = sp.storefront_id) AND first.share * 100 <= m.freshness_percent
-        GROUP BY sp.id
+        JOIN inventory_markdownstep m ON (m.storefront_id IS NULL OR m.storefront_id = first.storefront_id) AND first.share * 100 <= m.freshness_percent
+        GROUP BY first.id
     ), running AS (
         SELECT storefront_product_id AS id, value AS percent FROM inventory_discount WHERE automatic AND valid_to IS NULL
     )

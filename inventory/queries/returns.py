@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from django.db import connection
 from django.db.models import OuterRef, Subquery
 
 from inventory.enums import MovementType
-from inventory.models import BatchLocation, Movement
+from inventory.models import BatchLocation, Movement, PastClock
 
 SALES = (MovementType.SALE, MovementType.OFFLINE_SALE)
 
@@ -61,9 +60,18 @@ def shipped_under(order_ref: str) -> list[Shipped]:
         return [Shipped(*row) for row in cursor.fetchall()]
 
 
-def places_sold_from(order_ref: str, batch_ids: Iterable[int]) -> list[tuple[BatchLocation, datetime]]:
-    """Where goods of these batches lay when they left under an order, with batch, product, site and place at hand, and when the first left. One statement."""
-    sold = Movement.objects.filter(order_ref=order_ref, type__in=SALES, batch__in=set(batch_ids))
-    first = sold.filter(batch_location=OuterRef("pk")).order_by("pk").values("occurred_at")[:1]
-    rows = BatchLocation.objects.filter(pk__in=sold.values("batch_location")).annotate(sold_at=Subquery(first))
-    return [(row, row.sold_at) for row in rows.select_related("batch__product", "location", "warehouse").order_by("pk")]
+def places_sold_from(order_ref: str, batch_ids: Iterable[int]) -> list[tuple[BatchLocation, BatchLocation | PastClock]]:
+    """Where goods of these batches lay when they left under an order, with batch and product at hand, and what keeps the clock that they left with.
+
+    That is the place itself, unless it was emptied and filled again by other goods since: then the clock it had before that. Two statements at most.
+    """
+    past = PastClock.objects.filter(batch_location=OuterRef("batch_location"), last_movement_id__gte=OuterRef("pk"))
+    sold = (
+        Movement.objects.filter(order_ref=order_ref, type__in=SALES, batch__in=set(batch_ids))
+        .annotate(past=Subquery(past.order_by("last_movement_id", "pk").values("pk")[:1]))
+        .select_related("batch_location__batch__product")
+        .order_by("batch_location", "pk")
+    )
+    found = {(line.batch_location_id, line.past): line.batch_location for line in sold}
+    kept = PastClock.objects.in_bulk({pk for _, pk in found if pk is not None}) if any(pk for _, pk in found) else {}
+    return [(row, kept[pk] if pk is not None else row) for (_, pk), row in found.items()]

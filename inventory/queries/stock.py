@@ -36,6 +36,23 @@ def require_own_site(warehouse_id: int, actor: Actor) -> None:
         raise NotFound(f"There is no warehouse {warehouse_id} among your sites.", warehouse=warehouse_id)
 
 
+def active_site(warehouse_id: int, *, closed: bool = False) -> Warehouse:
+    """The warehouse. Raises NotFound when there is none or, unless `closed` ones are admitted, when it is not active."""
+    site = Warehouse.objects.filter(pk=warehouse_id).first()
+    if site is None or not (site.is_active or closed):
+        raise NotFound(f"There is no {'' if closed else 'active '}warehouse {warehouse_id}.", warehouse=warehouse_id)
+    return site
+
+
+def require_site(warehouse_id: int, actor: Actor, *, closed: bool = False) -> Warehouse:
+    """The warehouse for which the actor wants to write a paper: an active one, of a seller one of its own. Raises NotFound otherwise.
+
+    `closed` admits one that is closed: it takes no goods any more, but what still lies there must be got off the books.
+    """
+    require_own_site(warehouse_id, actor)
+    return active_site(warehouse_id, closed=closed)
+
+
 def stocked_by(rows: QuerySet[Any], actor: Actor, *, product: str = "pk") -> QuerySet[Any]:
     """Products that the actor may see: a seller what it has, or had, in its own sites, everybody else all. `product` is the path to the product."""
     if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:

@@ -26,6 +26,7 @@ from inventory.queries.lots import find_lot
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.screens.count_shown import screen, second_hand
 from inventory.screens.entered import label_day, number_in, posted_quantity, today_at
+from inventory.screens.goods import names_lot
 from inventory.screens.once import new_token, once, posted_token
 from inventory.services.audit_counts import add_found_goods, record_count, scan_audit_place, update_audit_items
 from inventory.services.count_requests import count_requested_places
@@ -189,7 +190,7 @@ def _goods(request: HttpRequest, actor: Actor, audit: Audit, state: dict[str, An
     lines = list(lines_of(audit).filter(location=state["place"]))
     wanted = code.casefold()
     fitting = [line for line in lines if wanted in (line.product.sku.casefold(), line.lot_number.casefold())]
-    fitting = fitting or [line for line in lines if line.product_id == found.product_id and found.lot_number in ("", line.lot_number)]
+    fitting = fitting or [line for line in lines if line.product_id == found.product_id and names_lot(found, line.lot_number)]
     if len({line.product_id for line in fitting}) == 1 and len(fitting) > 1:
         _keep(request, state | {"choice": [line.pk for line in fitting], "code": code})
         return Feedback(RIGHT, _("Which of them?"))
@@ -246,9 +247,9 @@ def _while_in_hand(request: HttpRequest, actor: Actor, audit: Audit, state: dict
 
 def _same_goods(audit: Audit, state: dict[str, Any], found: Scanned) -> bool:
     if "found" in state:
-        return found.product_id == state["found"]["product"] and found.lot_number in ("", state["found"]["lot"])
+        return found.product_id == state["found"]["product"] and names_lot(found, state["found"]["lot"])
     line = lines_of(audit).filter(pk=state["line"]).first()
-    return line is not None and found.product_id == line.product_id and found.lot_number in ("", line.lot_number)
+    return line is not None and found.product_id == line.product_id and names_lot(found, line.lot_number)
 
 
 def _date_or_lot(request: HttpRequest, audit: Audit, state: dict[str, Any], found: Scanned, code: str) -> Feedback:

@@ -6,14 +6,13 @@ import calendar
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from inventory.models import Warehouse
-from warehouse.core.quantities import parse_quantity, plain
+from warehouse.core.quantities import parse_quantity
 
 # How far from today a label's date may lie before it is taken for a slip of the finger.
 YEARS_BACK, YEARS_AHEAD = 3, 30
@@ -56,8 +55,3 @@ def label_day(text: str, today: date) -> date | None:
 def typed_day(day: date | None) -> str:
     """As the pad shows it: DD.MM.YY."""
     return f"{day:%d.%m.%y}" if day else ""
-
-
-def pad_of(product: Any, quantity: Decimal | None = None) -> dict[str, Any]:
-    """What a quantity's field and pad need to know: the number in it, and whether the goods have parts."""
-    return {"value": plain(quantity), "point": product.quantity_step < 1}

@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 from inventory.enums import PICKABLE_KINDS, BatchStatus, BlockedReason, Condition, LocationKind, Phase
 from inventory.models import BatchLocation, ReturnItem, Warehouse
-from inventory.queries.scan import find_by_scan
+from inventory.queries.scan import Scanned, find_by_scan
 from warehouse.core import shown
 
 PHASES: dict[str, Promise] = {Phase.OPENED: pgettext_lazy("goods", "opened"), Phase.THAWED: pgettext_lazy("goods", "thawed")}
@@ -73,6 +73,11 @@ def row_of(row: BatchLocation, warehouse: Warehouse) -> dict[str, Any]:
     }
 
 
+def names_lot(found: Scanned, lot_number: str) -> bool:
+    """Whether a code of the product means this lot: it names it, or none at all. Case does not count."""
+    return found.lot_number.upper() in ("", lot_number.upper())
+
+
 _Row = TypeVar("_Row", BatchLocation, ReturnItem)
 
 
@@ -87,4 +92,4 @@ def meant(code: str, rows: Iterable[_Row], warehouse_id: int) -> list[_Row]:
     if by_name:
         return by_name
     found = find_by_scan(code, warehouse_id=warehouse_id)
-    return [row for row in rows if row.product_id == found.product_id and found.lot_number in ("", row.batch.lot_number)]
+    return [row for row in rows if row.product_id == found.product_id and names_lot(found, row.batch.lot_number)]

@@ -102,7 +102,7 @@ def undo(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Back with what was moved last."""
 
     def back(warehouse: Warehouse) -> Feedback | None:
-        last = request.session.get(_LAST)
+        last = _last(request, warehouse)
         if not last or not last["from"] or posted_token(request) != last["token"]:
             return None  # a tap that came twice
         say = Feedback(RIGHT, _("Taken back"), last["name"])
@@ -112,6 +112,12 @@ def undo(request: HttpRequest, actor: Actor) -> HttpResponse:
         return said
 
     return _do(request, back)
+
+
+def _last(request: HttpRequest, warehouse: Warehouse) -> dict[str, Any] | None:
+    """What was done last on this site, for the undo."""
+    last: dict[str, Any] | None = request.session.get(_LAST)
+    return last if last and last["warehouse"] == warehouse.pk else None
 
 
 def _site(request: HttpRequest) -> Warehouse | None:
@@ -225,7 +231,13 @@ def _go(request: HttpRequest, actor: Actor, hand: dict[str, Any], row: BatchLoca
         said, done = once(hand["token"], move_stock, row.pk, quantity, where.pk, actor=actor, say=say)
     request.session.pop(_HAND, None)
     # Frozen, thawed or opened goods can't be made what they were; moved ones go back.
-    last = {"token": new_token(), "row": done["id"], "quantity": plain(quantity), "from": None if hand["change"] else row.location_id}
+    last = {
+        "warehouse": row.warehouse_id,
+        "token": new_token(),
+        "row": done["id"],
+        "quantity": plain(quantity),
+        "from": None if hand["change"] else row.location_id,
+    }
     request.session[_LAST] = last | {"text": said.title, "name": row.product.name}
     return said
 
@@ -236,7 +248,7 @@ def _screen(request: HttpRequest, warehouse: Warehouse, feedback: Feedback | Non
     row = rows.filter(pk=hand["row"]).first() if "row" in hand else None
     if row is not None:
         return show(request, "floor/move_hand.html", _hand(warehouse, hand, row), feedback)
-    context: dict[str, Any] = {"last": request.session.get(_LAST)}
+    context: dict[str, Any] = {"last": _last(request, warehouse)}
     if "choice" in hand:
         listed = rows.filter(pk__in=hand["choice"])
         context |= {"choice": True, "rows": [row_of(row, warehouse) for row in listed]}

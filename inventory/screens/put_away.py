@@ -94,7 +94,7 @@ def undo(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Back onto the dock with what was put away last."""
 
     def back(warehouse: Warehouse) -> Feedback | None:
-        last = request.session.get(_LAST)
+        last = _last(request, warehouse)
         if not last or posted_token(request) != last["token"]:
             return None  # a tap that came twice
         say = Feedback(RIGHT, _("Taken back"), last["name"])
@@ -104,6 +104,12 @@ def undo(request: HttpRequest, actor: Actor) -> HttpResponse:
         return said
 
     return _do(request, back)
+
+
+def _last(request: HttpRequest, warehouse: Warehouse) -> dict[str, Any] | None:
+    """What was done last on this site, for the undo."""
+    last: dict[str, Any] | None = request.session.get(_LAST)
+    return last if last and last["warehouse"] == warehouse.pk else None
 
 
 def _site(request: HttpRequest) -> Warehouse | None:
@@ -169,7 +175,7 @@ def _put(request: HttpRequest, actor: Actor, hand: dict[str, Any], place: Locati
 
     said, done = once(hand["token"], put_away, row.pk, quantity, place.pk, actor=actor, say=say)
     request.session.pop(_HAND, None)
-    last = {"token": new_token(), "row": done["id"], "quantity": plain(quantity), "from": row.location_id}
+    last = {"warehouse": row.warehouse_id, "token": new_token(), "row": done["id"], "quantity": plain(quantity), "from": row.location_id}
     request.session[_LAST] = last | {"text": said.title, "name": row.product.name}
     return said if floor.on_docks(row.warehouse_id).exists() else Feedback(DONE, said.title, said.hint)
 
@@ -194,7 +200,7 @@ def _screen(request: HttpRequest, warehouse: Warehouse, feedback: Feedback | Non
         "choice": bool(choice),
         "rows": [row_of(row, warehouse) for row in listed],
         "count": rows.count(),
-        "last": request.session.get(_LAST),
+        "last": _last(request, warehouse),
     }
     return show(request, "floor/put_away.html", context, feedback)
 

@@ -20,6 +20,7 @@ from inventory.queries import floor
 from inventory.queries.lots import find_lot
 from inventory.queries.scan import Scanned, find_by_scan
 from inventory.screens.entered import label_day, number_in, posted_quantity, today_at
+from inventory.screens.goods import names_lot
 from inventory.screens.once import new_token, once, posted_token
 from inventory.screens.receive_shown import REASON_TEXTS, REASONS, is_short, screen
 from inventory.services.receiving import create_receiving, receive_item
@@ -251,7 +252,7 @@ def _lot(request: HttpRequest, receiving: Receiving, hand: dict[str, Any], code:
 def _more(request: HttpRequest, actor: Actor, receiving: Receiving, hand: dict[str, Any], code: str) -> Feedback:
     """A scan while goods are in hand: the same again adds a pack, a place is where they go, other goods count these first."""
     found = find_by_scan(code, warehouse_id=receiving.warehouse_id)
-    if found.product_id == hand["product"] and (not found.lot_number or found.lot_number.upper() == hand["lot"].upper()):
+    if found.product_id == hand["product"] and names_lot(found, hand["lot"]):
         amount = (posted_quantity(request) if hand["quantity"] else ZERO) + found.pack_quantity
         _keep(request, hand | {"quantity": plain(amount)})
         return Feedback(RIGHT, f"+{shown.plain(found.pack_quantity)}")

@@ -11,17 +11,17 @@ from django.utils import timezone
 
 from inventory.enums import AuditLineStatus, AuditScope, BatchStatus, LocationKind
 from inventory.locks import share_batches, share_products
-from inventory.models import Audit, AuditLine, BatchLocation, Warehouse
+from inventory.models import Audit, AuditLine, BatchLocation
 from inventory.queries.audits import books_of, lines_of
 from inventory.queries.promises import holders_of
-from inventory.queries.stock import visible_to
+from inventory.queries.stock import require_site
 from inventory.services.audit_completion import book_counts
 from inventory.services.audit_counts import write_counts
 from inventory.services.audits import list_lines
 from inventory.stock import fefo
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import require_reason, take
 from warehouse.core.errors import Conflict, NotFound
 from warehouse.core.quantities import ZERO, require_step
 from warehouse.core.transactions import StartAgain, operation
@@ -35,8 +35,8 @@ def adjust_stock(warehouse_id: int, product_id: int, new_quantity: Decimal, *, r
     newest that ever was. Locks the product and its batches FOR SHARE, then the gate. Ledger `adjustment`, events as `complete_audit`. Raises GoodsPromised
     where what is missing is being picked, Conflict for a surplus of what never was here.
     """
-    if not visible_to(Warehouse.objects.filter(pk=warehouse_id, is_active=True), actor, warehouse="").exists():
-        raise NotFound(f"There is no active warehouse {warehouse_id}.", warehouse=warehouse_id)
+    require_site(warehouse_id, actor)
+    reason = require_reason(reason, needed=False)
     product = share_products([product_id]).get(product_id)
     if product is None:
         raise NotFound(f"There is no product {product_id}.", product=product_id)
@@ -59,7 +59,7 @@ def adjust_stock(warehouse_id: int, product_id: int, new_quantity: Decimal, *, r
     take(audit, "complete")
     for batch in batches.values():
         batch.product = product
-    book_counts(audit, lines, {line.pk: batches[line.batch_id or 0] for line in lines}, gate, actor=actor, reason=reason[:200])
+    book_counts(audit, lines, {line.pk: batches[line.batch_id or 0] for line in lines}, gate, actor=actor, reason=reason)
     return audit
 
 

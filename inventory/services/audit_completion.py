@@ -19,7 +19,7 @@ from inventory.models import Audit, AuditLine, Batch, BatchLocation
 from inventory.models.batches import lot_key
 from inventory.queries.audits import Books, books_of, lines_of
 from inventory.queries.lots import lot_ids
-from inventory.services.audit_counts import BELOW_ZERO
+from inventory.services.audit_counts import BELOW_ZERO, difference_of
 from inventory.services.count_requests import close_counted
 from inventory.services.reallocation import free_up
 from inventory.stock import shelf_life
@@ -55,12 +55,13 @@ class _Change:
 
 @operation(Role.AUDITOR)
 def complete_audit(audit_id: int, *, actor: Actor, uncounted: str = Uncounted.UNTOUCHED, expected_version: int | None = None) -> Audit:
-    """Book what was counted: each line's count less the books at the moment of counting, applied to what the books say now. What moved meanwhile stays.
+    """Book what was counted: each line's count less the books at the moment of counting, applied to what the books say now. What moved meanwhile stays;
+    what another count has booked there meanwhile is not booked again.
 
-    Lines without a count stay untouched, or (`uncounted="zero"`) are taken for empty. Locks the audit, products and batches FOR SHARE, then the gates; from
-    promises that lie on what is missing the newest give way. Requests to count what was counted are closed. Ledger `adjustment`; events stock.changed,
-    stock.reallocated, inventory.audit.completed. A number of statements that does not grow with the lines. Raises CountAgain naming every line that is to be
-    counted again, GoodsPromised where what is missing is being picked.
+    Lines without a count stay untouched, or (`uncounted="zero"`) nothing is there of what was listed. Locks the audit, products and batches FOR SHARE, then
+    the gates; from promises that lie on what is missing the newest give way. Requests to count what was counted are closed. Ledger `adjustment`; events
+    stock.changed, stock.reallocated, inventory.audit.completed. A number of statements that does not grow with the lines. Raises CountAgain naming every
+    line that is to be counted again, GoodsPromised where what is missing is being picked.
     """
     if uncounted not in Uncounted.values:
         raise ValidationFailed(f"uncounted: {uncounted[:20]!r} is none of {', '.join(Uncounted.values)}.", errors=[{"field": "uncounted"}])
@@ -87,12 +88,9 @@ def book_counts(audit: Audit, lines: Sequence[AuditLine], batches: Mapping[int, 
     books = books_of(line.pk for line in lines)
     changes = []
     for line in lines:
-        if line.status == AuditLineStatus.COUNTED:
-            difference = (line.counted_quantity or ZERO) - (line.books_quantity or ZERO)
-            changes.append(_Change(line, difference, batches[line.pk], books[line.pk], books[line.pk].batch_location_id))
-        elif audit.uncounted == Uncounted.ZERO:
+        if line.status == AuditLineStatus.COUNTED or audit.uncounted == Uncounted.ZERO:
             there = books[line.pk]
-            changes.append(_Change(line, -there.quantity, batches[line.pk], there, there.batch_location_id))
+            changes.append(_Change(line, difference_of(line, there), batches[line.pk], there, there.batch_location_id))
     _refuse_below_zero(changes)
     _place_found(audit, changes, now, actor)
     header = Header(actor=actor, document_type=DocumentType.AUDIT, document_id=audit.pk, reason=reason)

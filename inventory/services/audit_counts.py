@@ -13,14 +13,15 @@ from inventory.enums import AuditLineStatus, AuditStatus, Phase
 from inventory.errors import LotMismatch
 from inventory.locks import lock_audit
 from inventory.models import Audit, AuditLine, Batch, BatchLocation, Location, Product
-from inventory.queries.audits import Books, books_of, counts_at, counts_product, in_hand, lines_of
+from inventory.queries.audits import Books, books_of, counted_at, counts_product, in_hand, lines_of
 from inventory.queries.lots import find_lot
 from inventory.services.audits import list_lines
 from inventory.stock.gate import StockKey, lock_stock
 from inventory.stock.place import lives_of_products, require_allowed
 from inventory.stock.shelf_life import Lives
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
+from warehouse.core.documents import require_reason, require_status
+from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import StartAgain, operation
 
@@ -31,11 +32,12 @@ TOO_FAR_OFF = "it differs by more than {} % from the books: somebody else counts
 _SEEN = """
     UPDATE inventory_auditline l
     SET status = CASE WHEN l.status = 'counted' THEN 'recount' ELSE l.status END, recount_reason = n.reason, batch_id = n.batch,
-        batch_location_id = n.place, books_quantity = n.quantity, books_version = n.version, scanned_at = n.at, scanned_by_id = n.by,
-        counted_quantity = NULL, counted_by_id = NULL, counted_at = NULL
+        batch_location_id = n.place, books_quantity = n.quantity, books_version = n.version, books_movement = n.movement, scanned_at = n.at,
+        scanned_by_id = n.by, counted_quantity = NULL, counted_by_id = NULL, counted_at = NULL
     FROM (
         SELECT a.*, %s::timestamptz AS at, %s::bigint AS by
-        FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::numeric[], %s::int[], %s::text[]) AS a (id, batch, place, quantity, version, reason)
+        FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::numeric[], %s::int[], %s::bigint[], %s::text[])
+             AS a (id, batch, place, quantity, version, movement, reason)
     ) n
     WHERE l.id = n.id
 """
@@ -57,26 +59,38 @@ _WRITTEN = (
 
 @operation(Role.AUDITOR)
 def scan_audit_place(audit_id: int, location_id: int, *, actor: Actor) -> list[AuditLine]:
-    """The moment of counting a place: keeps what the books say of each line that is still to be counted there, and lists what has come since the start.
+    """`scan_audit_places` of one place."""
+    return scan_audit_places.inside(audit_id, [location_id], actor=actor)
 
-    Locks the audit, then the gates of all that lies there or is listed there. A count that the books have overtaken (more has left since than it found) is to
-    be made again. Returns the lines of the place. A constant number of statements.
+
+@operation(Role.AUDITOR)
+def scan_audit_places(audit_id: int, location_ids: Collection[int], *, actor: Actor) -> list[AuditLine]:
+    """The moment of counting places, all of them or none: keeps what the books say of each line that is still to be counted there, and lists what has come
+    since the start.
+
+    Locks the audit, then the gates of all that lies there or is listed there, in one statement. A count that the books have overtaken (more has left since
+    than it found) is to be made again. Returns the lines of the places. Raises NotFound, and Conflict naming every place that is not counted. The
+    statements do not grow with the places.
     """
     audit = _lock_running(audit_id)
-    location = Location.objects.filter(pk=location_id).first()
-    if location is None:
-        raise NotFound(f"There is no location {location_id}.", location=location_id)
-    if not counts_at(audit, location):
-        raise Conflict(f"{location} is not counted by {audit}.", location=location.code)
-    products = _products_at(audit, location)
+    locations = Location.objects.in_bulk(set(location_ids))
+    unknown = sorted(set(location_ids) - set(locations))
+    if unknown:
+        raise NotFound(f"There is no location {', '.join(map(str, unknown))}.", locations=unknown)
+    places = locations.values()
+    counted = counted_at(audit, places)
+    strange = sorted(place.code for place in places if place.pk not in counted)
+    if strange:
+        raise Conflict(f"{', '.join(strange)}: not counted by {audit}.", errors=[{"location": code} for code in strange])
+    products = _products_at(audit, places)
     lock_stock((StockKey(audit.warehouse_id, product) for product in products), create=True)
-    list_lines(audit, location)
-    if _products_at(audit, location) != products:
+    list_lines(audit, places)
+    if _products_at(audit, places) != products:
         raise StartAgain
-    lines = list(lines_of(audit).filter(location=location))
+    lines = list(lines_of(audit).filter(location__in=places))
     _see(lines, books_of(line.pk for line in lines), actor, timezone.now())
     audit.save_changes()
-    return list(lines_of(audit).filter(location=location))
+    return list(lines_of(audit).filter(location__in=places))
 
 
 @operation(Role.AUDITOR)
@@ -133,7 +147,7 @@ def add_found_goods(
     product = Product.objects.filter(pk=product_id).first()
     if location is None or product is None:
         raise NotFound(f"There is no location {location_id} or no product {product_id}.", location=location_id, product=product_id)
-    if not counts_at(audit, location) or not counts_product(audit, product_id):
+    if location.pk not in counted_at(audit, [location]) or not counts_product(audit, product_id):
         raise Conflict(f"{product.sku} at {location} is not counted by {audit}.", sku=product.sku, location=location.code)
     require_step(quantity, product.quantity_step, sku=product.sku, zero_allowed=False)
     if phase not in Phase.values:
@@ -161,6 +175,7 @@ def add_found_goods(
 @operation()
 def count_again(audit_id: int, line_ids: Collection[int], *, reason: str, actor: Actor, expected_version: int | None = None) -> Audit:
     """Send lines back to be counted again, by anybody; their place is scanned anew. For a manager who does not believe a count."""
+    reason = require_reason(reason)
     audit = _lock_running(audit_id, expected_version)
     lines = list(lines_of(audit).filter(pk__in=line_ids))
     if len(lines) != len(set(line_ids)):
@@ -172,6 +187,16 @@ def count_again(audit_id: int, line_ids: Collection[int], *, reason: str, actor:
     return audit
 
 
+def difference_of(line: AuditLine, books: Books) -> Decimal:
+    """What a line does to the books: the count less what the books said at that moment, less what other counts have booked there since.
+
+    Of a line that nobody has counted nothing is there of what was listed; what came since stays.
+    """
+    if line.status == AuditLineStatus.COUNTED:
+        return (line.counted_quantity or ZERO) - (line.books_quantity or ZERO) - books.since
+    return -max((line.listed_quantity or ZERO) + books.since, ZERO)
+
+
 def write_counts(lines: Collection[AuditLine]) -> None:
     """Write what became of these lines by counting; one statement."""
     if lines:
@@ -181,14 +206,13 @@ def write_counts(lines: Collection[AuditLine]) -> None:
 
 def _lock_running(audit_id: int, expected_version: int | None = None) -> Audit:
     audit = lock_audit(audit_id, expected_version)
-    if audit.status != AuditStatus.IN_PROGRESS:
-        raise TransitionRefused(f"{audit} is {audit.get_status_display()}: nothing is counted for it now.", status=audit.status)
+    require_status(audit, {AuditStatus.IN_PROGRESS})
     return audit
 
 
-def _products_at(audit: Audit, location: Location) -> set[int]:
-    lying = BatchLocation.objects.filter(location=location, has_stock=True).order_by().values_list("product_id")
-    listed = AuditLine.objects.filter(audit=audit, location=location).order_by().values_list("product_id")
+def _products_at(audit: Audit, locations: Collection[Location]) -> set[int]:
+    lying = BatchLocation.objects.filter(location__in=locations, has_stock=True).order_by().values_list("product_id")
+    listed = AuditLine.objects.filter(audit=audit, location__in=locations).order_by().values_list("product_id")
     return {product for (product,) in lying.union(listed)}
 
 
@@ -197,10 +221,10 @@ def _see(lines: Iterable[AuditLine], books: Mapping[int, Books], actor: Actor, n
     rows = []
     for line in lines:
         there = books[line.pk]
-        overtaken = line.status == AuditLineStatus.COUNTED and there.quantity + (line.counted_quantity or ZERO) - (line.books_quantity or ZERO) < 0
+        overtaken = line.status == AuditLineStatus.COUNTED and there.quantity + difference_of(line, there) < 0
         if overtaken or (line.status != AuditLineStatus.COUNTED and not _second_hand_needed(line, actor)):
             reason = BELOW_ZERO if overtaken else line.recount_reason
-            rows.append((line.pk, there.batch_id, there.batch_location_id, there.quantity, there.version, reason))
+            rows.append((line.pk, there.batch_id, there.batch_location_id, there.quantity, there.version, there.movement, reason))
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(_SEEN, [now, actor.user_id, *(list(column) for column in zip(*rows, strict=True))])
@@ -259,7 +283,7 @@ def _too_far_off(line: AuditLine, counted: Decimal, percent: Decimal) -> bool:
 
 
 def _send_back(line: AuditLine, reason: str) -> None:
-    line.status, line.recount_reason = AuditLineStatus.RECOUNT, reason[:200]
+    line.status, line.recount_reason = AuditLineStatus.RECOUNT, reason
     line.scanned_at = line.scanned_by_id = line.books_quantity = line.books_version = None
     line.counted_quantity = line.counted_by_id = line.counted_at = None
 

@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from inventory.enums import AuditLineStatus, AuditScope, AuditStatus, LocationKind
 from inventory.locks import lock_audit
-from inventory.models import Audit, BatchLocation, Location, Product, Warehouse
+from inventory.models import Audit, BatchLocation, Location, Product
 from inventory.queries.audits import to_count
 from inventory.queries.cycle_counts import suggest_cycle_count
+from inventory.queries.stock import require_site
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import cancel, require_known, require_status, take
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.transactions import operation
 
@@ -26,8 +27,9 @@ CYCLE_PLACES = 20
 
 _LIST = """
     INSERT INTO inventory_auditline (audit_id, location_id, product_id, batch_id, lot_number, label_expires_on, produced_on, phase, batch_location_id, found, status,
-                                     recount_reason, unit_cost, currency)
-    SELECT %s, b.location_id, b.product_id, b.batch_id, t.lot_number, t.label_expires_on, t.produced_on, b.phase, b.id, false, %s, '', t.purchase_price, t.currency
+                                     recount_reason, unit_cost, currency, listed_quantity, listed_movement)
+    SELECT %s, b.location_id, b.product_id, b.batch_id, t.lot_number, t.label_expires_on, t.produced_on, b.phase, b.id, false, %s, '', t.purchase_price, t.currency,
+           b.quantity, coalesce((SELECT max(m.id) FROM inventory_movement m WHERE m.batch_location_id = b.id), 0)
     FROM inventory_batchlocation b
     JOIN inventory_batch t ON t.id = b.batch_id JOIN inventory_location l ON l.id = b.location_id JOIN inventory_product p ON p.id = b.product_id
     WHERE b.id IN ({chosen})
@@ -50,10 +52,9 @@ def create_audit(
     notes: str = "",
     cycle_places: int = CYCLE_PLACES,
 ) -> Audit:
-    """Write a draft that says what is to be counted. A cycle count that names no places takes the `cycle_places` that are
-    suggested first: where goods were missed, then whose contents moved most since their last count."""
-    if not Warehouse.objects.filter(pk=warehouse_id, is_active=True).exists():
-        raise NotFound(f"There is no active warehouse {warehouse_id}.", warehouse=warehouse_id)
+    """Write a draft that says what is to be counted. A cycle count that names no places takes the `cycle_places` that are suggested first: where goods
+    were missed, then whose contents moved most since their last count."""
+    require_site(warehouse_id, actor)
     audit = Audit(warehouse_id=warehouse_id, created_by_id=actor.user_id)
     if scope == AuditScope.CYCLE and not location_ids:
         location_ids = _most_moved(warehouse_id, cycle_places)
@@ -69,12 +70,9 @@ def create_audit(
 @operation(Role.AUDITOR)
 def change_audit(audit_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> Audit:
     """Change what a draft says; `values` by the names of `create_audit`'s arguments. Another scope forgets the places and products of the one before."""
-    unknown = sorted(set(values) - CHANGEABLE)
-    if unknown:
-        raise ValidationFailed(f"These can't be changed: {', '.join(unknown)}.", errors=[{"field": name} for name in unknown])
+    require_known(values, CHANGEABLE)
     audit = lock_audit(audit_id, expected_version)
-    if audit.status != AuditStatus.DRAFT:
-        raise Conflict(f"{audit} is {audit.get_status_display()}: what it counts can't be changed any more.", status=audit.status)
+    require_status(audit, {AuditStatus.DRAFT})
     if values.get("scope", audit.scope) != audit.scope:
         values = {"zone": "", "location_ids": [], "product_ids": [], **values}
     location_ids = values.get("location_ids", list(audit.locations.values_list("pk", flat=True)))
@@ -107,16 +105,14 @@ def start_audit(audit_id: int, *, actor: Actor, expected_version: int | None = N
 def cancel_audit(audit_id: int, *, reason: str, actor: Actor, expected_version: int | None = None) -> Audit:
     """Give up an audit that is not completed; nothing was booked, nothing changes in stock."""
     audit = lock_audit(audit_id, expected_version)
-    take(audit, "cancel")
-    audit.cancellation_reason = reason
-    audit.save_changes("status", "cancellation_reason")
+    cancel(audit, reason)
     return audit
 
 
-def list_lines(audit: Audit, location: Location | None = None) -> int:
-    """Add a line for every lot of the scope (of it, in one place) that is not listed yet; returns how many. One statement."""
+def list_lines(audit: Audit, locations: Collection[Location] | None = None) -> int:
+    """Add a line for every lot of the scope (of it, in these places) that is not listed yet; returns how many. One statement."""
     rows = to_count(audit)
-    chosen, parameters = _as_sql(rows if location is None else rows.filter(location=location))
+    chosen, parameters = _as_sql(rows if locations is None else rows.filter(location__in=locations))
     with connection.cursor() as cursor:
         cursor.execute(_LIST.format(chosen=chosen), [audit.pk, AuditLineStatus.PENDING, *parameters])
         return int(cursor.rowcount)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -12,15 +12,16 @@ from django.utils import timezone
 
 from inventory import events
 from inventory.enums import BatchStatus, DocumentType, LocationKind, MovementType
-from inventory.errors import PlaceNotAllowed, UnfitNow
+from inventory.errors import UnfitNow
 from inventory.models import Batch, BatchComponent, BatchLocation, Location
+from inventory.queries.locations import places_at
 from inventory.queries.lots import find_lot
 from inventory.services.moving import lock_goods, require_free
 from inventory.services.splitting import split_batch
 from inventory.stock.gate import Gate, StockKey
 from inventory.stock.place import Arrival, clock_of, lives_of, place, require_welcome
 from inventory.stock.post import Entry, Header, post
-from inventory.stock.shelf_life import Clock, Lives
+from inventory.stock.shelf_life import Clock, Lives, poured
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import next_number
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
@@ -42,20 +43,20 @@ class MixSource:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A source behind the gate: how much of it, and the clock that it would have in the mix's place."""
+    """A source behind the gate: how much of it, and the clock that it would have in the mix's place, charged to now."""
 
     row: BatchLocation
     quantity: Decimal
     clock: Clock
-    expires_at: datetime | None
+    lives: Lives
 
 
 @operation(Role.RECEIVER)
 def mix_batches(*, warehouse_id: int, to_location_id: int, sources: Sequence[MixSource], actor: Actor, lot_number: str = "") -> Batch:
     """Pour free goods of several batches of one product and phase together into a place (a display bin): a new batch, whose components are kept.
 
-    Its expiry is that of the component that expires first in that place, never later: its clock and label life are that component's, the date on the label
-    the earliest of all. Its cost is the weighted mean. A mix may be mixed again: its components are then the mix itself, so that tracing loses nothing.
+    It expires with the component that expires first, and no later than any of them wherever it goes: of each term of the clocks it has the worst. The date on
+    its label is the earliest of all. Its cost is the weighted mean. A mix may be mixed again: its components are then the mix itself, so that tracing loses nothing.
 
     Shares the batches, takes the gate. Ledger `mix_out` per source and `mix_in`, events inventory.batch.mixed, stock.changed; the statements do not grow
     with the sources. Raises ValidationFailed (one batch only, several products, phases or currencies, frozen with fresh goods), UnfitNow for goods on hold,
@@ -71,11 +72,10 @@ def mix_batches(*, warehouse_id: int, to_location_id: int, sources: Sequence[Mix
     lives = lives_of({row.batch_id: row.batch for row in goods}.values())
     require_welcome([(row, target) for row in goods], lives)
     parts = _parts(goods, asked, lives, target)
-    mixed = _new_batch(parts, lot_number.strip())
-    first = _first_to_expire(parts)
-    clock = replace(first.clock, not_after=min((p.clock.not_after for p in parts if p.clock.not_after), default=None))
-    arrival = Arrival(mixed, target, first.row.phase, clock, min(part.row.received_at for part in parts))
-    (spot,) = place([arrival], lives_of([mixed]), actor=actor)
+    clock, of_mix = poured([(part.clock, part.lives) for part in parts])
+    mixed = _new_batch(parts, lot_number.strip(), of_mix)
+    arrival = Arrival(mixed, target, parts[0].row.phase, clock, min(part.row.received_at for part in parts))
+    (spot,) = place([arrival], {mixed.pk: of_mix}, actor=actor)
     total = sum((part.quantity for part in parts), ZERO)
     entries = [Entry(part.row.pk, MovementType.MIX_OUT, -part.quantity, ZERO) for part in parts]
     header = Header(actor=actor, document_type=DocumentType.MIXED_BATCH, document_id=mixed.pk)
@@ -103,13 +103,7 @@ def _summed(sources: Sequence[MixSource]) -> dict[int, Decimal]:
 
 
 def _target(warehouse_id: int, location_id: int) -> Location:
-    found = Location.objects.filter(pk=location_id).first()
-    if found is None or found.warehouse_id != warehouse_id or not found.is_active or found.kind not in MIXING_PLACES:
-        raise PlaceNotAllowed(
-            f"Location {found or location_id} is not an active place of this warehouse where goods are mixed (storage, display, dock).",
-            location=found.code if found else str(location_id),
-        )
-    return found
+    return places_at(warehouse_id, {"to_location": location_id}, MIXING_PLACES)["to_location"]
 
 
 def _require_alike(goods: Sequence[BatchLocation], warehouse_id: int) -> None:
@@ -155,19 +149,13 @@ def _parts(goods: Iterable[BatchLocation], asked: Mapping[int, Decimal], lives: 
     now = timezone.now()
     parts = []
     for row in goods:
-        clock = clock_of(row).moved(lives[row.batch_id], now, target.condition)
-        parts.append(_Part(row, asked[row.pk], clock, clock.effective(lives[row.batch_id])))
+        clock = clock_of(row).charged(lives[row.batch_id], now).moved(lives[row.batch_id], now, target.condition)
+        parts.append(_Part(row, asked[row.pk], clock, lives[row.batch_id]))
     return parts
 
 
-def _first_to_expire(parts: Sequence[_Part]) -> _Part:
-    """The part that the mix's clock is taken from: the one that expires first, or any when none ever does."""
-    dated = [(part.expires_at, part.row.pk, part) for part in parts if part.expires_at is not None]
-    return min(dated)[2] if dated else parts[0]
-
-
-def _new_batch(parts: Sequence[_Part], lot_number: str) -> Batch:
-    first = _first_to_expire(parts).row.batch
+def _new_batch(parts: Sequence[_Part], lot_number: str, of_mix: Lives) -> Batch:
+    first = parts[0].row.batch
     batches = {part.row.batch_id: part.row.batch for part in parts}.values()
     if find_lot(first.product_id, lot_number) is not None:
         raise Conflict(f"{first.product.sku} has a lot {lot_number} already. Leave the number out, or choose another.", lot_number=lot_number)
@@ -178,8 +166,8 @@ def _new_batch(parts: Sequence[_Part], lot_number: str) -> Batch:
         supplier_id=suppliers.pop() if len(suppliers) == 1 else None,
         produced_on=min((batch.produced_on for batch in batches if batch.produced_on), default=None),
         label_expires_on=min((batch.label_expires_on for batch in batches if batch.label_expires_on), default=None),
-        label_condition=first.label_condition,
-        label_life=first.label_life,
+        label_condition=of_mix.label_condition,
+        label_life=of_mix.label_life,
         received_at=min(batch.received_at for batch in batches),
         purchase_price=_mean_cost(parts),
         currency=first.currency,

@@ -14,6 +14,7 @@ from inventory.enums import LocationKind, MovementType
 from inventory.errors import InsufficientStock, PlaceNotAllowed, Shortage
 from inventory.locks import share_batches
 from inventory.models import BatchLocation, Location
+from inventory.queries.locations import places_at
 from inventory.queries.promises import holders_of
 from inventory.queries.put_away import suggest_places
 from inventory.queries.transfers import claimed_in_transit
@@ -21,6 +22,7 @@ from inventory.stock.gate import Gate, LockedStock, StockKey, lock_stock
 from inventory.stock.place import bring
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import require_reason
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import check_version
 from warehouse.core.quantities import ZERO, plain, require_step
@@ -30,6 +32,7 @@ from warehouse.outbox.events import Event
 # What lies there is on its way by a picking task, a put-back or a transfer: nobody moves it past them, nor anything to it.
 BENCHES = frozenset({LocationKind.PACKING, LocationKind.SHIPPING})
 ON_THE_WAY = BENCHES | {LocationKind.TRANSIT}
+AT_REST = frozenset(LocationKind) - ON_THE_WAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def _move_behind(gate: Gate, rows: Mapping[int, BatchLocation], moves: Sequence[
     targets = places_within(list(zip(sources, (move.to_location_id for move in moves), strict=True)))
     require_loose([*(source.location for source in sources if source.location.kind in BENCHES), *targets])
     goods = [(source, move.quantity, target) for source, move, target in zip(sources, moves, targets, strict=True)]
-    header = Header(actor=actor, reason=reason[:200])
+    header = Header(actor=actor, reason=require_reason(reason, needed=False))
     return shift(gate, goods, MovementType.TRANSFER_OUT, MovementType.TRANSFER_IN, header)
 
 
@@ -119,16 +122,17 @@ def lock_goods(batch_location_ids: Iterable[int], *, to_warehouse_id: int | None
 def places_within(moves: Sequence[tuple[BatchLocation, int]]) -> list[Location]:
     """The locations that goods are to go to, in the same order. Raises PlaceNotAllowed naming every one that is no other active place of their
     warehouse."""
-    found = Location.objects.in_bulk({pk for _, pk in moves})
-    faults: list[tuple[str, dict[str, Any]]] = []
-    for source, pk in moves:
-        target = found.get(pk)
-        if target is None or target.warehouse_id != source.warehouse_id or not target.is_active:
-            faults.append((f"Location {target or pk} is not an active place of this warehouse", {"location": str(target or pk)}))
-        elif target.pk == source.location_id:
-            faults.append((f"The goods are in {target} already", {"location": target.code}))
-    refuse_places(faults)
-    return [found[pk] for _, pk in moves]
+    wanted: dict[int, dict[str, int]] = defaultdict(dict)
+    for number, (source, pk) in enumerate(moves):
+        wanted[source.warehouse_id][f"moves[{number}].to_location"] = pk
+    found = {name: place for warehouse_id, names in wanted.items() for name, place in places_at(warehouse_id, names).items()}
+    targets = [found[f"moves[{number}].to_location"] for number in range(len(moves))]
+    refuse_places(
+        (f"The goods are in {target} already", {"location": target.code})
+        for (source, _), target in zip(moves, targets, strict=True)
+        if target.pk == source.location_id
+    )
+    return targets
 
 
 def require_loose(places: Iterable[Location]) -> None:

@@ -16,14 +16,14 @@ from inventory.models import OfflineSale, Product, Reservation, Warehouse
 from inventory.models.stock import StockKey
 from inventory.queries.offline_sales import SaleConflict, SaleLine, find_sale, require_products, sale_conflict, summed
 from inventory.queries.promises import HeldItem, items_of_reservations
-from inventory.queries.stock import require_own_site
+from inventory.queries.stock import require_site
 from inventory.services.promises import plan_lines, release_held, set_status
 from inventory.stock import fefo
 from inventory.stock.candidates import read_candidates
 from inventory.stock.gate import Gate, lock_stock
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
+from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import lost_race_on, operation
 
@@ -41,8 +41,7 @@ def check_offline_sale_conflict(warehouse_id: int, lines: Sequence[SaleLine], *,
 
     The same product twice is summed. Changes nothing and locks nothing; a moment later it may be otherwise.
     """
-    require_own_site(warehouse_id, actor)
-    _require_active(warehouse_id)
+    require_site(warehouse_id, actor)
     asked = summed(lines)
     return sale_conflict(warehouse_id, asked, require_products(asked))
 
@@ -68,10 +67,10 @@ def process_offline_sale(
     reservation and `offline_sale`; events stock.released, inventory.released, inventory.reservation.released, stock.sold, stock.changed. The statements
     do not grow with the lines. Raises InsufficientStock with every short line, TransitionRefused for a reservation whose picking has started.
     """
-    require_own_site(warehouse_id, actor)
+    site = require_site(warehouse_id, actor)
     asked = summed(lines)
     products = require_products(asked)
-    sale, is_new = _claim(warehouse_id, receipt_number, _written(asked, products), actor)
+    sale, is_new = _claim(site, receipt_number, _written(asked, products), actor)
     if not is_new:
         return sale
     keys = [StockKey(warehouse_id, product) for product in asked]
@@ -87,15 +86,14 @@ def process_offline_sale(
     return sale
 
 
-def _claim(warehouse_id: int, receipt_number: str, lines: list[dict[str, Any]], actor: Actor) -> tuple[OfflineSale, bool]:
+def _claim(site: Warehouse, receipt_number: str, lines: list[dict[str, Any]], actor: Actor) -> tuple[OfflineSale, bool]:
     """The sale of this receipt, and whether it is ours to make."""
     receipt = receipt_number.strip()
     if not receipt or len(receipt) > LONGEST_RECEIPT or not receipt.isprintable():
         raise ValidationFailed(
             f"A receipt number has 1 to {LONGEST_RECEIPT} printable characters.", errors=[{"field": "receipt_number", "code": "invalid"}]
         )
-    site = _require_active(warehouse_id)
-    sale = find_sale(warehouse_id, receipt)
+    sale = find_sale(site.pk, receipt)
     if sale is None:
         order_ref = f"till:{site.code}:{receipt}"
         sale = OfflineSale(warehouse=site, receipt_number=receipt, order_ref=order_ref, lines=lines, sold_by_id=actor.user_id)
@@ -104,13 +102,6 @@ def _claim(warehouse_id: int, receipt_number: str, lines: list[dict[str, Any]], 
     if sale.lines != lines:
         raise Conflict(f"Receipt {receipt} was booked with other lines. Give this sale a number of its own.", booked=sale.lines, asked=lines)
     return sale, False
-
-
-def _require_active(warehouse_id: int) -> Warehouse:
-    site = Warehouse.objects.filter(pk=warehouse_id, is_active=True).first()
-    if site is None:
-        raise NotFound(f"There is no active warehouse {warehouse_id}.", warehouse=warehouse_id)
-    return site
 
 
 def _written(asked: dict[int, Decimal], products: dict[int, Product]) -> list[dict[str, Any]]:

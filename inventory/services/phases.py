@@ -15,6 +15,7 @@ from inventory.stock.place import Arrival, clock_of, lives_of, place, require_al
 from inventory.stock.post import Header, post
 from inventory.stock.shelf_life import Clock, Lives
 from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import require_reason
 from warehouse.core.errors import ValidationFailed
 from warehouse.core.locking import check_version
 from warehouse.core.transactions import operation
@@ -41,6 +42,7 @@ def change_phase(
     """
     if change not in PhaseChange.values:
         raise ValidationFailed(f"{change[:20]!r} is no change of phase; known: {', '.join(PhaseChange.values)}.", errors=[{"field": "phase"}])
+    reason = require_reason(reason, needed=False)
     gate, rows = lock_goods([batch_location_id])
     source = rows[batch_location_id]
     if expected_version is not None:
@@ -54,7 +56,7 @@ def change_phase(
     require_allowed([(stock.sku, target, phase, lives[source.batch_id].allows(target.condition, phase))])
     (spot,) = place([Arrival(source.batch, target, phase, clock, source.received_at)], lives, actor=actor)
     moved = [moved_event(stock, source, target, quantity, phase=phase)] if target.pk != source.location_id else []
-    header = Header(actor=actor, reason=f"{change}: {reason}"[:200] if reason else change)
+    header = Header(actor=actor, reason=f"{change}: {reason}" if reason else change)
     post(pairs_of([(source.pk, spot, quantity)], MovementType.PHASE_CHANGE, MovementType.PHASE_CHANGE), header, moved)
     return spot
 

@@ -14,7 +14,7 @@ from inventory.errors import PlaceNotAllowed, TooLongOut, UnfitNow
 from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, ReservationItem
 from inventory.services.moving import BENCHES, ON_THE_WAY, places_within, shift
-from inventory.services.reallocation import less_promised
+from inventory.services.overrides import less_promised
 from inventory.stock import fefo
 from inventory.stock.gate import LockedStock, StockKey, lock_stock
 from inventory.stock.place import bring, clock_of, lives_of

@@ -11,13 +11,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Sum
 from django.utils import timezone
 
 from inventory import events
 from inventory.locks import lock_listings_of
-from inventory.models import ReceivingItem, StorefrontProduct
+from inventory.models import ReceivingItem, Stock, StorefrontProduct, Warehouse
 from inventory.queries.prices import BEST_DISCOUNT
-from inventory.stock.gate import Gate, StockKey
 from warehouse.core.actor import Actor
 from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import ZERO
@@ -109,28 +109,36 @@ def marked_up(purchase_price: Decimal, markup_percent: Decimal) -> Decimal:
     return price
 
 
-def update_purchase_prices(warehouse_id: int, items: Iterable[ReceivingItem], gate: Gate, *, reason: str, actor: Actor) -> None:
+def update_purchase_prices(warehouse_id: int, items: Iterable[ReceivingItem], *, reason: str, actor: Actor) -> None:
     """Let the storefronts' purchase prices, and by their markup the prices, follow what was received; before the goods are posted.
 
     By the setting PURCHASE_PRICE_POLICY: `last`, the price of the last line; `weighted_average`, (quantity before × price before + Σ quantity × price) /
-    quantity after, of this warehouse. Lines without a price say nothing, nor does one in another currency than the page's. Two statements; locks the
-    pages in order of id. Emits inventory.price.changed.
+    quantity after, over all sites of this site's seller. Lines without a price say nothing, nor does one in another currency than the page's, or a page
+    of a storefront that does not sell from here. Four statements at most; locks the pages in order of id. Emits inventory.price.changed.
     """
     bought = _bought(items)
     if not bought:
         return
     average = settings.PURCHASE_PRICE_POLICY == "weighted_average"
+    held = _held_by_the_seller(warehouse_id, {product for product, _ in bought}) if average else {}
     prices = []
-    for listing in lock_listings_of({product for product, _ in bought}):
+    for listing in lock_listings_of({product for product, _ in bought}, sold_from=warehouse_id):
         lines = bought.get((listing.product_id, listing.currency))
         if lines is None:
             continue
-        before = gate[StockKey(warehouse_id, listing.product_id)].quantity if average and listing.purchase_price else ZERO
+        before = held.get(listing.product_id, ZERO) if listing.purchase_price else ZERO
         new = _averaged(before, listing.purchase_price, lines) if average else lines[-1][1]
         if new != listing.purchase_price:
             price = listing.price if listing.markup_percent is None else marked_up(new, listing.markup_percent)
             prices.append(NewPrice(listing.pk, new, price))
     write_prices(prices, reason=reason, actor=actor)
+
+
+def _held_by_the_seller(warehouse_id: int, product_ids: Iterable[int]) -> dict[int, Decimal]:
+    """How much of each product lies in the sites that have the same seller as this one, or none as it."""
+    seller = Warehouse.objects.values_list("seller_id", flat=True).get(pk=warehouse_id)
+    rows = Stock.objects.filter(warehouse__seller=seller, product__in=set(product_ids)).order_by().values_list("product_id")
+    return dict(rows.annotate(Sum("quantity")))
 
 
 def _bought(items: Iterable[ReceivingItem]) -> dict[tuple[int, str], list[tuple[Decimal, Decimal]]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Upper
@@ -19,6 +19,8 @@ from inventory.services.products import COUNTED_IN, JUDGED_BY, change_product
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, DomainError
 from warehouse.core.transactions import StartAgain, operation
+
+T = TypeVar("T")
 
 AT_ONCE = 2000
 
@@ -40,8 +42,8 @@ def import_products(rows: Sequence[ProductRow], *, actor: Actor) -> Imported:
     statements per 2,000. What the goods in stock are judged by, and lives, change one product after the other as by `change_product`, with its locks
     and events. Raises FileRefused naming every line that can't be, Conflict when somebody added one of the SKUs meanwhile.
     """
-    known = {product.sku.upper(): product for product in _products(row.key for row in rows)}
-    lives = _lives(product.pk for product in known.values())
+    known = {product.sku.upper(): product for keys in _parts([row.key for row in rows]) for product in _products(keys)}
+    lives = {pk: days for ids in _parts([product.pk for product in known.values()]) for pk, days in _lives(ids).items()}
     fresh = [row for row in rows if row.key not in known]
     refuse([*_nameless(fresh), *_taken(fresh)])
     careful, plain, unchanged = [], [], 0
@@ -59,6 +61,11 @@ def import_products(rows: Sequence[ProductRow], *, actor: Actor) -> Imported:
     _change(plain)
     _create(fresh)
     return Imported(len(fresh), len(careful) + len(plain), unchanged)
+
+
+def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """So many at a time: a statement has room for 65,535 values."""
+    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
 
 
 def _products(keys: Iterable[str]) -> Iterable[Product]:
@@ -83,8 +90,9 @@ def _nameless(fresh: Iterable[ProductRow]) -> list[Fault]:
 
 
 def _taken(fresh: Sequence[ProductRow]) -> list[Fault]:
-    keys = [row.key for row in fresh]
-    taken = taken_by_barcodes(keys) | taken_by_places(keys) if keys else {}
+    taken: dict[str, str] = {}
+    for keys in _parts([row.key for row in fresh]):
+        taken |= taken_by_barcodes(keys) | taken_by_places(keys)
     return [Fault(row.row, "sku", f"{row.values['sku']!r} is {taken[row.key]}.", "a code that is nothing else") for row in fresh if row.key in taken]
 
 
@@ -104,7 +112,7 @@ def _change_carefully(careful: Iterable[tuple[Product, ProductRow, Mapping[str, 
 
 
 def _change(plain: Sequence[tuple[int, ProductRow]]) -> None:
-    locked = lock_products(pk for pk, _ in plain)
+    locked = {pk: product for ids in _parts(sorted(pk for pk, _ in plain)) for pk, product in lock_products(ids).items()}
     names: set[str] = set()
     for pk, row in plain:
         changes = _changes(locked[pk], row)

@@ -22,7 +22,7 @@ from inventory.stock.gate import Gate, lock_stock
 from inventory.stock.place import blocked_reason
 from inventory.stock.post import Header, block
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import require_reason, take
 from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import StartAgain, operation
@@ -79,6 +79,7 @@ def release_hold(batch_id: int, *, actor: Actor, reason: str = "") -> Batch:
     What is expired or lies where nothing is picked stays blocked for that. Locks as `hold_batch`; events stock.changed, inventory.batch.released. Raises
     TransitionRefused for a lot that is not on hold, and for one that was made of a lot which is on hold or recalled: release that one.
     """
+    reason = require_reason(reason, needed=False)
     lots, _ = _lock_family(batch_id)
     batch = lots[batch_id]
     take(batch, "release")
@@ -92,7 +93,7 @@ def release_hold(batch_id: int, *, actor: Actor, reason: str = "") -> Batch:
             take(lot, "release")
         lot.status_reason, lot.held_itself = "", False
     _save(freed)
-    _judge_places(freed, Header(actor=actor, reason=reason[:200]))
+    _judge_places(freed, Header(actor=actor, reason=reason))
     publish([Event(events.BATCH_RELEASED, "batch", batch.pk, {**_facts(batch, freed), "reason": reason})], actor=actor)
     return batch
 
@@ -100,6 +101,7 @@ def release_hold(batch_id: int, *, actor: Actor, reason: str = "") -> Batch:
 def _withdraw(batch_id: int, transition: str, reason: str, actor: Actor) -> Withdrawal:
     if not reason.strip():
         raise ValidationFailed("Say why: everybody who has some of it will ask.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason)
     lots, gate = _lock_family(batch_id)
     batch = lots[batch_id]
     target = BatchStatus.RECALLED if transition == "recall" else BatchStatus.ON_HOLD
@@ -110,13 +112,13 @@ def _withdraw(batch_id: int, transition: str, reason: str, actor: Actor) -> With
         for lot in dict.fromkeys([batch, *reached]):
             take(lot, transition)
     for lot in dict.fromkeys([batch, *reached]):
-        lot.status_reason = reason[:200]
+        lot.status_reason = reason
     batch.held_itself = True
     _save(dict.fromkeys([batch, *reached]))
     seizures: list[Seizure] = []
     if reached:
         code = RECALLED if transition == "recall" else ON_HOLD
-        places = _judge_places(reached, Header(actor=actor, reason=reason[:200]))
+        places = _judge_places(reached, Header(actor=actor, reason=reason))
         needs: dict[int, Decimal] = defaultdict(Decimal)
         for holder in holders_of(places):
             needs[holder.batch_location_id] += ZERO if holder.started else holder.held

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from inventory.enums import LocationKind
+from inventory.enums import OPEN_RECEIVINGS, LocationKind
 from inventory.locks import lock_receiving
-from inventory.models import Location, Product, Receiving, ReceivingItem, Supplier, Warehouse
-from inventory.queries.locations import default_location
+from inventory.models import Product, Receiving, ReceivingItem, Supplier
+from inventory.queries.locations import default_location, places_at
 from inventory.queries.scan import find_by_scan
-from inventory.queries.stock import require_own_site
+from inventory.queries.stock import require_site
 from inventory.services.receiving_confirmation import confirm_receiving, require_dates
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
-from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.documents import cancel, require_known, require_status, take
+from warehouse.core.errors import NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, require_step
 from warehouse.core.transactions import operation
 
+HEAD = frozenset({"location_id", "supplier_id", "supplier_reference", "notes"})
 _T = TypeVar("_T")
 
 
@@ -43,6 +44,9 @@ class ReceivingLine:
     short_dated_reason: str = ""
 
 
+LINE = frozenset(ReceivingLine.__slots__) - {"product_id"}
+
+
 @operation(Role.RECEIVER)
 def create_receiving(
     *,
@@ -55,12 +59,10 @@ def create_receiving(
     lines: Sequence[ReceivingLine] = (),
 ) -> Receiving:
     """Write a draft. The goods go to `location_id` (default: the warehouse's receiving dock) unless a line says otherwise."""
-    warehouse = Warehouse.objects.filter(pk=warehouse_id, is_active=True).first()
-    if warehouse is None:
-        raise NotFound(f"There is no active warehouse {warehouse_id}.", warehouse=warehouse_id)
+    warehouse = require_site(warehouse_id, actor)
     _require_supplier(supplier_id)
     if location_id is not None:
-        _require_places([location_id])
+        places_at(warehouse_id, {"location": location_id})
     receiving = Receiving.objects.create(
         warehouse=warehouse,
         location_id=location_id or default_location(warehouse_id, LocationKind.RECEIVING),
@@ -84,11 +86,13 @@ def add_item(receiving_id: int, line: ReceivingLine, *, actor: Actor, expected_v
 
 @operation(Role.RECEIVER)
 def change_receiving(receiving_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> Receiving:
-    """Rewrite the head of a delivery that is not confirmed: `location_id`, `supplier_id`, `supplier_reference`, `notes`. Locks it."""
+    """Rewrite the head of a delivery that is not confirmed: `location_id`, `supplier_id`, `supplier_reference`, `notes`. Locks it. Raises ValidationFailed
+    for any other name."""
+    require_known(values, HEAD)
     receiving = _lock_open(receiving_id, expected_version)
     _require_supplier(values.get("supplier_id"))
     if "location_id" in values:
-        _require_places([values["location_id"]])
+        places_at(receiving.warehouse_id, {"location": values["location_id"]})
     for name, value in values.items():
         setattr(receiving, name, value)
     receiving.save_changes(*(name.removesuffix("_id") for name in values))
@@ -97,7 +101,9 @@ def change_receiving(receiving_id: int, values: Mapping[str, Any], *, actor: Act
 
 @operation(Role.RECEIVER)
 def change_item(receiving_id: int, item_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> ReceivingItem:
-    """Rewrite these values of a line, as `ReceivingLine` names them; `expected_version` is the delivery's. Locks the delivery; judged like a new line."""
+    """Rewrite these values of a line, as `ReceivingLine` names them, but not its product: strike the line off instead. `expected_version` is the
+    delivery's. Locks the delivery; judged like a new line. Raises ValidationFailed for any other name."""
+    require_known(values, LINE)
     receiving = _lock_open(receiving_id, expected_version)
     item = _line_of(receiving, item_id)
     present = ReceivingLine(**{name: getattr(item, name) for name in ReceivingLine.__slots__})
@@ -155,7 +161,7 @@ def receive_item(
     if short_dated_reason:
         item.accept_short_dated, item.short_dated_reason = True, short_dated_reason
     if location_id is not None:
-        _require_places([location_id])
+        places_at(receiving.warehouse_id, {"location": location_id})
         item.location_id = location_id
     item.save()
     if receiving.status == "draft":
@@ -179,9 +185,7 @@ def start_receiving(receiving_id: int, *, actor: Actor, from_zero: bool = False,
 def cancel_receiving(receiving_id: int, *, reason: str, actor: Actor, expected_version: int | None = None) -> Receiving:
     """Give up a delivery that is not confirmed; nothing was booked, nothing changes in stock."""
     receiving = lock_receiving(receiving_id, expected_version)
-    take(receiving, "cancel")
-    receiving.cancellation_reason = reason
-    receiving.save_changes("status", "cancellation_reason")
+    cancel(receiving, reason)
     return receiving
 
 
@@ -200,7 +204,6 @@ def receive_at_once(
 
     A seller may, in its own sites.
     """
-    require_own_site(warehouse_id, actor)
     receiving = create_receiving.inside(
         warehouse_id=warehouse_id,
         location_id=location_id,
@@ -221,8 +224,7 @@ def place_stock(*, warehouse_id: int, line: ReceivingLine, actor: Actor, reason:
 
 def _lock_open(receiving_id: int, expected_version: int | None) -> Receiving:
     receiving = lock_receiving(receiving_id, expected_version)
-    if receiving.status not in ("draft", "in_progress"):
-        raise Conflict(f"{receiving} is {receiving.get_status_display()}: its lines can't be changed any more.", status=receiving.status)
+    require_status(receiving, OPEN_RECEIVINGS)
     return receiving
 
 
@@ -238,42 +240,33 @@ def _require_supplier(supplier_id: int | None) -> None:
         raise NotFound(f"There is no supplier {supplier_id}.", supplier=supplier_id)
 
 
-def _require_places(location_ids: Iterable[int]) -> None:
-    wanted = set(location_ids)
-    missing = wanted - set(Location.objects.filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
-    if missing:
-        raise NotFound(f"There is no location {min(missing)}.", location=min(missing))
-
-
 def _write_lines(receiving: Receiving, lines: Sequence[ReceivingLine]) -> list[ReceivingItem]:
     return ReceivingItem.objects.bulk_create(_judged(receiving, lines))
 
 
 def _judged(receiving: Receiving, lines: Sequence[ReceivingLine]) -> list[ReceivingItem]:
-    """The lines as rows that are not written yet. Raises NotFound, ValidationFailed naming line and field."""
-    _require_places(line.location_id for line in lines if line.location_id is not None)
+    """The lines as rows that are not written yet. Raises PlaceNotAllowed, ValidationFailed naming line and field."""
+    places_at(receiving.warehouse_id, {f"lines[{n}].location": line.location_id for n, line in enumerate(lines) if line.location_id is not None})
     products = Product.objects.in_bulk({line.product_id for line in lines})
     rows = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines):
         product = products.get(line.product_id)
         if product is None or not product.is_active:
-            raise ValidationFailed(
-                f"Line {number}: there is no active product {line.product_id}.", errors=[{"field": f"lines[{number - 1}].product"}]
-            )
+            raise ValidationFailed(f"There is no active product {line.product_id}.", errors=[{"field": f"lines[{number}].product"}])
         actual = line.expected_quantity if line.actual_quantity is None else line.actual_quantity
         for name, quantity in (
             ("expected_quantity", line.expected_quantity),
             ("actual_quantity", actual),
             ("damaged_quantity", line.damaged_quantity),
         ):
-            require_step(quantity, product.quantity_step, sku=product.sku, field=f"lines[{number - 1}].{name}")
+            require_step(quantity, product.quantity_step, sku=product.sku, field=f"lines[{number}].{name}")
         if line.damaged_quantity > actual:
-            raise ValidationFailed(f"Line {number}: more is damaged than has arrived.", errors=[{"field": f"lines[{number - 1}].damaged_quantity"}])
+            raise ValidationFailed(f"{product.sku}: more is damaged than has arrived.", errors=[{"field": f"lines[{number}].damaged_quantity"}])
         if line.accept_short_dated and not line.short_dated_reason:
             raise ValidationFailed(
-                f"Line {number}: say why short dated goods are accepted.", errors=[{"field": f"lines[{number - 1}].short_dated_reason"}]
+                f"{product.sku}: say why short dated goods are accepted.", errors=[{"field": f"lines[{number}].short_dated_reason"}]
             )
-        require_dates(line.produced_on, line.label_expires_on, sku=product.sku, field=f"lines[{number - 1}].produced_on")
+        require_dates(line.produced_on, line.label_expires_on, sku=product.sku, field=f"lines[{number}].produced_on")
         values = {name: getattr(line, name) for name in ReceivingLine.__slots__ if name != "actual_quantity"}
         rows.append(ReceivingItem(receiving=receiving, actual_quantity=actual, **values))
     return rows

@@ -17,7 +17,7 @@ from inventory.errors import LotMismatch, ShortDated
 from inventory.locks import lock_receiving, share_batches, share_products
 from inventory.models import Batch, Location, Receiving, ReceivingItem
 from inventory.models.batches import lot_key
-from inventory.queries.locations import default_location
+from inventory.queries.locations import default_location, places_at
 from inventory.queries.lots import lot_ids
 from inventory.services.pricing import update_purchase_prices
 from inventory.stock import shelf_life
@@ -39,7 +39,7 @@ def confirm_receiving(receiving_id: int, *, actor: Actor, expected_version: int 
 
     Locks the document, the products FOR KEY SHARE, the known batches FOR SHARE, then the gates. Emits stock.received and stock.changed per product,
     inventory.placed per line, inventory.receiving.confirmed. Refuses, naming every line: what is short dated without acceptance, a known lot with
-    another expiry, a place where the product may not live, quantities off the step.
+    another expiry or day of production, a place where the product may not live, quantities off the step.
     """
     receiving = lock_receiving(receiving_id, expected_version)
     take(receiving, "confirm")
@@ -59,7 +59,7 @@ def confirm_receiving(receiving_id: int, *, actor: Actor, expected_version: int 
     _require_allowed(arrived, places, batches, lives)
     arrivals, quantities = _arrivals(receiving, arrived, places, batches, lives, now)
     _refuse_short_dated(arrivals, quantities, lives, now)
-    update_purchase_prices(receiving.warehouse_id, arrived, gate, reason=f"receiving {receiving.number}", actor=actor)
+    update_purchase_prices(receiving.warehouse_id, arrived, reason=f"receiving {receiving.number}", actor=actor)
     spots = place([arrival for arrival, _, _ in arrivals], lives, actor=actor)
     entries = [Entry(spot, MovementType.RECEIVING, quantity, ZERO) for spot, (_, quantity, _) in zip(spots, arrivals, strict=True)]
     header = Header(actor=actor, fact=events.STOCK_RECEIVED, document_type=DocumentType.RECEIVING, document_id=receiving.pk)
@@ -70,14 +70,11 @@ def confirm_receiving(receiving_id: int, *, actor: Actor, expected_version: int 
     return receiving
 
 
-def _places(receiving: Receiving, items: Iterable[ReceivingItem]) -> dict[int, Location]:
+def _places(receiving: Receiving, items: Sequence[ReceivingItem]) -> dict[int, Location]:
     """Where each line goes, by its id; every place must be an active one of this warehouse."""
-    wanted = {item.pk: item.location_id or receiving.location_id for item in items}
-    found = Location.objects.in_bulk(set(wanted.values()))
-    for pk in set(wanted.values()):
-        if found[pk].warehouse_id != receiving.warehouse_id or not found[pk].is_active:
-            raise ValidationFailed(f"{found[pk]} is not an active place of this warehouse.", location=found[pk].code)
-    return {item: found[pk] for item, pk in wanted.items()}
+    names = {item.pk: f"items[{item.pk}].location" for item in items}
+    found = places_at(receiving.warehouse_id, {names[item.pk]: item.location_id or receiving.location_id for item in items})
+    return {item: found[name] for item, name in names.items()}
 
 
 def _judge(items: Iterable[ReceivingItem]) -> None:
@@ -101,7 +98,7 @@ def _batches(receiving: Receiving, items: Sequence[ReceivingItem], places: Mappi
     numbers = {item.pk: item.lot_number or f"{receiving.number}-{item.pk}" for item in items}
     keys = {item.pk: lot_key(item.product_id, numbers[item.pk]) for item in items}
     known = {lot_key(batch.product_id, batch.lot_number): batch for batch in share_batches(lot_ids(keys.values())).values()}
-    wrong = []
+    wrong: list[dict[str, Any]] = []
     fresh: dict[tuple[int, str], Batch] = {}
     for item in items:
         key = keys[item.pk]
@@ -118,13 +115,12 @@ def _batches(receiving: Receiving, items: Sequence[ReceivingItem], places: Mappi
                 purchase_price=item.purchase_price,
                 currency=item.currency,
             )
-        elif item.label_expires_on is not None and batch.label_expires_on != item.label_expires_on:
-            wrong.append(
-                {"sku": item.product.sku, "lot": batch.lot_number, "known": str(batch.label_expires_on), "given": str(item.label_expires_on)}
-            )
+        else:
+            wrong += _contradictions(item, batch)
         batch.product = item.product
     if wrong:
-        text = "; ".join(f"{w['sku']} lot {w['lot']} is known with expiry {w['known']}, not {w['given']}" for w in wrong)
+        what = {"label_expires_on": "expiry", "produced_on": "day of production"}
+        text = "; ".join(f"{w['sku']} lot {w['lot']} is known with {what[w['field']]} {w['known']}, not {w['given']}" for w in wrong)
         raise LotMismatch(f"{text}. Correct the line, or the lot number.", errors=wrong)
     lives = lives_of_products(batch.product for batch in fresh.values())
     for batch in fresh.values():
@@ -132,6 +128,17 @@ def _batches(receiving: Receiving, items: Sequence[ReceivingItem], places: Mappi
         batch.label_life = shelf_life.label_life(Lives(lives[batch.product_id]), now, _label_end(batch, receiving), batch.label_condition)
     Batch.objects.bulk_create(fresh.values())
     return {item: known.get(key) or fresh[key] for item, key in keys.items()}
+
+
+def _contradictions(item: ReceivingItem, batch: Batch) -> list[dict[str, Any]]:
+    """Dates of the line that are not those of the lot. A lot without a day of production takes one: it can only make the goods older."""
+    facts = {"sku": item.product.sku, "lot": batch.lot_number}
+    found = []
+    if item.label_expires_on is not None and batch.label_expires_on != item.label_expires_on:
+        found.append({**facts, "field": "label_expires_on", "known": str(batch.label_expires_on), "given": str(item.label_expires_on)})
+    if item.produced_on is not None and batch.produced_on not in (None, item.produced_on):
+        found.append({**facts, "field": "produced_on", "known": str(batch.produced_on), "given": str(item.produced_on)})
+    return found
 
 
 def _label_end(batch: Batch, receiving: Receiving) -> datetime | None:
@@ -161,7 +168,8 @@ def _arrivals(
     quarantine: Location | None = None
     for item in items:
         batch, spot = batches[item.pk], places[item.pk]
-        produced_at = shelf_life.end_of_day(item.produced_on, receiving.warehouse.time_zone) if item.produced_on else None
+        produced_on = item.produced_on or batch.produced_on
+        produced_at = shelf_life.end_of_day(produced_on, receiving.warehouse.time_zone) if produced_on else None
         clock = shelf_life.received(lives[batch.pk], now, condition=spot.condition, expires_at=_label_end(batch, receiving), produced_at=produced_at)
         arrival = Arrival(batch, spot, Phase.SEALED, clock, now)
         good[item.pk] = item.actual_quantity - item.damaged_quantity

@@ -16,7 +16,7 @@ from inventory.errors import InsufficientStock
 from inventory.locks import lock_reservations
 from inventory.models import Reservation
 from inventory.queries.order_lines import OrderedLine
-from inventory.queries.promises import held_items
+from inventory.queries.promises import HeldItem, held_items
 from inventory.services.promises import (
     Reserved,
     as_reserved,
@@ -31,7 +31,7 @@ from inventory.services.promises import (
 )
 from inventory.stock import fefo
 from inventory.stock.candidates import read_candidates
-from inventory.stock.gate import StockKey, lock_stock
+from inventory.stock.gate import Gate, StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
@@ -61,7 +61,7 @@ def reserve_for_order(
     wanted = _sum_lines(lines, warehouse_id)
     present = [item for item in held_items(order_refs=[order_ref]) if item.warehouse_id == warehouse_id]
     if present:
-        return _equal_promise(order_ref, wanted, present[0].reservation_id, timezone.now() + ttl if ttl else None)
+        return _equal_promise(order_ref, wanted, present[0].reservation_id, timezone.now() + ttl if ttl else None, ship_at)
     gate = lock_stock(wanted)
     try:
         plan = plan_lines(wanted, gate, read_candidates(wanted), ship_at or timezone.now())
@@ -184,12 +184,14 @@ def _sum_lines(lines: Sequence[OrderedLine], warehouse_id: int) -> dict[StockKey
     return wanted
 
 
-def _equal_promise(order_ref: str, wanted: Mapping[StockKey, fefo.Wanted], reservation_id: int, until: datetime | None) -> Reserved:
+def _equal_promise(
+    order_ref: str, wanted: Mapping[StockKey, fefo.Wanted], reservation_id: int, until: datetime | None, ship_at: datetime | None
+) -> Reserved:
     """The promise that was made before, judged under its locks; its limit moves to `until` when that is later, or goes when there is none now.
 
-    It is equal when it holds as much, promised with at least as many remaining days.
+    It is equal when it holds as much, promised with at least as many remaining days, and its goods keep for the ship time that is asked for now.
     """
-    _, reservation, items = lock_with_items(reservation_id)
+    gate, reservation, items = lock_with_items(reservation_id)
     if reservation.status != ReservationStatus.ACTIVE:
         raise StartAgain
     held: dict[StockKey, Decimal] = defaultdict(Decimal)
@@ -198,11 +200,21 @@ def _equal_promise(order_ref: str, wanted: Mapping[StockKey, fefo.Wanted], reser
     laxer = any(item.key in wanted and item.min_remaining_days < wanted[item.key].min_remaining_days for item in items)
     if laxer or held != {key: line.quantity for key, line in wanted.items()}:
         raise Conflict(f"{order_ref} has another reservation here. Release it first, or confirm the order to adopt it.", reservation=reservation.pk)
+    if ship_at is not None and any(item.expires_at and item.expires_at <= ship_at + _days_left(item, gate) for item in items):
+        raise Conflict(
+            f"{order_ref} has a reservation here whose goods do not keep until {ship_at:%Y-%m-%d %H:%M} UTC. Release it, and reserve anew.",
+            reservation=reservation.pk,
+        )
     if reservation.expires_at is not None and (until is None or until > reservation.expires_at):
         reservation.expires_at = until
         reservation.version += 1
         reservation.save(update_fields=["expires_at", "version"])
     return as_reserved(items)[0]
+
+
+def _days_left(item: HeldItem, gate: Gate) -> timedelta:
+    """What must be left of the goods when they ship."""
+    return timedelta(days=max(item.min_remaining_days, gate[item.key].min_remaining_days))
 
 
 def _close(reservation_id: int, status: ReservationStatus, reason: str, actor: Actor, *, for_order: bool = False) -> Reservation:

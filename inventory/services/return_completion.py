@@ -19,13 +19,13 @@ from inventory.models import Discount, Return, ReturnItem, WriteOff
 from inventory.queries.returns import shipped_under
 from inventory.services.pricing import NewPrice, write_prices
 from inventory.services.return_goods import GoodsBack, goods_of
-from inventory.services.write_offs import WriteOffLine, confirm_write_off, create_write_off
+from inventory.services.return_inspection import require_decided
+from inventory.services.write_offs import WriteOffLine, confirm_write_off, make_write_off
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from inventory.stock.place import place
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
-from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
@@ -76,14 +76,7 @@ def complete_return(return_id: int, *, actor: Actor, expected_version: int | Non
 
 
 def _judge(document: Return, items: Sequence[ReturnItem]) -> None:
-    undecided = [item for item in items if not item.decision]
-    if undecided or not items:
-        raise ValidationFailed(
-            f"{document}: {', '.join(f'{item} ({item.product.sku})' for item in undecided) or 'nothing'} was inspected. Inspect it, or strike it off."
-            if undecided
-            else f"{document} has no lines. Add what came back, or cancel it.",
-            errors=[{"line": item.pk, "sku": item.product.sku, "code": "undecided"} for item in undecided],
-        )
+    require_decided(document, items)
     for item in items:
         require_step(item.quantity, item.product.quantity_step, sku=item.product.sku, zero_allowed=False)
 
@@ -115,14 +108,14 @@ def _write_off(document: Return, goods: Sequence[GoodsBack], places: Mapping[int
     ]
     if not lines:
         return None
-    made = create_write_off.inside(
+    made = make_write_off(
         warehouse_id=document.warehouse_id, lines=lines, notes=f"{document} of {document.order_ref}", origin=WriteOffOrigin.RETURN, actor=actor
     )
     return confirm_write_off.inside(made.pk, actor=actor)
 
 
 def _discount(document: Return, goods: Sequence[GoodsBack], now: datetime, actor: Actor) -> dict[tuple[int, Decimal], Discount]:
-    """Reduce the prices of all pages of the products concerned until the goods expire; returns the first page's discount by (product, percent).
+    """Reduce the prices of the products' pages that sell this site's goods until they expire; returns the first page's discount by (product, percent).
 
     All pages are locked in one ordered statement, therefore not by `apply_discount`, which does it product by product.
     """
@@ -132,7 +125,7 @@ def _discount(document: Return, goods: Sequence[GoodsBack], now: datetime, actor
             ends[one.item.product_id, one.item.discount_percent].append(one.expires_at)
     if not ends:
         return {}
-    pages = lock_listings_of({product for product, _ in ends})
+    pages = lock_listings_of({product for product, _ in ends}, sold_from=document.warehouse_id)
     made = Discount.objects.bulk_create(
         Discount(
             storefront_product=page,

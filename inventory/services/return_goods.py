@@ -10,14 +10,15 @@ from typing import Any
 
 from inventory.enums import Condition, LocationKind, Phase, ReturnCondition, ReturnDecision
 from inventory.errors import PlaceNotAllowed, ShortDated
-from inventory.models import Batch, BatchLocation, Location, Return, ReturnItem
-from inventory.queries.locations import default_location
+from inventory.models import Batch, BatchLocation, Location, PastClock, Return, ReturnItem
+from inventory.queries.locations import default_location, places_at
 from inventory.queries.returns import places_sold_from
 from inventory.stock.place import Arrival, clock_of, lives_of, require_allowed
-from inventory.stock.shelf_life import Clock, Lives, end_of_day, received
+from inventory.stock.shelf_life import Clock, Lives, earliest
 from warehouse.core.errors import ValidationFailed
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+_Held = BatchLocation | PastClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class GoodsBack:
 def goods_of(document: Return, items: Sequence[ReturnItem], now: datetime) -> tuple[list[GoodsBack], dict[int, Lives]]:
     """The lines (inspected, with their `location` at hand) as goods, and how long their batches keep, by the batch's id.
 
-    The clock is that of the place they were sold from, as if they had stayed there until now (the earliest to expire where they left from several), and
+    The clock is the one they were sold with, as if they had stayed in that place until now (the earliest to expire where they left from several), and
     never a better one; what the inspector says of the freshness can only make it worse. Opened goods are in the phase `opened` from now on. What is to
     be written off goes to quarantine. Raises what `_refuse` refuses. The number of statements does not grow with the lines.
     """
@@ -50,37 +51,21 @@ def goods_of(document: Return, items: Sequence[ReturnItem], now: datetime) -> tu
     places = _places(document, items)
     goods = []
     for item in items:
-        (row, own), limits = sold[item.batch_id], lives[item.batch_id]
-        clock, phase = _clock(item, row, own, limits, places[item.pk], now)
-        goods.append(GoodsBack(item, Arrival(row.batch, places[item.pk], phase, clock, row.received_at), clock.effective(limits)))
+        (row, held), limits = sold[item.batch_id], lives[item.batch_id]
+        clock, phase = _clock(item, row, clock_of(held), limits, places[item.pk], now)
+        goods.append(GoodsBack(item, Arrival(row.batch, places[item.pk], phase, clock, held.received_at), clock.effective(limits)))
     _refuse(goods, lives, now)
     return goods, lives
 
 
-def _earliest(rows: Iterable[tuple[BatchLocation, datetime]], lives: Mapping[int, Lives]) -> dict[int, tuple[BatchLocation, Clock]]:
-    best: dict[int, tuple[datetime, BatchLocation, Clock]] = {}
-    for row, sold_at in rows:
-        clock = _as_sold(row, sold_at, lives[row.batch_id])
-        expires_at = clock.effective(lives[row.batch_id]) or NEVER
+def _earliest(rows: Iterable[tuple[BatchLocation, _Held]], lives: Mapping[int, Lives]) -> dict[int, tuple[BatchLocation, _Held]]:
+    """The place of each batch that expires first, and what keeps its clock."""
+    best: dict[int, tuple[datetime, BatchLocation, _Held]] = {}
+    for row, held in rows:
+        expires_at = clock_of(held).effective(lives[row.batch_id]) or NEVER
         if row.batch_id not in best or expires_at < best[row.batch_id][0]:
-            best[row.batch_id] = (expires_at, row, clock)
-    return {batch: (row, clock) for batch, (_, row, clock) in best.items()}
-
-
-def _as_sold(row: BatchLocation, sold_at: datetime, lives: Lives) -> Clock:
-    """The clock of what left from here: the place's, unless other goods of the batch, frozen after the sale, lie there now; then the label's, from the
-    first receipt on, for only freezing lifts the label.
-    """
-    if row.frozen_at is None or row.frozen_at <= sold_at:
-        return clock_of(row)
-    batch, zone = row.batch, row.warehouse.time_zone
-    return received(
-        lives,
-        batch.received_at,
-        condition=batch.label_condition,
-        expires_at=end_of_day(batch.label_expires_on, zone) if batch.label_expires_on else None,
-        produced_at=end_of_day(batch.produced_on, zone) if batch.produced_on else None,
-    )
+            best[row.batch_id] = (expires_at, row, held)
+    return {batch: (row, held) for batch, (_, row, held) in best.items()}
 
 
 def _places(document: Return, items: Iterable[ReturnItem]) -> dict[int, Location]:
@@ -89,20 +74,18 @@ def _places(document: Return, items: Iterable[ReturnItem]) -> dict[int, Location
     if None in wanted.values():
         quarantine = default_location(document.warehouse_id, LocationKind.QUARANTINE)
         wanted = {pk: place or quarantine for pk, place in wanted.items()}
-    found = Location.objects.in_bulk({place for place in wanted.values() if place is not None})
-    places = {pk: found[place] for pk, place in wanted.items() if place is not None}
-    bad = {place.code: place for place in places.values() if place.warehouse_id != document.warehouse_id or not place.is_active}
-    if bad:
-        raise PlaceNotAllowed(f"{', '.join(sorted(bad))}: no active place of this warehouse.", errors=[{"location": code} for code in sorted(bad)])
-    return places
+    names = {pk: f"items[{pk}].location" for pk in wanted}
+    found = places_at(document.warehouse_id, {names[pk]: place for pk, place in wanted.items() if place is not None})
+    return {pk: found[name] for pk, name in names.items()}
 
 
 def _clock(item: ReturnItem, row: BatchLocation, own: Clock, lives: Lives, place: Location, now: datetime) -> tuple[Clock, str]:
     clock, phase = own.charged(lives, now), row.phase
     if item.decision == ReturnDecision.WRITE_OFF:
         return clock.moved(lives, now, place.condition), phase
-    if item.freshness_remaining is not None:
-        clock = replace(clock, fraction=max(clock.fraction, 1 - Fraction(item.freshness_remaining)))
+    share = None if item.freshness_remaining is None else Fraction(item.freshness_remaining)
+    if share is not None:
+        clock = replace(clock, fraction=max(clock.fraction, 1 - share))
     clock = clock.moved(lives, now, place.condition)
     if item.condition == ReturnCondition.OPENED and phase != Phase.OPENED:
         if lives.tracked and (clock.condition, str(Phase.OPENED)) not in lives.by_condition:
@@ -110,8 +93,19 @@ def _clock(item: ReturnItem, row: BatchLocation, own: Clock, lives: Lives, place
                 f"{row.batch.product.sku} has no opened life in {clock.condition or place}: opened goods of it can only be written off.",
                 errors=[{"line": item.pk, "field": "decision", "sku": row.batch.product.sku}],
             )
-        return clock.opened(lives, now) if lives.tracked else clock, Phase.OPENED
-    return clock, phase
+        clock, phase = clock.opened(lives, now) if lives.tracked else clock, Phase.OPENED
+    return clock if share is None else _as_judged(clock, phase, share, lives, now), phase
+
+
+def _as_judged(clock: Clock, phase: str, share: Fraction, lives: Lives, now: datetime) -> Clock:
+    """What the inspector's share of life means where F does not count: thawed or opened goods, with no sealed life in that condition, have that share of
+    the life of their phase left. Of goods whose life there is not known it can only be said that nothing is left.
+    """
+    life = lives.by_condition.get((clock.condition, phase))
+    if not lives.tracked or lives.sealed(clock.condition) is not None or (life is None and share):
+        return clock
+    left = timedelta(0) if life is None else life * share.numerator / share.denominator
+    return replace(clock, not_after=earliest(clock.not_after, now + left))
 
 
 def _refuse(goods: Iterable[GoodsBack], lives: Mapping[int, Lives], now: datetime) -> None:

@@ -12,8 +12,9 @@ from django.utils import timezone
 from inventory.enums import ReturnCondition, ReturnDecision
 from inventory.locks import lock_return
 from inventory.models import Return, ReturnItem
+from inventory.queries.locations import places_at
 from inventory.services.return_goods import goods_of
-from inventory.services.returns import lock_open, require_places
+from inventory.services.returns import lock_open
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import NotFound, ValidationFailed
@@ -63,12 +64,7 @@ def inspect_return(return_id: int, *, findings: Sequence[Finding], actor: Actor,
     for item in items:
         if item.pk in found:
             _note(item, found[item.pk])
-    open_lines = [item for item in items if not item.decision]
-    if open_lines or not items:
-        raise ValidationFailed(
-            f"{document}: look at {', '.join(f'{item} ({item.product.sku})' for item in open_lines) or 'something'} too; every line needs a decision.",
-            errors=[{"line": item.pk, "sku": item.product.sku, "code": "required"} for item in open_lines],
-        )
+    require_decided(document, items)
     goods, _ = goods_of(document, items, timezone.now())
     for one in goods:
         one.item.new_expires_at = one.expires_at if one.for_sale else None
@@ -76,6 +72,19 @@ def inspect_return(return_id: int, *, findings: Sequence[Finding], actor: Actor,
     document.inspected_at = timezone.now()
     document.save_changes("status", "inspected_at")
     return document
+
+
+def require_decided(document: Return, items: Sequence[ReturnItem]) -> None:
+    """Raise ValidationFailed for a return without lines, and naming every line (with its product at hand) that nobody has decided on."""
+    if not items:
+        raise ValidationFailed(f"{document} has no lines. Add what came back, or cancel it.")
+    undecided = [item for item in items if not item.decision]
+    if undecided:
+        names = ", ".join(f"{item} ({item.product.sku})" for item in undecided)
+        raise ValidationFailed(
+            f"{document}: {names} was not inspected yet. Inspect it, or strike it off.",
+            errors=[{"line": item.pk, "sku": item.product.sku, "code": "undecided"} for item in undecided],
+        )
 
 
 @operation(Role.RECEIVER)
@@ -108,7 +117,7 @@ def _refuse_senseless(document: Return, findings: Sequence[Finding], items: Sequ
         seen.add(finding.item_id)
     if faults:
         raise ValidationFailed(" ".join(fault["detail"] for fault in faults), errors=faults)
-    require_places(document.warehouse_id, {f"findings[{n}].location": f.location_id for n, f in enumerate(findings) if f.location_id is not None})
+    places_at(document.warehouse_id, {f"findings[{n}].location": f.location_id for n, f in enumerate(findings) if f.location_id is not None})
 
 
 def _faults(finding: Finding, known: Mapping[int, ReturnItem], seen: set[int]) -> list[tuple[str, str, str]]:

@@ -13,16 +13,17 @@ from django.db import transaction
 from inventory.enums import OPEN_RETURNS, LocationKind
 from inventory.errors import MoreThanShipped
 from inventory.locks import lock_return, lock_returns_of
-from inventory.models import Location, Product, Return, ReturnItem, Warehouse
-from inventory.queries.locations import default_location
+from inventory.models import Product, Return, ReturnItem
+from inventory.queries.locations import default_location, places_at
 from inventory.queries.returns import Shipped, shipped_under
+from inventory.queries.stock import require_site
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import cancel, require_known, require_status
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 
-HEAD = {"location_id", "reference", "customer_reason", "notes"}
+HEAD = frozenset({"location_id", "reference", "customer_reason", "notes"})
 Fault = dict[str, Any]
 
 
@@ -54,9 +55,7 @@ def create_return(
     nothing was shipped under the order, Conflict when `reference` is known there, MoreThanShipped naming every line that asks for more than was shipped
     and neither came back nor stands in another open return.
     """
-    warehouse = Warehouse.objects.filter(pk=warehouse_id, is_active=True).first()
-    if warehouse is None:
-        raise NotFound(f"There is no active warehouse {warehouse_id}.", warehouse=warehouse_id)
+    warehouse = require_site(warehouse_id, actor)
     lock_returns_of(order_ref)
     shipped = shipped_under(order_ref)
     if not shipped:
@@ -65,7 +64,7 @@ def create_return(
         )
     _refuse_known(order_ref, reference)
     if location_id is not None:
-        require_places(warehouse_id, {"location": location_id})
+        places_at(warehouse_id, {"location": location_id})
     document = Return.objects.create(
         warehouse=warehouse,
         location_id=location_id or default_location(warehouse_id, LocationKind.RECEIVING),
@@ -82,11 +81,10 @@ def create_return(
 @operation(Role.RECEIVER)
 def change_return(return_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> Return:
     """Rewrite the head of a return that is open: `location_id`, `reference`, `customer_reason`, `notes`. Locks it, then the order's returns."""
+    require_known(values, HEAD)
     document = lock_open(return_id, expected_version)
-    if unknown := set(values) - HEAD:
-        raise ValidationFailed(f"{', '.join(sorted(unknown))} of a return can't be changed.", errors=[{"field": name} for name in sorted(unknown)])
     if "location_id" in values:
-        require_places(document.warehouse_id, {"location": values["location_id"]})
+        places_at(document.warehouse_id, {"location": values["location_id"]})
     lock_returns_of(document.order_ref)
     if values.get("reference", document.reference) != document.reference:
         _refuse_known(document.order_ref, values["reference"])
@@ -126,30 +124,15 @@ def remove_return_item(return_id: int, item_id: int, *, actor: Actor, expected_v
 def cancel_return(return_id: int, *, reason: str, actor: Actor, expected_version: int | None = None) -> Return:
     """Give up a return that is not completed; nothing was booked, and what it claimed may be returned by another one."""
     document = lock_return(return_id, expected_version)
-    take(document, "cancel")
-    document.cancellation_reason = reason
-    document.save_changes("status", "cancellation_reason")
+    cancel(document, reason)
     return document
 
 
 def lock_open(return_id: int, expected_version: int | None = None) -> Return:
-    """Lock a return that is not completed or cancelled. Raises Conflict when it is."""
+    """Lock a return that is not completed or cancelled. Raises TransitionRefused when it is."""
     document = lock_return(return_id, expected_version)
-    if document.status not in OPEN_RETURNS:
-        raise Conflict(f"{document} is {document.get_status_display()}: it can't be changed any more.", status=document.status)
+    require_status(document, OPEN_RETURNS)
     return document
-
-
-def require_places(warehouse_id: int, wanted: Mapping[str, int]) -> None:
-    """Raise ValidationFailed naming, by the caller's name of it, every place that is no active one of this warehouse."""
-    good = set(Location.objects.filter(pk__in=set(wanted.values()), warehouse=warehouse_id, is_active=True).values_list("pk", flat=True))
-    bad = {name: place for name, place in wanted.items() if place not in good}
-    if bad:
-        numbers = ", ".join(str(place) for place in sorted(set(bad.values())))
-        raise ValidationFailed(
-            f"Location {numbers} is no active place of this warehouse.",
-            errors=[{"field": name, "code": "unknown", "location": place} for name, place in bad.items()],
-        )
 
 
 def _refuse_known(order_ref: str, reference: str) -> None:
@@ -160,7 +143,7 @@ def _refuse_known(order_ref: str, reference: str) -> None:
 
 def _write_lines(document: Return, lines: Sequence[ReturnLine], shipped: Sequence[Shipped]) -> list[ReturnItem]:
     products = Product.objects.in_bulk({line.product_id for line in lines})
-    require_places(document.warehouse_id, {f"lines[{n}].location": line.location_id for n, line in enumerate(lines) if line.location_id is not None})
+    places_at(document.warehouse_id, {f"lines[{n}].location": line.location_id for n, line in enumerate(lines) if line.location_id is not None})
     _refuse_senseless(lines, products)
     left = {row.batch_id: row.free for row in shipped}
     batches: dict[int, list[int]] = defaultdict(list)

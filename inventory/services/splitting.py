@@ -11,6 +11,7 @@ from inventory.services.moving import lock_goods, pairs_of, require_free, requir
 from inventory.stock.place import Arrival, child_lot, clock_of, lives_of, lots_beside, next_lot_number, place
 from inventory.stock.post import Header, post
 from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import require_reason
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.locking import check_version
 from warehouse.core.transactions import operation
@@ -31,6 +32,7 @@ def split_batch(
     lot_number = lot_number.strip()
     if len(lot_number) > LOT_NUMBER_LENGTH:
         raise ValidationFailed(f"A lot number may have {LOT_NUMBER_LENGTH} characters.", errors=[{"field": "lot_number", "code": "too_long"}])
+    reason = require_reason(reason, needed=False)
     gate, rows = lock_goods([batch_location_id])
     source = rows[batch_location_id]
     if expected_version is not None:
@@ -44,6 +46,6 @@ def split_batch(
     child.save()
     arrival = Arrival(child, source.location, source.phase, clock_of(source), source.received_at)
     (spot,) = place([arrival], lives_of([child]), actor=actor)
-    header = Header(actor=actor, reason=f"split off {parent.lot_number} as {child.lot_number}{': ' if reason else ''}{reason}"[:200])
+    header = Header(actor=actor, reason=f"split off {parent.lot_number} as {child.lot_number}{': ' if reason else ''}{reason}")
     post(pairs_of([(source.pk, spot, quantity)], MovementType.MIX_OUT, MovementType.MIX_IN), header)
     return child

@@ -29,13 +29,15 @@ PRICES = ("purchase_price", "price")
 _FOLLOW = """
     UPDATE inventory_storefrontproduct sp SET stock_quantity = n.available
     FROM (
-        SELECT p.id AS product_id, coalesce(sum(greatest(s.available, 0)) FILTER (WHERE w.is_active), 0) AS available
-        FROM inventory_product p
-        LEFT JOIN inventory_stock s ON s.product_id = p.id
+        SELECT page.id, coalesce(sum(greatest(s.available, 0)) FILTER (
+                   WHERE w.is_active AND (w.seller_id IS NULL OR front.seller_id IS NULL OR w.seller_id = front.seller_id)), 0) AS available
+        FROM inventory_storefrontproduct page
+        JOIN inventory_storefront front ON front.id = page.storefront_id
+        LEFT JOIN inventory_stock s ON s.product_id = page.product_id
         LEFT JOIN inventory_warehouse w ON w.id = s.warehouse_id
-        WHERE p.id = ANY(%s::bigint[]) GROUP BY p.id
+        WHERE page.product_id = ANY(%s::bigint[]) GROUP BY page.id
     ) n
-    WHERE sp.product_id = n.product_id AND sp.stock_quantity <> n.available
+    WHERE sp.id = n.id AND sp.stock_quantity <> n.available
 """
 
 
@@ -46,7 +48,8 @@ def follow_stock(changes: Sequence[OutboxEvent]) -> None:
 
 
 def copy_stock(product_ids: Iterable[int]) -> None:
-    """Copy what is available of the products, over all active sites, to the storefronts' pages. Two statements; locks the pages in order of id.
+    """Copy what is available of the products, over all active sites that the storefront sells from, to its pages. Two statements; locks the pages in
+    order of id.
 
     Also for what no stock event tells: a new page, a page of another product, a site that opens or closes.
     """

@@ -17,18 +17,18 @@ from inventory.enums import DocumentType, LocationKind, MovementType, WriteOffOr
 from inventory.errors import InsufficientStock, Shortage
 from inventory.locks import lock_transfer
 from inventory.models import BatchLocation, Location, Transfer, TransferItem
-from inventory.queries.locations import default_location
+from inventory.queries.locations import default_location, places_at
 from inventory.queries.transfers import claimed_in_transit
-from inventory.services.moving import lock_goods, pairs_of, refuse_places, require_free
-from inventory.services.transfers import source_fault, target_fault
+from inventory.services.moving import AT_REST, lock_goods, pairs_of, refuse_places, require_free
+from inventory.services.transfers import source_fault
 from inventory.services.write_off_confirmation import confirm_write_off
-from inventory.services.write_offs import WriteOffLine, create_write_off
+from inventory.services.write_offs import WriteOffLine, make_write_off
 from inventory.stock.gate import Gate, StockKey
 from inventory.stock.place import bring, clock_of, lives_of, require_welcome
 from inventory.stock.post import Header, post
 from inventory.stock.shelf_life import Clock, Lives
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import cancel, take
 from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
@@ -125,25 +125,17 @@ def cancel_transfer(
     """
     transfer = lock_transfer(transfer_id, expected_version)
     was_sent = transfer.sent_at is not None
-    take(transfer, "cancel")
-    transfer.cancellation_reason = reason[:200]
+    cancel(transfer, reason)
     if was_sent:
         _bring_back(transfer, _lines(transfer), to_location_id, actor)
-    transfer.save_changes("status", "cancellation_reason")
     return transfer
 
 
 def _bring_back(transfer: Transfer, items: Sequence[TransferItem], to_location_id: int | None, actor: Actor) -> None:
     gate, rows = lock_goods((item.transit_id for item in items if item.transit_id), to_warehouse_id=transfer.source_warehouse_id)
     _require_there(transfer, items, rows, gate)
-    wanted = {item.pk: to_location_id or item.source.location_id for item in items}
-    found = Location.objects.in_bulk(set(wanted.values()))
-    refuse_places(
-        (f"{found.get(pk) or pk} is no active place of {transfer.source_warehouse.code}: name another one for what comes back", {"location": str(pk)})
-        for pk in dict.fromkeys(wanted.values())
-        if pk not in found or found[pk].warehouse_id != transfer.source_warehouse_id or not found[pk].is_active
-    )
-    spots = bring([(_in(rows, item), found[wanted[item.pk]]) for item in items], actor=actor)
+    home = _places(transfer.source_warehouse_id, {item.pk: to_location_id or item.source.location_id for item in items})
+    spots = bring([(_in(rows, item), home[item.pk]) for item in items], actor=actor)
     goods = [(item.transit_id or 0, spot, item.quantity) for item, spot in zip(items, spots, strict=True)]
     post(pairs_of(goods, MovementType.TRANSFER_OUT, MovementType.TRANSFER_IN), _header(transfer, actor, reason=transfer.cancellation_reason))
 
@@ -157,14 +149,13 @@ def _lines(transfer: Transfer) -> list[TransferItem]:
 
 def _targets(transfer: Transfer, items: Sequence[TransferItem]) -> dict[int, Location]:
     """Where each line goes, by its id. Raises PlaceNotAllowed naming every place that is none any more."""
-    wanted = {item.pk: item.target_location_id or transfer.target_location_id for item in items}
-    found = Location.objects.in_bulk(set(wanted.values()))
-    refuse_places(
-        (fault.rstrip("."), {"location": str(found.get(pk) or pk)})
-        for pk in dict.fromkeys(wanted.values())
-        if (fault := target_fault(found.get(pk), pk, transfer.target_warehouse_id))
-    )
-    return {item: found[pk] for item, pk in wanted.items()}
+    return _places(transfer.target_warehouse_id, {item.pk: item.target_location_id or transfer.target_location_id for item in items})
+
+
+def _places(warehouse_id: int, wanted: Mapping[int, int]) -> dict[int, Location]:
+    names = {item: f"items[{item}].location" for item in wanted}
+    found = places_at(warehouse_id, {names[item]: place for item, place in wanted.items()}, AT_REST)
+    return {item: found[name] for item, name in names.items()}
 
 
 def _count(transfer: Transfer, items: Sequence[TransferItem], received: Mapping[int, Decimal] | None, locations: Mapping[int, int]) -> None:
@@ -242,7 +233,7 @@ def _write_off_what_is_lost(transfer: Transfer, items: Iterable[TransferItem], a
     if not lost:
         return
     warehouse_id = transfer.target_warehouse_id
-    paper = create_write_off.inside(warehouse_id=warehouse_id, lines=lost, notes=f"Lost by {transfer}", origin=WriteOffOrigin.TRANSFER, actor=actor)
+    paper = make_write_off(warehouse_id=warehouse_id, lines=lost, notes=f"Lost by {transfer}", origin=WriteOffOrigin.TRANSFER, actor=actor)
     transfer.loss = confirm_write_off.inside(paper.pk, actor=actor)
     transfer.save(update_fields=["loss"])
 

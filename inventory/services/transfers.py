@@ -10,11 +10,13 @@ from typing import Any
 from inventory.enums import LocationKind, TransferStatus
 from inventory.errors import PlaceNotAllowed
 from inventory.locks import lock_transfer
-from inventory.models import BatchLocation, Location, Transfer, TransferItem, Warehouse
-from inventory.queries.locations import default_location
-from inventory.services.moving import ON_THE_WAY
+from inventory.models import BatchLocation, Transfer, TransferItem
+from inventory.queries.locations import default_location, places_at
+from inventory.queries.stock import active_site
+from inventory.services.moving import AT_REST, ON_THE_WAY
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.documents import require_status
+from warehouse.core.errors import NotFound, ValidationFailed
 from warehouse.core.quantities import require_step
 from warehouse.core.transactions import operation
 
@@ -42,15 +44,12 @@ def create_transfer(
 
     Source and target may be the same warehouse. Raises NotFound for a warehouse that is not there or not active, ValidationFailed with every wrong line.
     """
-    sites = Warehouse.objects.filter(is_active=True).in_bulk({source_warehouse_id, target_warehouse_id})
-    for pk in (source_warehouse_id, target_warehouse_id):
-        if pk not in sites:
-            raise NotFound(f"There is no active warehouse {pk}.", warehouse=pk)
+    source, target = active_site(source_warehouse_id), active_site(target_warehouse_id)
     if target_location_id is not None:
-        require_target(target_location_id, target_warehouse_id)
+        places_at(target_warehouse_id, {"target_location": target_location_id}, AT_REST)
     transfer = Transfer.objects.create(
-        source_warehouse=sites[source_warehouse_id],
-        target_warehouse=sites[target_warehouse_id],
+        source_warehouse=source,
+        target_warehouse=target,
         target_location_id=target_location_id or default_location(target_warehouse_id, LocationKind.RECEIVING),
         notes=notes,
         created_by_id=actor.user_id,
@@ -66,7 +65,7 @@ def change_transfer(
     """Change the head of a draft; what is None stays."""
     transfer = lock_draft(transfer_id, expected_version)
     if target_location_id is not None:
-        require_target(target_location_id, transfer.target_warehouse_id)
+        places_at(transfer.target_warehouse_id, {"target_location": target_location_id}, AT_REST)
         transfer.target_location_id = target_location_id
     if notes is not None:
         transfer.notes = notes
@@ -95,27 +94,10 @@ def remove_transfer_item(transfer_id: int, item_id: int, *, actor: Actor, expect
 
 
 def lock_draft(transfer_id: int, expected_version: int | None = None) -> Transfer:
-    """Lock a transfer whose lines may still be changed. Raises Conflict when it is none any more."""
+    """Lock a transfer whose lines may still be changed. Raises TransitionRefused when it is none any more."""
     transfer = lock_transfer(transfer_id, expected_version)
-    if transfer.status != TransferStatus.DRAFT:
-        raise Conflict(f"{transfer} is {transfer.get_status_display()}: it can't be changed any more.", status=transfer.status)
+    require_status(transfer, {TransferStatus.DRAFT})
     return transfer
-
-
-def require_target(location_id: int, warehouse_id: int) -> None:
-    """Raise PlaceNotAllowed for what is no active place of the warehouse, or one where goods come by their tasks only."""
-    fault = target_fault(Location.objects.filter(pk=location_id).first(), location_id, warehouse_id)
-    if fault:
-        raise PlaceNotAllowed(fault, errors=[{"field": "target_location", "code": "invalid"}])
-
-
-def target_fault(place: Location | None, location_id: int, warehouse_id: int) -> str:
-    """Why goods can't be sent to this place, or an empty text."""
-    if place is None or place.warehouse_id != warehouse_id or not place.is_active:
-        return f"Location {place or location_id} is not an active place of the target warehouse."
-    if place.kind in ON_THE_WAY:
-        return f"{place} is a {place.get_kind_display()}: name a shelf, a dock or quarantine."
-    return ""
 
 
 def source_fault(row: BatchLocation | None, batch_location_id: int, warehouse_id: int) -> str:
@@ -130,7 +112,6 @@ def source_fault(row: BatchLocation | None, batch_location_id: int, warehouse_id
 def write_lines(transfer: Transfer, lines: Sequence[TransferLine]) -> list[TransferItem]:
     """Insert the lines. Raises ValidationFailed with every fault of every line; whether the goods are free is judged when they are sent."""
     sources = BatchLocation.objects.select_related("product", "location").in_bulk({line.batch_location_id for line in lines})
-    targets = Location.objects.in_bulk({line.target_location_id for line in lines if line.target_location_id is not None})
     errors: list[dict[str, Any]] = []
     rows = []
     for number, line in enumerate(lines):
@@ -141,10 +122,7 @@ def write_lines(transfer: Transfer, lines: Sequence[TransferLine]) -> list[Trans
         elif source is not None:
             errors += _quantity_faults(line, source, f"lines[{number}].quantity")
             rows.append(_item(transfer, line, source))
-        if line.target_location_id is not None:
-            fault = target_fault(targets.get(line.target_location_id), line.target_location_id, transfer.target_warehouse_id)
-            if fault:
-                errors.append({"field": f"lines[{number}].target_location", "code": "invalid", "detail": fault})
+    errors += _place_faults(transfer, lines)
     if errors:
         raise ValidationFailed(" ".join(dict.fromkeys(error["detail"] for error in errors)), errors=errors)
     return TransferItem.objects.bulk_create(rows)
@@ -159,6 +137,15 @@ def _item(transfer: Transfer, line: TransferLine, source: BatchLocation) -> Tran
         quantity=line.quantity,
         target_location_id=line.target_location_id,
     )
+
+
+def _place_faults(transfer: Transfer, lines: Sequence[TransferLine]) -> list[dict[str, Any]]:
+    wanted = {f"lines[{n}].target_location": line.target_location_id for n, line in enumerate(lines) if line.target_location_id is not None}
+    try:
+        places_at(transfer.target_warehouse_id, wanted, AT_REST)
+    except PlaceNotAllowed as error:
+        return [entry | {"detail": f"{entry['detail']}."} for entry in error.errors]
+    return []
 
 
 def _quantity_faults(line: TransferLine, source: BatchLocation, field: str) -> list[dict[str, Any]]:

@@ -92,7 +92,7 @@ def _book(write_off: WriteOff, items: Sequence[WriteOffItem], actor: Actor) -> W
     reasons = ", ".join(sorted({item.get_reason_display() for item in items}))
     needs = {pk: leaving[pk] - (place.quantity - place.reserved) for pk, place in places.items()}
     free_up(gate, needs, reason="WRITE_OFF", actor=actor, release=write_off.release_reservations, leaving=leaving)
-    header = Header(actor=actor, document_type=DocumentType.WRITE_OFF, document_id=write_off.pk, reason=reasons[:200])
+    header = Header(actor=actor, document_type=DocumentType.WRITE_OFF, document_id=write_off.pk, reason=reasons)
     entries = [Entry(item.batch_location_id, MovementType.WRITE_OFF, -item.quantity, ZERO) for item in items]
     post(entries, header, [_confirmed(write_off, items, gate)])
     write_off.confirmed_at = timezone.now()

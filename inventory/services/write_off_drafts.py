@@ -9,14 +9,14 @@ from decimal import Decimal
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from inventory.enums import WriteOffOrigin, WriteOffReason, WriteOffStatus
+from inventory.enums import OPEN_WRITE_OFFS, WriteOffOrigin, WriteOffReason, WriteOffStatus
 from inventory.errors import InsufficientStock, Shortage
 from inventory.locks import lock_catalogue_row, lock_write_off, share_batches
 from inventory.models import BatchLocation, Product, Warehouse, WriteOff, WriteOffItem
 from inventory.queries.stock import require_own_site
 from inventory.services.moving import ON_THE_WAY
 from inventory.services.write_off_confirmation import confirm_write_off
-from inventory.services.write_offs import WriteOffLine, create_write_off, write_lines
+from inventory.services.write_offs import WriteOffLine, create_write_off, make_write_off, write_lines
 from inventory.stock import fefo
 from inventory.stock.candidates import read_candidates
 from inventory.stock.gate import StockKey, lock_stock
@@ -27,7 +27,6 @@ from warehouse.core.transactions import StartAgain, operation
 
 logger = logging.getLogger(__name__)
 
-OPEN = (WriteOffStatus.DRAFT, WriteOffStatus.AWAITING_APPROVAL)
 EXPIRED_NOTE = "Drafted for what has expired."
 
 
@@ -61,7 +60,7 @@ def draft_expired(warehouse_id: int, *, actor: Actor) -> int:
     if draft is not None:
         draft = lock_write_off(draft.pk)
     if draft is None or draft.status != WriteOffStatus.DRAFT:
-        draft = create_write_off.inside(warehouse_id=warehouse_id, notes=EXPIRED_NOTE, origin=WriteOffOrigin.EXPIRY, actor=actor)
+        draft = make_write_off(warehouse_id=warehouse_id, notes=EXPIRED_NOTE, origin=WriteOffOrigin.EXPIRY, actor=actor)
     else:
         draft.save_changes()
     write_lines(draft, lines)
@@ -97,7 +96,7 @@ def _expired_lines(warehouse_id: int) -> list[WriteOffLine]:
         warehouse=warehouse_id, has_stock=True, effective_expires_at__lte=timezone.now(), quantity__gt=F("reserved")
     )
     free = dict(expired.exclude(location__kind__in=ON_THE_WAY).order_by("pk").values_list("pk", F("quantity") - F("reserved")))
-    open_items = WriteOffItem.objects.filter(write_off__warehouse=warehouse_id, write_off__status__in=OPEN, batch_location__in=free)
+    open_items = WriteOffItem.objects.filter(write_off__warehouse=warehouse_id, write_off__status__in=OPEN_WRITE_OFFS, batch_location__in=free)
     for place, quantity in open_items.values_list("batch_location").annotate(Sum("quantity")):
         free[place] -= quantity
     return [WriteOffLine(place, quantity, WriteOffReason.EXPIRED) for place, quantity in free.items() if quantity > 0]

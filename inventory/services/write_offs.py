@@ -9,12 +9,12 @@ from typing import Any
 
 from inventory.enums import WriteOffOrigin, WriteOffReason, WriteOffStatus
 from inventory.locks import lock_write_off
-from inventory.models import BatchLocation, Warehouse, WriteOff, WriteOffItem
-from inventory.queries.stock import require_own_site
+from inventory.models import BatchLocation, WriteOff, WriteOffItem
+from inventory.queries.stock import require_own_site, require_site
 from inventory.services.write_off_confirmation import confirm_write_off
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
-from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.documents import cancel, require_status
+from warehouse.core.errors import NotFound, ValidationFailed
 from warehouse.core.quantities import require_step
 from warehouse.core.transactions import operation
 
@@ -39,19 +39,30 @@ def create_write_off(
     lines: Sequence[WriteOffLine] = (),
     notes: str = "",
     release_reservations: bool = False,
-    origin: WriteOffOrigin = WriteOffOrigin.MANUAL,
 ) -> WriteOff:
     """Write a draft; nothing leaves. The goods are valued at the purchase price of their batch as it is now.
 
-    `release_reservations` says that promised goods may be taken too. A seller writes off in its own sites only. Raises NotFound, and ValidationFailed
-    naming every wrong line.
+    `release_reservations` says that promised goods may be taken too. A closed site may be emptied so: it is the one paper that can be written for it. A
+    seller writes off in its own sites only. Raises NotFound, and ValidationFailed naming every wrong line.
     """
-    warehouse = Warehouse.objects.filter(pk=warehouse_id).first()
-    if warehouse is None:
-        raise NotFound(f"There is no warehouse {warehouse_id}.", warehouse=warehouse_id)
-    require_own_site(warehouse_id, actor)
+    require_site(warehouse_id, actor, closed=True)
+    return make_write_off(
+        warehouse_id=warehouse_id, lines=lines, notes=notes, release_reservations=release_reservations, origin=WriteOffOrigin.MANUAL, actor=actor
+    )
+
+
+def make_write_off(
+    *,
+    warehouse_id: int,
+    origin: WriteOffOrigin,
+    actor: Actor,
+    lines: Sequence[WriteOffLine] = (),
+    notes: str = "",
+    release_reservations: bool = False,
+) -> WriteOff:
+    """A draft within another operation, which answers for the site and for the origin: on that depends who must approve it."""
     write_off = WriteOff.objects.create(
-        warehouse=warehouse, notes=notes, release_reservations=release_reservations, origin=origin, created_by_id=actor.user_id
+        warehouse_id=warehouse_id, notes=notes, release_reservations=release_reservations, origin=origin, created_by_id=actor.user_id
     )
     write_lines(write_off, lines)
     return write_off
@@ -96,9 +107,7 @@ def cancel_write_off(write_off_id: int, *, reason: str, actor: Actor, expected_v
     """Give up a write-off that is not confirmed; the goods stay on the books."""
     write_off = lock_write_off(write_off_id, expected_version)
     require_own_site(write_off.warehouse_id, actor)
-    take(write_off, "cancel")
-    write_off.cancellation_reason = reason
-    write_off.save_changes("status", "cancellation_reason")
+    cancel(write_off, reason)
     return write_off
 
 
@@ -110,11 +119,10 @@ def remove_stock(*, warehouse_id: int, line: WriteOffLine, actor: Actor, notes: 
 
 
 def lock_draft(write_off_id: int, actor: Actor, expected_version: int | None = None) -> WriteOff:
-    """Lock a write-off whose lines may still be changed. Raises Conflict when it is none any more."""
+    """Lock a write-off whose lines may still be changed. Raises TransitionRefused when it is none any more."""
     write_off = lock_write_off(write_off_id, expected_version)
     require_own_site(write_off.warehouse_id, actor)
-    if write_off.status != WriteOffStatus.DRAFT:
-        raise Conflict(f"{write_off} is {write_off.get_status_display()}: it can't be changed any more.", status=write_off.status)
+    require_status(write_off, {WriteOffStatus.DRAFT})
     return write_off
 
 

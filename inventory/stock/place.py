@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from inventory.enums import BatchStatus, BlockedReason, Condition, Phase
 from inventory.errors import PlaceNotAllowed
-from inventory.models import Batch, BatchLocation, Location, Product, ShelfLife
+from inventory.models import Batch, BatchLocation, Location, PastClock, Product, ShelfLife
 from inventory.models.batches import lot_key
 from inventory.stock import post
 from inventory.stock.shelf_life import Clock, Lives, as_decimal
@@ -30,6 +30,11 @@ from warehouse.core.transactions import StartAgain, lost_race_on
 
 # Two that give the same lot its number at once: the second starts again and finds the first one's.
 lost_race_on(["lot_once_per_product"])
+
+
+def _prefixed(table: str, columns: str) -> str:
+    return ", ".join(f"{table}.{name}" for name in columns.split(", "))
+
 
 _INHERITED = [
     "product",
@@ -47,18 +52,31 @@ _INHERITED = [
 _CLOCK_COLUMNS = "consumed_fraction, clock_started_at, clock_condition, not_after, frozen_at, effective_expires_at, received_at, blocked_reason"
 _CLOCK_ARRAYS = "%s::numeric[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[]"
 
+_PAST_COLUMNS = "consumed_fraction, clock_started_at, clock_condition, not_after, frozen_at"
+
 # A place that is new, or empty of the batch, takes the clock of what comes; one that holds some is not returned. The locations are held as they were
 # judged (`change_location` waits for us, or we for it); one that is another by now comes back without an id.
+# A clock that is overwritten is kept, for what left with it may come back. It was in force for every line of the ledger that the place has so far: the
+# gate is ours, so these are all below what the sequence has given out, and later ones above.
 _TAKE = f"""
     WITH held AS MATERIALIZED (
         SELECT l.id, l.condition, l.is_pickable, l.is_active FROM inventory_location l WHERE l.id = ANY(%s::bigint[]) ORDER BY l.id FOR SHARE
     ),
+    arriving AS (
+        SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], {_CLOCK_ARRAYS})
+            AS a (batch_id, location_id, phase, product_id, warehouse_id, {_CLOCK_COLUMNS})
+    ),
+    past AS (
+        INSERT INTO inventory_pastclock (batch_location_id, {_PAST_COLUMNS}, received_at, last_movement_id)
+        SELECT b.id, {_prefixed("b", _PAST_COLUMNS)}, b.received_at, (SELECT last_value FROM inventory_movement_id_seq)
+        FROM arriving a JOIN inventory_batchlocation b ON (b.batch_id, b.location_id, b.phase) = (a.batch_id, a.location_id, a.phase)
+        WHERE b.quantity = 0 AND ({_prefixed("b", _PAST_COLUMNS)}) IS DISTINCT FROM ({_prefixed("a", _PAST_COLUMNS)})
+    ),
     taken AS (
         INSERT INTO inventory_batchlocation AS b (batch_id, location_id, phase, product_id, warehouse_id, {_CLOCK_COLUMNS}, quantity, reserved, version)
-        SELECT a.*, 0, 0, 1
-        FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], {_CLOCK_ARRAYS}) AS a
+        SELECT a.*, 0, 0, 1 FROM arriving a
         ON CONFLICT (batch_id, location_id, phase) DO UPDATE
-        SET ({_CLOCK_COLUMNS}) = (SELECT {", ".join("excluded." + name for name in _CLOCK_COLUMNS.split(", "))}) WHERE b.quantity = 0
+        SET ({_CLOCK_COLUMNS}) = (SELECT {_prefixed("excluded", _CLOCK_COLUMNS)}) WHERE b.quantity = 0
         RETURNING b.id, b.batch_id, b.location_id, b.phase
     )
     SELECT id, batch_id, location_id, phase FROM taken
@@ -105,7 +123,7 @@ def lives_of(batches: Iterable[Batch]) -> dict[int, Lives]:
     return {b.pk: Lives(lives[b.product_id], b.label_condition, b.label_life, b.product.tracks_expiry) for b in batches}
 
 
-def clock_of(row: BatchLocation) -> Clock:
+def clock_of(row: BatchLocation | PastClock) -> Clock:
     """The clock as the row keeps it."""
     return Clock(row.clock_started_at, row.clock_condition, Fraction(row.consumed_fraction), row.not_after, row.frozen_at)
 
@@ -178,7 +196,8 @@ def bring(moves: Sequence[tuple[BatchLocation, Location]], *, actor: Actor, out_
 def place(arrivals: Sequence[Arrival], lives: Mapping[int, Lives], *, actor: Actor) -> list[int]:
     """Find or make the BatchLocation that each arrival joins, with the clock of both, and return their ids in the same order.
 
-    A place that is empty of the batch takes the arrival's clock. Where some of it lies already, both are charged to now and the earlier date is kept;
+    A place that is empty of the batch takes the arrival's clock; the one it had is kept (`PastClock`). Where some of it lies already, both are charged
+    to now and the worse of both is kept (`Clock.merged`);
     if the better part would lose more than a day, the arrival becomes a child lot. One statement when every place is empty of its batch, and a constant
     number else. Requires the gates of all products concerned; quantities are posted after. Raises StartAgain when a location was changed since it was read.
     """

@@ -19,6 +19,7 @@ from inventory.enums import DocumentType, MovementType
 from inventory.errors import BooksDisagree
 from inventory.models.stock import StockKey
 from warehouse.core.actor import Actor
+from warehouse.core.documents import REASON_LENGTH
 from warehouse.core.transactions import require_transaction
 from warehouse.outbox.events import Event
 
@@ -34,7 +35,10 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What all lines of one posting have in common. `fact` is the `stock.*` event that every Stock touched announces beside `stock.changed`."""
+    """What all lines of one posting have in common. `fact` is the `stock.*` event that every Stock touched announces beside `stock.changed`.
+
+    A `reason` that was put together from several texts is cut to what the ledger keeps; what a person gave is judged before (`require_reason`).
+    """
 
     actor: Actor
     fact: str = ""
@@ -283,7 +287,7 @@ def _header_params(header: Header) -> dict[str, Any]:
         "doc_id": header.document_id,
         "order_ref": header.order_ref,
         "reservation_id": header.reservation_id,
-        "reason": header.reason,
+        "reason": header.reason[:REASON_LENGTH],
         "actor": header.actor.name,
         "actor_type": str(header.actor.type),
     }

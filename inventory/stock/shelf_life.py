@@ -6,7 +6,8 @@ of a life of L(c) under condition c, a stay of Δt uses the fraction Δt / L(c).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -141,19 +142,76 @@ class Clock:
         return replace(self.moved(lives, at, condition), not_after=limit if self.not_after is None else min(self.not_after, limit))
 
     def merged(self, other: Clock, lives: Lives, at: datetime) -> Clock | None:
-        """The clock of both poured together: both charged to `at`, the one that expires earlier kept.
+        """The clock of both poured together: both charged to `at`, and the worse of each term kept.
+
+        That is the one that expires earlier, but with the larger F, the earlier `not_after` and frozen if either was. Where both run in one condition it
+        expires exactly with the earlier. Its date alone would not do: of two that expire together, by their label, one may have used far more of its life,
+        and another place or the freezer would give that back. So the mixed goods expire with neither part later, wherever they go.
 
         None when the better part would lose more than a day: then it must stay a lot of its own.
         """
         mine, theirs = self.charged(lives, at), other.charged(lives, at)
         first, second = mine.effective(lives), theirs.effective(lives)
-        if first is None or second is None:
-            if first == second:
-                return mine
+        if (first is None) != (second is None):
             return None
-        if abs(first - second) > MERGE_TOLERANCE:
+        both = replace(
+            theirs if first is not None and second is not None and second < first else mine,
+            fraction=max(mine.fraction, theirs.fraction),
+            not_after=earliest(mine.not_after, theirs.not_after),
+            frozen_at=earliest(mine.frozen_at, theirs.frozen_at),
+        )
+        end = both.effective(lives)
+        if first is not None and second is not None and end is not None and max(first, second) - end > MERGE_TOLERANCE:
             return None
-        return mine if first <= second else theirs
+        return both
+
+
+def poured(parts: Sequence[tuple[Clock, Lives]]) -> tuple[Clock, Lives]:
+    """The clock and the lives of goods of several batches of one product poured together, all charged to one moment.
+
+    The mix expires with the first of them, and no later than any of them in any condition, whatever becomes of it: it has the largest F, the earliest
+    `not_after`, and under the label's condition the life that leaves it what the first to expire there has left.
+    """
+    dated = [(end, n) for n, (clock, lives) in enumerate(parts) if (end := clock.effective(lives)) is not None]
+    first, lives = parts[min(dated)[1] if dated else 0]
+    conditions = {condition for condition, phase in lives.by_condition if phase == Phase.SEALED} - {lives.label_condition}
+    fraction = max(_worn(clock, own, lives, conditions) for clock, own in parts)
+    clock = replace(
+        first,
+        fraction=fraction,
+        not_after=earliest(*(clock.not_after for clock, _ in parts)),
+        frozen_at=earliest(*(clock.frozen_at for clock, _ in parts)),
+    )
+    life = None if all(own.label_life is None for _, own in parts) else _labelled(parts, lives.label_condition, 1 - fraction)
+    return clock, lives if life == lives.sealed(lives.label_condition) else replace(lives, label_life=life)
+
+
+def _worn(clock: Clock, own: Lives, lives: Lives, conditions: Iterable[str]) -> Fraction:
+    """F of a part: more where its label promised less than the product keeps by now, so that under none of these conditions it is given life."""
+    shares = [
+        _share(mine, whole) for each in conditions if (mine := own.sealed(each)) is not None and (whole := lives.by_condition[each, Phase.SEALED])
+    ]
+    return max(clock.fraction, 1 - (1 - clock.fraction) * min(shares, default=Fraction(1)))
+
+
+def _labelled(parts: Iterable[tuple[Clock, Lives]], condition: str, left: Fraction) -> timedelta | None:
+    """The whole life under this condition of which `left` is what the first of the parts to expire there has left."""
+    wholes = [(whole, max(Fraction(0), 1 - clock.fraction)) for clock, own in parts if (whole := own.sealed(condition)) is not None]
+    if not wholes:
+        return None
+    longest = max(whole for whole, _ in wholes)
+    if left <= 0:
+        return longest
+    return min(longest, timedelta(microseconds=math.floor(min((whole // timedelta(microseconds=1)) * share for whole, share in wholes) / left)))
+
+
+def _share(part: timedelta, whole: timedelta) -> Fraction:
+    return Fraction(part // timedelta(microseconds=1), whole // timedelta(microseconds=1))
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """The first of the moments that there are; a missing one is no limit."""
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def end_of_day(day: date, time_zone: str) -> datetime:

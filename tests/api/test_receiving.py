@@ -65,7 +65,7 @@ def test_from_the_paper_to_the_books(receiver, here):
     again = receiver.post(f"{path}/confirm")
     assert codes(again) == (409, "transition_refused")
     assert again.json()["data"]["status"] == "confirmed"
-    assert codes(receiver.post(f"{path}/items", {"sku": "BREAD"})) == (409, "conflict")
+    assert codes(receiver.post(f"{path}/items", {"sku": "BREAD"})) == (409, "transition_refused")
     assert receiver.get("receivings", status="confirmed", warehouse="A", supplier="DAIRY").json()["results"][0]["number"] == shown["number"]
     assert here.dock.code == "DOCK"
 
@@ -124,7 +124,7 @@ def test_the_paper_is_rewritten_while_it_is_open(receiver, here):
     assert (codes(wrong), wrong.json()["errors"][0]["field"]) == ((400, "validation_failed"), "location")
     assert codes(receiver.patch(path, {"warehouse": "A"}, **{"If-Match": '"2"'})) == (400, "validation_failed")
     receiver.post(f"{path}/confirm")
-    assert codes(receiver.patch(path, {"notes": "y"}, **{"If-Match": "*"})) == (409, "conflict")
+    assert codes(receiver.patch(path, {"notes": "y"}, **{"If-Match": "*"})) == (409, "transition_refused")
     assert here.id
 
 
@@ -148,7 +148,7 @@ def test_a_line_is_corrected_and_struck_off(receiver, here):
     assert codes(receiver.delete(milk)) == (404, "not_found")
     assert [item["sku"] for item in receiver.get(f"{path}/items").json()] == ["BREAD"]
     receiver.post(f"{path}/confirm")
-    assert codes(receiver.delete(bread)) == (409, "conflict")
+    assert codes(receiver.delete(bread)) == (409, "transition_refused")
     assert here.id
 
 
@@ -164,3 +164,17 @@ def test_goods_are_not_made_after_they_expire(receiver, here):
     assert codes(receiver.post("stock/place", {"warehouse": "A", "sku": "BREAD", "quantity": 1} | dates)) == (400, "validation_failed")
     assert receiver.post("receivings", {"warehouse": "A", "items": [{"sku": "BREAD"} | dates | {"produced_on": "2030-01-01"}]}).status_code == 201
     assert here.id
+
+
+def test_what_the_code_does_not_say_is_given_beside_it(receiver, here):
+    paper = {"warehouse": "A", "items": [{"sku": "MILK", "expected_quantity": "12"}]}
+    path = f"receivings/{receiver.post('receivings', paper).json()['id']}"
+    assert receiver.post(f"{path}/start", {"from_zero": True}).json()["items"][0]["actual_quantity"] == "0.000"
+    beside = {"lot_number": "L7", "label_expires_on": "2060-12-31", "damaged_quantity": "1", "short_dated_reason": "agreed"}
+    item = receiver.post(f"{path}/receive-item", {"scan": "MILK", "quantity": "12", **beside}).json()["item"]
+    assert (item["actual_quantity"], item["damaged_quantity"], item["lot_number"], item["label_expires_on"], item["short_dated_reason"]) == (
+        "12.000", "1.000", "L7", "2060-12-31", "agreed",
+    )  # fmt: skip
+    against = receiver.post(f"{path}/receive-item", {"scan": "(01)04006381333931(17)601231(10)L7", "lot_number": "L8"})
+    assert codes(against) == (400, "validation_failed")
+    assert against.json()["errors"][0]["field"] == "lot_number"

@@ -117,7 +117,7 @@ def test_it_may_be_given_up(receiver, here):
     assert codes(receiver.post(f"{path}/cancel")) == (400, "validation_failed")
     cancelled = receiver.post(f"{path}/cancel", {"reason": "kept after all"}).json()
     assert (cancelled["status"], cancelled["cancellation_reason"]) == ("cancelled", "kept after all")
-    assert codes(receiver.patch(path, {"notes": "x"}, **{"If-Match": "*"})) == (409, "conflict")
+    assert codes(receiver.patch(path, {"notes": "x"}, **{"If-Match": "*"})) == (409, "transition_refused")
     assert here.id
 
 

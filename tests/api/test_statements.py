@@ -13,20 +13,23 @@ from fulfillment.enums import DisagreementKind
 from fulfillment.models import PackingTask, PickingTask, PutBack, Shipment
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.sweep import keep_disagreement
-from inventory.models import BatchLocation, OfflineSale, Product, Receiving, Reservation, Return, Warehouse, WriteOff
+from inventory.models import BatchLocation, OfflineSale, Product, Receiving, Reservation, Return, Transfer, Warehouse, WriteOff
 from inventory.orchestrator import (
     MixSource,
     OrderedLine,
     ReturnLine,
     SaleLine,
+    TransferLine,
     WriteOffLine,
     consume_reservation,
     create_audit,
     create_return,
+    create_transfer,
     create_write_off,
     mix_batches,
     process_offline_sale,
     reserve_for_order,
+    send_transfer,
 )
 from tests.factories.fulfillment import ACTOR, order_for, packed, person, picked
 from tests.factories.inventory import (
@@ -65,6 +68,7 @@ def one_more() -> None:
     mixed_and_sold(product, here.id)
     create_audit(warehouse_id=here.id, actor=ACTOR)
     thrown_away([product], here)
+    on_its_way([product], here)
     process_order_cancelled(gone.source, gone.external_id, "x", actor=ACTOR)
     keep_disagreement(gone.external_id, DisagreementKind.CANCELLED_HERE, "cancelled", "confirmed", "", actor=ACTOR)
     for event in OutboxEvent.objects.filter(position=None).order_by("sequence"):
@@ -88,6 +92,13 @@ def thrown_away(products: list[Product], here: Site) -> WriteOff:
     return create_write_off(warehouse_id=here.id, lines=lines, actor=person(Role.RECEIVER))
 
 
+def on_its_way(products: list[Product], here: Site) -> Transfer:
+    """A transfer that was sent, with a line of each product."""
+    lines = [TransferLine(stocked(product, here.dock, 1).pk, Decimal(1)) for product in products]
+    paper = create_transfer(source_warehouse_id=here.id, target_warehouse_id=site().id, lines=lines, actor=person(Role.RECEIVER))
+    return send_transfer(paper.pk, actor=ACTOR)
+
+
 def came_back(products: list[Product], here: Warehouse) -> Return:
     """The draft of a return with a line of each product."""
     ref = f"till:{products[0].pk}"
@@ -99,8 +110,8 @@ def came_back(products: list[Product], here: Warehouse) -> Return:
 LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "batches", "mixed-batches", "offline-sales",
     "stock", "stock/low",
-    "movements", "receivings", "returns", "write-offs", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments", "put-backs",
-    "order-disagreements", "events",
+    "movements", "receivings", "returns", "transfers", "write-offs", "audits", "reservations", "orders", "picking-tasks", "packing-tasks", "shipments",
+    "put-backs", "order-disagreements", "events",
 ]  # fmt: skip
 
 
@@ -167,6 +178,7 @@ def test_single_rows_do_not_grow(manager):
             f"receivings/{Receiving.objects.order_by('-pk').values_list('pk', flat=True)[0]}",
             f"returns/{came_back(products, here.warehouse).pk}",
             f"write-offs/{thrown_away(products, here).pk}",
+            f"transfers/{on_its_way(products, here).pk}",
             f"locations/{here.shelf.pk}/stock",
             f"products/{products[0].pk}/stock",
             f"stock/availability?sku={products[0].sku}",

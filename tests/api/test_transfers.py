@@ -77,7 +77,7 @@ def test_from_the_paper_to_the_other_shelf(receiver, here, there, apples):
     assert first["transit"] == second["transit"] is not None
     assert receiver.post(f"{path}/send", {}, **{"Idempotency-Key": "send-1"}).json() == sent.json()
     assert codes(receiver.post(f"{path}/send")) == (409, "transition_refused")
-    assert codes(receiver.post(f"{path}/items", {"batch_location": apples.pk, "quantity": "1"})) == (409, "conflict")
+    assert codes(receiver.post(f"{path}/items", {"batch_location": apples.pk, "quantity": "1"})) == (409, "transition_refused")
     done = receiver.post(f"{path}/receive")
     assert (done.status_code, done.json()["status"], done.json()["loss"]) == (200, "received", None)
     assert [item["received_quantity"] for item in done.json()["items"]] == ["4.000", "1.000"]
@@ -100,6 +100,11 @@ def test_a_part_of_it_arrives(receiver, here, there, apples):
     assert [error["line"] for error in short.json()["errors"]] == [second]
     wrong = receiver.post(f"{path}/receive", {"items": [{"item": first, "location": "NOPE"}]})
     assert [error["field"] for error in wrong.json()["errors"]] == ["items[0].location"]
+    for again in ({"item": first, "quantity": "1"}, {"item": first, "location": "A-01"}):  # neither quantity is lost in silence
+        twice = receiver.post(f"{path}/receive", {"items": [{"item": first, "quantity": "4"}, {"item": second, "quantity": "1"}, again]})
+        assert codes(twice) == (400, "validation_failed")
+        assert [(error["field"], error["code"]) for error in twice.json()["errors"]] == [("items[2].item", "duplicate")]
+    assert not WriteOff.objects.exists()
     body = {"items": [{"item": first, "quantity": "3", "location": "A-01"}, {"item": second, "quantity": "0"}]}
     done = receiver.post(f"{path}/receive", body).json()
     loss = WriteOff.objects.get()

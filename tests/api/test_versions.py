@@ -77,6 +77,6 @@ def test_a_location_goes_by_its_version(manager):
     changed = manager.patch(path, {"aisle": "7"}, **{"If-Match": '"1"'})
     assert (changed["ETag"], changed.json()["version"], changed.json()["aisle"]) == ('"2"', 2, "7")
     assert codes(manager.patch(path, {"aisle": "8"}, **{"If-Match": '"1"'})) == (412, "stale_version")
-    refused = manager.patch(path, {"is_pickable": False}, **{"If-Match": '"2"'})
+    refused = manager.patch(path, {"kind": "packing"}, **{"If-Match": '"2"'})
     assert [error["code"] for error in refused.json()["errors"]] == ["unknown_field"]
-    assert Location.objects.get(pk=shelf.pk).is_pickable
+    assert Location.objects.get(pk=shelf.pk).kind == "storage"

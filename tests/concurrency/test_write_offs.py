@@ -24,6 +24,7 @@ from inventory.orchestrator import (
     remove_stock,
     write_off_stock,
 )
+from inventory.services.write_off_drafts import draft_expired
 from tests.concurrency.threads import Started, race, wait_for_waiter
 from tests.factories.fulfillment import person
 from tests.factories.inventory import ACTOR, ProductFactory, Site, stocked
@@ -191,6 +192,17 @@ def test_two_runs_of_the_job_make_one_draft(milk: Product, house: Site) -> None:
 
     assert sorted(outcome.value for outcome in outcomes) == [0, 0, 0, 3]
     assert WriteOff.objects.get().items.count() == 3
+
+
+def test_a_run_waits_for_the_run_before_it(milk: Product, house: Site) -> None:
+    stocked(milk, house.shelf, 2, expires_in_days=-1)
+    with transaction.atomic():
+        assert draft_expired.inside(house.id, actor=ACTOR) == 1
+        waiting = Started(lambda: draft_expired(house.id, actor=ACTOR))
+        wait_for_waiter()
+
+    assert waiting.finish().value == 0
+    assert WriteOff.objects.get().items.count() == 1
 
 
 def test_by_the_order_of_leaving_while_others_take_the_same(milk: Product, house: Site) -> None:

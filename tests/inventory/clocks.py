@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from inventory.models import BatchLocation
+from inventory.models import BatchLocation, PastClock
 
 SECOND = timedelta(seconds=20)
 
@@ -17,6 +18,10 @@ def days_pass(days: float) -> None:
     earlier = timedelta(days=days)
     names = ("clock_started_at", "not_after", "frozen_at", "effective_expires_at", "received_at")
     BatchLocation.objects.update(**{name: F(name) - earlier for name in names})
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('wms.archiving', 'on', true)")
+        PastClock.objects.update(**{name: F(name) - earlier for name in names if name != "effective_expires_at"})
+        cursor.execute("SELECT set_config('wms.archiving', '', true)")
 
 
 def keeps_for(row: BatchLocation | int) -> float:

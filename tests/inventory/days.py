@@ -81,7 +81,7 @@ from inventory.orchestrator import (
 from inventory.queries.reconciliation import everything_that_disagrees
 from inventory.stock.shelf_life import end_of_day
 from tests.factories.inventory import ACTOR, ProductFactory, Site, site
-from tests.inventory.shadow import ZERO, Clock, Goods, Key, Kind, Lot, Promise, Shadow, Spot
+from tests.inventory.shadow import TICK, ZERO, Clock, Goods, Key, Kind, Lot, Promise, Shadow, Spot, mixed
 from warehouse.core.errors import Conflict, DomainError, TransitionRefused, ValidationFailed
 from warehouse.outbox.models import OutboxEvent
 
@@ -722,22 +722,16 @@ class Office(Ground):
 
     def _mixed(self, number: str, keys: list[Key], parts: dict[Key, Decimal], spot: Spot, now: datetime) -> None:
         goods = [self.shadow.goods[key] for key in keys]
-        clocks = [lying.clock.brought(lying.lot, now, spot.condition) for lying in goods]
-        dated = [(end, n) for n, (lying, clock) in enumerate(zip(goods, clocks, strict=True)) if (end := clock.expires(lying.lot))]
-        n = min(dated)[1] if dated else 0
-        earliest = goods[n].lot
+        clock, label_condition, life = mixed([(g.clock.charged(g.lot, now).brought(g.lot, now, spot.condition), g.lot) for g in goods])
         lot = Lot(
-            earliest.kind, number, None, earliest.label_condition, earliest.life, min(lying.lot.received_at for lying in goods),
+            goods[0].lot.kind, number, None, label_condition, life, min(lying.lot.received_at for lying in goods),
             made_of=tuple(lying.lot.number for lying in goods),
         )  # fmt: skip
         self.shadow.lots[lot.kind.id, number] = lot
-        limits = [clock.not_after for clock in clocks if clock.not_after]
         for key, quantity in parts.items():
             self.shadow.leave(key, quantity)
         received_at = min(lying.received_at for lying in goods)
-        self.shadow.arrive(
-            lot, spot, goods[0].phase, replace(clocks[n], not_after=min(limits, default=None)), received_at, sum(parts.values(), ZERO), now
-        )
+        self.shadow.arrive(lot, spot, goods[0].phase, clock, received_at, sum(parts.values(), ZERO), now)
 
     # --- lots that must not leave ------------------------------------------------------------------------------------------------------------
 
@@ -886,7 +880,7 @@ class Office(Ground):
             self.shadow.leave(key, quantity)
         else:
             worn = max(clock.used, 1 - Fraction(left, 4))
-            goods = self._back_for_sale(replace(clock, used=worn), phase, spot, lot, opened, now)
+            goods = self._back_for_sale(replace(clock, used=worn), phase, spot, lot, opened, Fraction(left, 4), now)
             if goods is None:
                 self.refused(inspect, ValidationFailed)
                 cancel_return(paper.pk, reason="refused", actor=ACTOR)
@@ -898,13 +892,13 @@ class Office(Ground):
 
     def _as_if_it_had_stayed(self, ref: str, lot: Lot, now: datetime) -> tuple[Clock, str, datetime]:
         """The clock of the place it was sold from, charged to now: the earliest, where it left from several."""
-        rows = [self.shadow.goods[key] for key in self.shadow.sold_from[ref, lot.kind.id, lot.number]]
-        ends = [(lying.expires_at is None, lying.expires_at or now, lying.serial, lying) for lying in rows]
-        best = min(ends, key=lambda each: each[:3])[3]
+        rows = self.shadow.as_sold(ref, lot)
+        ends = [(lying.expires_at is None, lying.expires_at or now, lying.serial, lying.filling, lying) for lying in rows]
+        best = min(ends, key=lambda each: each[:4])[4]
         return best.clock.charged(lot, now), best.phase, best.received_at
 
     @staticmethod
-    def _back_for_sale(clock: Clock, phase: str, spot: Spot, lot: Lot, opened: bool, now: datetime) -> tuple[Clock, str] | None:
+    def _back_for_sale(clock: Clock, phase: str, spot: Spot, lot: Lot, opened: bool, left: Fraction, now: datetime) -> tuple[Clock, str] | None:
         """The goods as they come back to a place, or none when they can't be sold again."""
         clock = clock.brought(lot, now, spot.condition)
         if opened and phase != "opened":
@@ -913,6 +907,9 @@ class Office(Ground):
                 return None
             limit = now + life
             clock, phase = replace(clock, not_after=min(clock.not_after or limit, limit)), "opened"
+        if lot.lasts(clock.condition) is None and ((clock.condition, phase) in lot.kind.lives or not left):
+            limit = now + TICK * int((lot.kind.lives.get((clock.condition, phase), TICK * 0) // TICK) * left)
+            clock = replace(clock, not_after=min(clock.not_after or limit, limit))
         warmed = clock.frozen_at is not None and phase == "sealed" and spot.condition not in ("", "frozen")
         end = clock.expires(lot)
         if warmed or not lot.kind.allowed(spot.condition, phase) or (end is not None and end <= now + lot.kind.keep):

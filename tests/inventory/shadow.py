@@ -89,14 +89,41 @@ class Clock:
 
 
 def poured(mine: Clock, theirs: Clock, lot: Lot, now: datetime) -> Clock | None:
-    """The clock of both together: the one that expires earlier; none when the better part would lose more than a day."""
+    """The clock of both together: the one that expires earlier, with the worst of each term; none when the better part would lose more than a day."""
     first, second = mine.charged(lot, now), theirs.charged(lot, now)
     a, b = first.expires(lot), second.expires(lot)
-    if a is None or b is None:
-        return first if a is b else None
-    if abs(a - b) > DAY:
+    if (a is None) is not (b is None):
         return None
-    return first if a <= b else second
+    both = worst(first if a is None or b is None or a <= b else second, first, second)
+    end = both.expires(lot)
+    return None if a and b and end and max(a, b) - end > DAY else both
+
+
+def worst(base: Clock, *clocks: Clock) -> Clock:
+    limits = [clock.not_after for clock in clocks if clock.not_after]
+    frozen = [clock.frozen_at for clock in clocks if clock.frozen_at]
+    used = max(clock.used for clock in clocks)
+    return replace(base, used=used, not_after=min(limits, default=None), frozen_at=min(frozen, default=None))
+
+
+def mixed(parts: list[tuple[Clock, Lot]]) -> tuple[Clock, str, timedelta | None]:
+    """The clock of goods of several lots together (charged to now), and the condition and life of the mix's label: no part would expire earlier, anywhere.
+
+    So much of the life is left that each part has at least that, and the label's life is what makes it end with the first in that condition.
+    """
+    ends = [(end, n) for n, (clock, lot) in enumerate(parts) if (end := clock.expires(lot))]
+    n = min(ends)[1] if ends else 0
+    condition = parts[n][1].label_condition
+    both = worst(parts[n][0], *(clock for clock, _ in parts))
+    known = [(lot.lasts(condition), clock) for clock, lot in parts]
+    lives = [(life, max(Fraction(0), 1 - clock.used)) for life, clock in known if life]
+    if not lives or not any(lot.life for _, lot in parts):
+        return both, condition, None
+    life = max(life for life, _ in lives)
+    if both.used < 1:
+        rest = min((life // TICK) * left for life, left in lives)
+        life = min(life, TICK * (rest // (1 - both.used)))
+    return both, condition, parts[n][1].life if life == parts[n][1].lasts(condition) else life
 
 
 class Key(NamedTuple):
@@ -116,6 +143,7 @@ class Goods:
     clock: Clock
     received_at: datetime
     serial: int
+    filling: int = 0
     quantity: Decimal = ZERO
     reserved: Decimal = ZERO
     reason: str = ""
@@ -170,7 +198,8 @@ class Shadow:
     goods: dict[Key, Goods] = field(default_factory=dict)
     promises: dict[tuple[str, int], Promise] = field(default_factory=dict)
     shipped: dict[tuple[str, int, str], Decimal] = field(default_factory=dict)
-    sold_from: dict[tuple[str, int, str], set[Key]] = field(default_factory=dict)
+    sold_from: dict[tuple[str, int, str], set[tuple[Key, int]]] = field(default_factory=dict)
+    past: dict[tuple[Key, int], Goods] = field(default_factory=dict)
     serial: count[int] = field(default_factory=lambda: count(1))
 
     # --- reading ---------------------------------------------------------------------------------------------------------------------------
@@ -244,6 +273,9 @@ class Shadow:
         if lying is None:
             lying = self.goods[key] = Goods(lot, spot, phase, clock, received_at, next(self.serial))
         elif lying.quantity == 0:
+            if lying.clock != clock:
+                self.past[key, lying.filling] = replace(lying)
+                lying.filling += 1
             lying.clock, lying.received_at = clock, received_at
         else:
             merged = poured(lying.clock, clock, lot, now)
@@ -324,6 +356,11 @@ class Shadow:
         """What the lot was made of directly."""
         return [self.lots[lot.kind.id, name] for name in (*lot.made_of, *([lot.parent] if lot.parent else []))]
 
+    def as_sold(self, ref: str, lot: Lot) -> list[Goods]:
+        """What the goods of a lot that left under an order were, place by place: other goods of the lot may lie there by now."""
+        sold = sorted(self.sold_from[ref, lot.kind.id, lot.number])
+        return [self.goods[key] if self.goods[key].filling == filling else self.past[key, filling] for key, filling in sold]
+
     def leave(self, key: Key, quantity: Decimal) -> None:
         self.goods[key].quantity -= quantity
 
@@ -353,5 +390,5 @@ class Shadow:
     def ship(self, ref: str, key: Key, quantity: Decimal) -> None:
         """Goods leave under an order."""
         self.leave(key, quantity)
-        self.sold_from.setdefault((ref, key.product, key.lot), set()).add(key)
+        self.sold_from.setdefault((ref, key.product, key.lot), set()).add((key, self.goods[key].filling))
         self.shipped[ref, key.product, key.lot] = self.shipped.get((ref, key.product, key.lot), ZERO) + quantity

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -42,8 +42,15 @@ def difference_against_now(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(audit_completion, "book_counts", wrong)
 
 
+def end_of(clock: Clock, lives: Lives) -> datetime:
+    return clock.effective(lives) or datetime.max.replace(tzinfo=UTC)
+
+
 def mix_with_the_latest_expiry(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(mixing, "min", max, raising=False)
+    def wrong(parts: Sequence[tuple[Clock, Lives]]) -> tuple[Clock, Lives]:
+        return max(parts, key=lambda part: end_of(*part))
+
+    patch.setattr(mixing, "poured", wrong)
 
 
 def older_clock_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -52,8 +59,7 @@ def older_clock_dropped(patch: pytest.MonkeyPatch) -> None:
 
     def wrong(self: Clock, other: Clock, lives: Lives, at: datetime) -> Clock | None:
         right = merged(self, other, lives, at)
-        mine, theirs = self.charged(lives, at), other.charged(lives, at)
-        return right if right is None else theirs if right == mine else mine
+        return right if right is None else max(self.charged(lives, at), other.charged(lives, at), key=lambda clock: end_of(clock, lives))
 
     patch.setattr(Clock, "merged", wrong)
 

@@ -50,6 +50,14 @@ def test_a_limit_that_is_no_amount_stops_the_start(limit: str) -> None:
     assert f"WRITE_OFF_APPROVAL_LIMIT='{limit}' is no amount of money" in stopped.value.stderr
 
 
+def test_a_policy_that_is_none_stops_the_start() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as stopped:
+        settings_of(PURCHASE_PRICE_POLICY="average")
+    assert "PURCHASE_PRICE_POLICY='average' is none of: last, weighted_average." in stopped.value.stderr
+    for policy in ("", "last", "weighted_average"):
+        settings_of(PURCHASE_PRICE_POLICY=policy)
+
+
 def test_addresses_of_channels_may_have_commas_in_them() -> None:
     given = "mailto://user:pass@host?to=a@b.example,c@d.example, tgram://123:token/42,,\n json://127.0.0.1:9/x?y=1 ,"
     urls = ["mailto://user:pass@host?to=a@b.example,c@d.example", "tgram://123:token/42", "json://127.0.0.1:9/x?y=1"]

@@ -46,13 +46,16 @@ class Actor:
 
     @classmethod
     def of_user(cls, user: Any) -> Actor:
-        """The actor for a signed-in user. A superuser counts as a manager; an anonymous or inactive one may do nothing."""
+        """The actor for a signed-in user. A superuser counts as a manager, a seller is nothing but a seller; an anonymous or inactive one may do nothing."""
         if not user.is_authenticated or not user.is_active:
             return cls(name="anonymous", type=ActorType.EMPLOYEE)
         known = {role.value: role for role in Role}
         roles = {known[name] for name in user.groups.values_list("name", flat=True) if name in known}
         if user.is_superuser:
             roles.add(Role.MANAGER)
+        if Role.SELLER in roles and Role.MANAGER not in roles:
+            # One's own sites only is a promise to the other sellers: no second role widens it.
+            roles = {Role.SELLER}
         kind = ActorType.EMPLOYEE
         if Role.SELLER in roles:
             kind = ActorType.SELLER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -9,7 +10,9 @@ from django.db import connection, models
 from django.utils import timezone
 from django_fsm import TransitionNotAllowed, can_proceed
 
-from warehouse.core.errors import TransitionRefused
+from warehouse.core.errors import TransitionRefused, ValidationFailed
+
+REASON_LENGTH = 200
 
 
 class Versioned(models.Model):
@@ -70,6 +73,48 @@ def take(row: Any, transition: str, /, **kwargs: Any) -> None:
         method(**kwargs)
     except TransitionNotAllowed as error:
         raise TransitionRefused(str(error), status=row.status, asked=transition) from error
+
+
+def cancel(document: Any, reason: str) -> None:
+    """Give up a locked document: take its transition `cancel`, keep why, write it. Raises TransitionRefused, and ValidationFailed for a reason that is
+    missing or too long."""
+    take(document, "cancel")
+    document.cancellation_reason = require_reason(reason)
+    document.save_changes("status", "cancellation_reason")
+
+
+def require_reason(reason: str, *, needed: bool = True) -> str:
+    """What a person gave as the reason, stripped. Raises ValidationFailed for one that is longer than is kept, or, where one is needed, empty."""
+    reason = reason.strip()
+    if needed and not reason:
+        raise ValidationFailed("Say why.", errors=[{"field": "reason", "code": "required"}])
+    if len(reason) > REASON_LENGTH:
+        raise ValidationFailed(
+            f"A reason may have {REASON_LENGTH} characters; this one has {len(reason)}.",
+            errors=[{"field": "reason", "code": "too_long", "most": REASON_LENGTH}],
+        )
+    return reason
+
+
+def require_status(document: Any, states: Collection[str]) -> None:
+    """Raise TransitionRefused unless the locked document is in one of these states."""
+    if document.status not in states:
+        labels = dict(document._meta.get_field("status").choices)
+        wanted = " or ".join(str(label) for state, label in labels.items() if state in states)
+        raise TransitionRefused(
+            f"{document} is {document.get_status_display()}: this is possible only while it is {wanted}.",
+            status=document.status,
+            possible_while=[state for state in labels if state in states],
+        )
+
+
+def require_known(values: Iterable[str], known: Collection[str]) -> None:
+    """Raise ValidationFailed naming every field that a change may not rewrite."""
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ValidationFailed(
+            f"These can't be changed: {', '.join(unknown)}.", errors=[{"field": name, "code": "unknown_field"} for name in unknown]
+        )
 
 
 def next_number(prefix: str) -> str:

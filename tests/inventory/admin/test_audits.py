@@ -158,7 +158,15 @@ def test_only_possible_steps_are_offered_and_only_to_those_who_may(auditor: Clie
     assert auditor.post(page(audit), paper(house, seen_version=audit.version)).status_code == 403
 
 
-def test_places_that_are_none_and_counts_that_are_none(auditor: Client, running: Audit) -> None:
+def test_places_that_are_none_and_counts_that_are_none(auditor: Client, running: Audit, house: Site) -> None:
+    # What can't be scanned leaves no other place scanned either.
+    Audit.objects.filter(pk=running.pk).update(scope="locations")
+    running.locations.set([house.shelf])
+    answer = take(auditor, running, "scan", places="A-01 DOCK")
+    assert "DOCK: not counted by" in answer.context["error"].detail
+    assert not AuditLine.objects.exclude(scanned_at=None).exists()
+    Audit.objects.filter(pk=running.pk).update(scope="warehouse")
+
     answer = take(auditor, running, "scan", places="A-01 NOWHERE")
     assert answer.context["form"].errors["places"] == ["No place here: NOWHERE."]
     assert AuditLine.objects.filter(scanned_at=None).count() == 2

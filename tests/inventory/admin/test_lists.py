@@ -22,16 +22,31 @@ from inventory.models import (
     Reservation,
     Stock,
     StorefrontProduct,
+    Transfer,
     Warehouse,
 )
-from inventory.orchestrator import MixSource, OrderedLine, SaleLine, mix_batches, process_offline_sale, reserve_for_order
+from inventory.orchestrator import MixSource, OrderedLine, SaleLine, create_transfer, mix_batches, process_offline_sale, reserve_for_order
 from tests.factories.inventory import ACTOR, ProductFactory, SellerFactory, Site, StorefrontProductFactory, SupplierFactory, site, stocked
 from tests.factories.office import clerk, listing, office, page
 from warehouse.core.actor import Role
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Batch, BatchLocation, Location, MixedBatch, Movement, OfflineSale, Product, Receiving, Reservation, Stock, StorefrontProduct, Warehouse]
+MODELS = [
+    Batch,
+    BatchLocation,
+    Location,
+    MixedBatch,
+    Movement,
+    OfflineSale,
+    Product,
+    Receiving,
+    Reservation,
+    Stock,
+    StorefrontProduct,
+    Transfer,
+    Warehouse,
+]
 BIG = [Batch, BatchLocation, MixedBatch, Movement, OfflineSale, Reservation, Stock]
 
 
@@ -41,6 +56,7 @@ def grow(n: int) -> None:
     lots = [stocked(product, house.shelf, 5, lot=f"{name}{n}") for name in ("LOT", "MORE")]
     mix_batches(warehouse_id=house.id, to_location_id=house.shelf.pk, sources=[MixSource(lot.pk, Decimal(1)) for lot in lots], actor=ACTOR)
     process_offline_sale(warehouse_id=house.id, lines=[SaleLine(product.pk, Decimal(1))], receipt_number=str(n), actor=ACTOR)
+    create_transfer(source_warehouse_id=house.id, target_warehouse_id=site().id, actor=ACTOR)
     Receiving.objects.update(supplier=SupplierFactory(), created_by=clerk())
     StorefrontProductFactory(product=product)
     reserve_for_order(f"test:{n}", [OrderedLine(product.pk, Decimal(1))], warehouse_id=house.id, actor=ACTOR)

@@ -59,7 +59,7 @@ def test_a_delivery_is_written_with_its_lines(receiver: Client, house: Site, pro
     answer = receiver.post(listing(Receiving) + "add/", form | lines(row))
     assert answer.status_code == 302, problems(answer)
     receiving = Receiving.objects.get()
-    assert (receiving.status, receiving.version, receiving.location, receiving.supplier) == ("draft", 1, house.dock, supplier)
+    assert (receiving.status, receiving.version, receiving.location, receiving.supplier) == ("draft", 2, house.dock, supplier)
     assert receiving.created_by is not None
     assert receiving.number.startswith("RCV-")
     item = receiving.items.get()
@@ -86,7 +86,7 @@ def change(client: Client, receiving: Receiving, version: int, **row: Any) -> An
 def test_an_open_delivery_is_edited_and_counts_its_version(receiver: Client, draft: Receiving) -> None:
     assert change(receiver, draft, 1, actual_quantity="9").status_code == 302
     draft = Receiving.objects.get()
-    assert (draft.version, draft.supplier_reference, draft.items.get().actual_quantity) == (2, "changed", 9)
+    assert (draft.version, draft.supplier_reference, draft.items.get().actual_quantity) == (3, "changed", 9)
 
 
 def test_of_two_editors_the_second_is_told(receiver: Client, draft: Receiving) -> None:
@@ -107,11 +107,15 @@ def test_a_confirmed_delivery_is_read_only(receiver: Client, draft: Receiving) -
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ({"actual_quantity": "-1"}, "Not less than nothing."),
+        ({"actual_quantity": "-1"}, "'-1' is not a quantity of YOG-1."),
         ({"actual_quantity": "1.5"}, "YOG-1: 1.5 is not a multiple of 1."),
-        ({"actual_quantity": "1", "damaged_quantity": "2"}, "More is damaged than has arrived."),
-        ({"accept_short_dated": "on"}, "Say why short dated goods are accepted."),
+        ({"actual_quantity": "1", "damaged_quantity": "2"}, "YOG-1: more is damaged than has arrived."),
+        ({"accept_short_dated": "on"}, "YOG-1: say why short dated goods are accepted."),
         ({"actual_quantity": "NaN"}, "Enter a number."),
+        (
+            {"produced_on": "2030-01-02", "label_expires_on": "2030-01-01"},
+            "YOG-1: made on 2030-01-02, after it expires on 2030-01-01. Correct the dates.",
+        ),
     ],
 )
 def test_a_wrong_line_is_refused_where_it_is_wrong(receiver: Client, draft: Receiving, row: dict[str, str], problem: str) -> None:
@@ -119,6 +123,41 @@ def test_a_wrong_line_is_refused_where_it_is_wrong(receiver: Client, draft: Rece
     assert answer.status_code == 200
     assert problem in problems(answer)
     assert Receiving.objects.get().version == 1
+
+
+def test_what_is_refused_of_one_line_saves_nothing_and_keeps_what_was_entered(receiver: Client, draft: Receiving, product: Product) -> None:
+    item = draft.items.get()
+    kept = {"id": item.pk, "product": product.pk, "lot_number": "L1", "expected_quantity": "10", "actual_quantity": "7"}
+    wrong = {"product": product.pk, "lot_number": "L2", "actual_quantity": "3", "damaged_quantity": "4"}
+    paper = {"location": draft.location_id, "supplier": "", "supplier_reference": "changed", "notes": "", "seen_version": 1}
+
+    answer = receiver.post(page(draft), paper | lines(kept, wrong, kept=1))
+
+    assert answer.status_code == 200
+    first, second = answer.context["inline_admin_formsets"][0].formset.forms[:2]
+    assert (dict(first.errors), list(second.errors)) == ({}, ["damaged_quantity"])
+    assert (second["lot_number"].value(), second["actual_quantity"].value()) == ("L2", "3")
+    draft = Receiving.objects.get()
+    assert (draft.version, draft.supplier_reference, draft.items.get().actual_quantity) == (1, "", 10)
+    assert not LogEntry.objects.exists()
+
+
+def test_lines_are_struck_off_added_and_given_another_product(receiver: Client, house: Site, product: Product) -> None:
+    bread = ProductFactory(sku="BRD-1")
+    receiving = create_receiving(warehouse_id=house.id, lines=[ReceivingLine(product.pk, Decimal(n)) for n in (1, 2, 3)], actor=ACTOR)
+    first, second, third = receiving.items.order_by("pk")
+    rows = [{"id": item.pk, "product": product.pk, "expected_quantity": item.expected_quantity} for item in (first, second, third)]
+    rows[0] |= {"DELETE": "on"}
+    rows[1] |= {"product": bread.pk, "lot_number": "B"}
+    paper = {"location": "", "supplier": "", "supplier_reference": "", "notes": "", "seen_version": 1}
+
+    answer = receiver.post(page(receiving), paper | lines(*rows, {"product": bread.pk, "expected_quantity": "9"}, kept=3))
+
+    assert answer.status_code == 302, problems(answer)
+    kept = receiving.items.order_by("pk").values_list("product__sku", "expected_quantity", "lot_number")
+    assert list(kept) == [("YOG-1", 3, ""), ("BRD-1", 2, "B"), ("BRD-1", 9, "")]
+    assert Receiving.objects.get().location == house.dock
+    assert "Deleted receiving item" in LogEntry.objects.get().get_change_message()
 
 
 def test_only_possible_steps_are_offered_and_only_to_those_who_may(draft: Receiving, receiver: Client) -> None:
@@ -205,11 +244,11 @@ def test_the_currency_and_the_day_of_production_of_a_line(receiver: Client, draf
     assert change(receiver, draft, 1, purchase_price="117", currency="rsd", produced_on="2026-01-31").status_code == 302
     item = ReceivingItem.objects.get()
     assert (item.currency, str(item.produced_on)) == ("RSD", "2026-01-31")
-    assert problems(change(receiver, draft, 2, currency="E1")) == ["Three letters, such as EUR."]
+    assert problems(change(receiver, draft, 3, currency="E1")) == ["Three letters, such as EUR."]
 
-    more = {"scan": "YOG-1", "quantity": "4", "version": 2}
+    more = {"scan": "YOG-1", "quantity": "4", "version": 3}
     take(receiver, draft, "add_item", **more, purchase_price="2", currency="usd", produced_on="2026-02-01")
-    take(receiver, draft, "add_item", **more | {"version": 3})
+    take(receiver, draft, "add_item", **more | {"version": 4})
     added = ReceivingItem.objects.exclude(pk=item.pk).order_by("pk")
     assert [(row.currency, str(row.produced_on)) for row in added] == [("USD", "2026-02-01"), ("EUR", "None")]
 
@@ -246,4 +285,4 @@ def test_places_of_another_warehouse_are_refused(receiver: Client, house: Site) 
     elsewhere = site()
     form = {"warehouse": house.id, "location": elsewhere.dock.pk, "supplier": "", "supplier_reference": "", "notes": ""}
     answer = receiver.post(listing(Receiving) + "add/", form | lines())
-    assert problems(answer) == ["DOCK is not a place of this warehouse."]
+    assert problems(answer) == ["Location DOCK is not an active place of this warehouse."]

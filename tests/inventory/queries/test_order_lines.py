@@ -153,6 +153,11 @@ def test_as_many_statements_for_a_hundred_lines_as_for_one(milk: Product, house:
 
 
 def test_a_listing_without_its_storefront_is_found_by_an_index() -> None:
+    products = [ProductFactory(lives={}) for _ in range(20)]
+    front = StorefrontFactory()
+    StorefrontProduct.objects.bulk_create(
+        StorefrontProduct(storefront=front, product=products[n % 20], external_listing_id=f"L-{n}") for n in range(2000)
+    )
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("ANALYZE inventory_storefrontproduct, inventory_product")
     assert "listing_by_name" in StorefrontProduct.objects.filter(external_listing_id__in=["L-1", "L-2"], product__is_active=True).explain()

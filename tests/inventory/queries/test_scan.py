@@ -60,6 +60,15 @@ def test_a_gs1_code_of_somebody_elses_product_with_a_lot_of_ours(milk: Product) 
     assert find_by_scan("(01)05901234123457(10)L1").kind == "unknown"
 
 
+def test_a_lot_number_means_nothing_without_its_product(milk: Product) -> None:
+    """Bread's GTIN with the number of milk's lot: bread, of a lot that is not known."""
+    BarcodeFactory(code="05901234123457", product=(bread := ProductFactory(sku="BREAD")))
+
+    found = find_by_scan("(01)05901234123457(10)L1")
+
+    assert (found.kind, found.product_id, found.batch_id, found.lot_number) == ("product", bread.pk, None, "L1")
+
+
 def test_a_lot_that_only_one_product_has(milk: Product) -> None:
     found = find_by_scan("L1")
 

@@ -173,14 +173,15 @@ def test_an_amount_that_uses_up_a_price_is_refused_and_names_the_pages(milk: Pro
         {"kind": "gift"},
         {"reason": "because"},
         {"kind": "fixed", "value": Decimal("1e12")},
-        {"valid_to": timezone.now() - timedelta(days=1)},
-        {"valid_from": timezone.now() + timedelta(days=2), "valid_to": timezone.now() + timedelta(days=1)},
+        {"valid_to": timedelta(days=-1)},
+        {"valid_from": timedelta(days=2), "valid_to": timedelta(days=1)},
         {"listing_ids": []},
     ],
     ids=str,
 )
 def test_what_is_no_discount(offer: StorefrontProduct, wrong: dict[str, Any]) -> None:
     asked: dict[str, Any] = {"listing_ids": [offer.pk], "kind": "percent", "value": Decimal(10), **wrong}
+    asked = {name: timezone.now() + value if isinstance(value, timedelta) else value for name, value in asked.items()}
     with pytest.raises(ValidationFailed):
         apply_discount(**asked, actor=ACTOR)
     assert (Discount.objects.count(), PriceChange.objects.count(), costs(offer)[1]) == (0, 0, 10)

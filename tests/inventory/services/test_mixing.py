@@ -29,6 +29,7 @@ from inventory.queries.mixed_batches import mixed_batches
 from tests.factories.fulfillment import person
 from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, Site, SupplierFactory, site, stocked
 from tests.inventory.books import assert_books_balance, totals
+from tests.inventory.clocks import days_pass, keeps_for
 from tests.inventory.events import heard
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
@@ -129,6 +130,21 @@ def test_the_earliest_label_stays_the_law_after_the_mix(house: Site, apples: Pro
     moved = move_stock(lies(mixed).pk, Decimal(8), house.cool.pk, actor=ACTOR)
     assert BatchLocation.objects.get(pk=moved).effective_expires_at == labelled.not_after
     assert (mixed.label_expires_on, mixed.label_life) == (labelled.batch.label_expires_on, None)
+
+
+def test_a_mix_outlives_none_of_its_components_elsewhere(house: Site) -> None:
+    """One has the nearer label, the other has used more of its life: brought into the warmth, the mix expires with that."""
+    ham = ProductFactory(sku="HAM", lives={"chilled": 14, "ambient": 2})
+    old = stocked(ham, house.cool, 5, lot="OLD", expires_in_days=39)
+    days_pass(34)
+    near = stocked(ham, house.cool, 5, lot="NEAR", expires_in_days=4)
+    mixed = mix(house, (near, 2), (old, 2), to=house.cool)
+    assert lies(mixed).effective_expires_at == near.effective_expires_at
+
+    warm = [move_stock(place.pk, Decimal(1), house.shelf.pk, actor=ACTOR) for place in (near, old, lies(mixed))]
+
+    assert keeps_for(warm[2]) == pytest.approx(keeps_for(warm[1]), abs=0.002)
+    assert keeps_for(warm[2]) < keeps_for(warm[0])
 
 
 def test_goods_that_never_expire(house: Site) -> None:

@@ -159,6 +159,18 @@ def test_places_where_nothing_is_moved_by_hand(apples: Product, house: Site) -> 
     assert ledger() == []
 
 
+def test_a_reason_that_is_too_long_is_not_cut(apples: Product, house: Site) -> None:
+    shelf, reason = stocked(apples, house.shelf, 5), "x" * 201
+    for work in (
+        lambda: move_stock(shelf.pk, amount(1), house.cool.pk, reason=reason, actor=WORKER),
+        lambda: split_batch(shelf.pk, amount(1), reason=reason, actor=WORKER),
+        lambda: change_phase(shelf.pk, amount(1), "open", reason=reason, actor=WORKER),
+    ):
+        with pytest.raises(ValidationFailed, match="may have 200 characters; this one has 201"):
+            work()
+    assert ledger() == []
+
+
 @pytest.mark.parametrize("quantity", ["0", "-1", "NaN", "1e30", "0.5", "Infinity"])
 def test_quantities_that_are_none(apples: Product, house: Site, quantity: str) -> None:
     shelf = stocked(apples, house.shelf, 5)
@@ -445,3 +457,22 @@ def test_what_is_on_the_bench_is_left_alone(apples: Product, house: Site) -> Non
     for work in (lambda: split_batch(bench, amount(1), actor=WORKER), lambda: change_phase(bench, amount(1), "open", actor=WORKER)):
         with pytest.raises(PlaceNotAllowed, match="leave by picking"):
             work()
+
+
+def test_goods_that_joined_by_their_date_alone_gain_nothing_in_the_freezer(house: Site) -> None:
+    """All expire with the label, but some used more of their life on the way: frozen together they keep as short as those."""
+    beef = ProductFactory(sku="BEEF", freezable=True, lives={"cool": 10, "chilled": 20, "frozen": 120})
+    cool, other = (
+        LocationFactory(warehouse=house.warehouse, code="COOL", condition="cool"),
+        LocationFactory(warehouse=house.warehouse, code="F-02", condition="frozen"),
+    )
+    tired = stocked(beef, cool, 5, lot="L", expires_in_days=10)
+    fresh = move_stock(tired.pk, Decimal(1), house.cool.pk, actor=ACTOR)
+    days_pass(6)
+    alone = change_phase(tired.pk, Decimal(1), "freeze", house.freezer.pk, actor=ACTOR)
+    assert move_stock(tired.pk, Decimal(3), house.cool.pk, actor=ACTOR) == fresh
+
+    together = change_phase(fresh, Decimal(4), "freeze", other.pk, actor=ACTOR)
+
+    assert keeps_for(together) == pytest.approx(keeps_for(alone), abs=0.1)
+    assert_books_balance()

@@ -348,3 +348,11 @@ def test_an_order_gives_back_everything_it_is_promised_anywhere(milk: Product, h
     assert set(Reservation.objects.values_list("status", flat=True)) == {"released"}
     assert (totals(milk.pk, house.id), totals(milk.pk, other.id)) == ((6, 0, 0, 6), (4, 0, 0, 4))
     assert_books_balance()
+
+
+def test_the_same_product_twice_from_one_warehouse_is_summed(milk: Product, house: Site) -> None:
+    assert where(promise(line(milk, 2, warehouse_id=house.id), line(milk, 3, warehouse_id=house.id))) == {"MAIN": {"MILK": 5}}
+    with pytest.raises(InsufficientStock) as refusal:
+        promise(line(milk, 1, warehouse_id=house.id), line(milk, 1, warehouse_id=house.id), ref="shop:2")
+    assert [(short.asked, short.available) for short in refusal.value.shortages] == [(2, 1)]
+    assert totals(milk.pk, house.id) == (6, 5, 0, 1)

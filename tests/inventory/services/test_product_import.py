@@ -130,6 +130,11 @@ def test_a_hundred_thousand_lines_with_a_bad_one_change_nothing() -> None:
     assert list(Product.objects.values_list("name", flat=True)) == ["Old"]
 
 
+@pytest.mark.slow
+def test_more_good_lines_than_a_statement_has_room_for() -> None:
+    assert imported("sku,name\n" + "\n".join(f"S-{n},Product {n}" for n in range(66_000))) == Imported(66_000, 0, 0)
+
+
 def test_the_statements_do_not_grow_with_the_lines() -> None:
     counts = []
     for number in (1, 300):

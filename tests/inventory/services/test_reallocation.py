@@ -373,7 +373,7 @@ def test_what_can_not_be_promised_instead(milk: Product, house: Site, lots: tupl
         instead(999_999)
     with pytest.raises(NotFound):
         instead(lots[1].pk, item_id=999_999)
-    with pytest.raises(Conflict, match="promised from now"):
+    with pytest.raises(Conflict, match="from there already"):
         instead(lots[0].pk)
     with pytest.raises(PermissionDenied):
         reallocate_item(item.pk, lots[1].pk, reason="x", actor=person(Role.PACKER))

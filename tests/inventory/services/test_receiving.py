@@ -12,14 +12,23 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inventory.errors import LotMismatch, ShortDated
-from inventory.models import Batch, BatchLocation, Movement, Product, Receiving, Stock
+from inventory.models import Batch, BatchLocation, Location, Movement, Product, Receiving, Stock
 from inventory.orchestrator import (
     PlaceNotAllowed,
     ReceivingLine,
     add_item,
+    cancel_audit,
     cancel_receiving,
+    cancel_transfer,
+    cancel_write_off,
+    change_item,
+    change_receiving,
     confirm_receiving,
+    create_audit,
     create_receiving,
+    create_return,
+    create_transfer,
+    create_write_off,
     find_by_scan,
     place_stock,
     receive_at_once,
@@ -238,10 +247,39 @@ def test_a_known_lot_with_another_date_is_probably_a_typing_error(milk: Product,
     with pytest.raises(LotMismatch) as refusal:
         confirm_receiving(wrong.pk, actor=ACTOR)
 
-    assert refusal.value.errors == [{"sku": "MILK", "lot": "L1", "known": str(on(9)), "given": str(on(8))}]
+    assert refusal.value.errors == [{"sku": "MILK", "lot": "L1", "field": "label_expires_on", "known": str(on(9)), "given": str(on(8))}]
     assert refusal.value.status == 409
     assert Receiving.objects.get(pk=wrong.pk).status == "draft"
     assert totals(milk.pk, house.id)[0] == 1
+
+
+def test_a_known_lot_was_made_when_it_was_made(house: Site) -> None:
+    """What comes later of a lot is as old as what came first, whether the line says so or not."""
+    apples = ProductFactory(sku="APPLES", lives={"ambient": 21, "chilled": 42})
+    first = draft(house, line(apples, 1, lot_number="L1", produced_on=on(-15), location_id=house.shelf.pk))
+    confirm_receiving(first.pk, actor=ACTOR)
+    confirm_receiving(draft(house, line(apples, 1, lot_number="L1")).pk, actor=ACTOR)
+    again = draft(house, line(apples, 1, lot_number="L1", produced_on=on(0)))
+
+    with pytest.raises(LotMismatch, match=f"APPLES lot L1 is known with day of production {on(-15)}, not {on(0)}") as refusal:
+        confirm_receiving(again.pk, actor=ACTOR)
+
+    assert refusal.value.errors == [{"sku": "APPLES", "lot": "L1", "field": "produced_on", "known": str(on(-15)), "given": str(on(0))}]
+    warm, cold = BatchLocation.objects.order_by("pk")
+    made = datetime.combine(on(-14), datetime.min.time(), UTC)
+    assert abs(warm.effective_expires_at - made - timedelta(days=21)) < timedelta(seconds=1)
+    assert abs(cold.effective_expires_at - cold.clock_started_at - 2 * (warm.effective_expires_at - warm.clock_started_at)) < timedelta(seconds=5)
+    assert totals(apples.pk, house.id)[0] == 2
+
+
+def test_a_lot_that_was_known_without_a_day_of_production_takes_one(house: Site) -> None:
+    apples = ProductFactory(sku="APPLES", lives={"chilled": 42})
+    confirm_receiving(draft(house, line(apples, 1, lot_number="L1")).pk, actor=ACTOR)
+
+    confirm_receiving(draft(house, line(apples, 1, lot_number="L1", produced_on=on(-15))).pk, actor=ACTOR)
+
+    older = BatchLocation.objects.get(batch__lot_number="L1/1")
+    assert abs(older.effective_expires_at - datetime.combine(on(28), datetime.min.time(), UTC)) < timedelta(seconds=1)
 
 
 def test_two_lines_that_contradict_each_other(milk: Product, house: Site) -> None:
@@ -296,14 +334,80 @@ def test_a_place_where_the_product_may_not_live(milk: Product, house: Site) -> N
 def test_a_place_of_another_warehouse(milk: Product, house: Site) -> None:
     other = site()
 
-    with pytest.raises(ValidationFailed, match="not an active place"):
-        confirm_receiving(draft(house, line(milk, 1, location_id=other.cool.pk)).pk, actor=ACTOR)
+    with pytest.raises(PlaceNotAllowed, match="not an active place") as refusal:
+        draft(house, line(milk, 1), line(milk, 1, location_id=other.cool.pk), line(milk, 1, location_id=house.cool.pk))
+    assert [error["field"] for error in refusal.value.errors] == ["lines[1].location"]
+    with pytest.raises(PlaceNotAllowed):
+        create_receiving(warehouse_id=house.id, location_id=other.cool.pk, actor=ACTOR)
+    assert not Receiving.objects.exists()
+    receiving = draft(house, line(milk, 1))
+    for change in (
+        lambda: add_item(receiving.pk, line(milk, 1, location_id=other.cool.pk), actor=ACTOR),
+        lambda: change_item(receiving.pk, receiving.items.get().pk, {"location_id": other.cool.pk}, actor=ACTOR),
+        lambda: change_receiving(receiving.pk, {"location_id": other.cool.pk}, actor=ACTOR),
+        lambda: receive_item(receiving.pk, scan="MILK", location_id=other.cool.pk, actor=ACTOR),
+    ):
+        with pytest.raises(PlaceNotAllowed, match="C-01 is not an active place of this warehouse"):
+            change()
+    assert Receiving.objects.get().version == 1
+
+
+def test_a_place_that_was_closed_meanwhile(milk: Product, house: Site) -> None:
+    receiving = draft(house, line(milk, 1, location_id=house.cool.pk))
+    Location.objects.filter(pk=house.cool.pk).update(is_active=False)
+
+    with pytest.raises(PlaceNotAllowed, match="C-01 is not an active place"):
+        confirm_receiving(receiving.pk, actor=ACTOR)
+    assert not Movement.objects.exists()
+
+
+def test_only_what_may_change_is_changed(milk: Product, house: Site) -> None:
+    bread, other = ProductFactory(sku="BREAD"), site()
+    receiving = draft(house, line(milk, 1))
+    for values in ({"number": "X"}, {"warehouse_id": other.id}, {"status": "confirmed", "notes": "x"}, {"created_by_id": 1}):
+        with pytest.raises(ValidationFailed, match="can't be changed") as refusal:
+            change_receiving(receiving.pk, values, actor=ACTOR)
+        assert [error["field"] for error in refusal.value.errors] == [next(iter(values))]
+    for values in ({"product_id": bread.pk}, {"receiving_id": 1}, {"batch_id": 1}):
+        with pytest.raises(ValidationFailed, match="can't be changed"):
+            change_item(receiving.pk, receiving.items.get().pk, values, actor=ACTOR)
+    receiving = Receiving.objects.get()
+    assert (receiving.version, receiving.warehouse_id, receiving.items.get().product) == (1, house.id, milk)
+
+
+@pytest.mark.parametrize(("reason", "code"), [("", "required"), ("  ", "required"), ("x" * 201, "too_long")])
+def test_a_reason_that_is_none_or_too_long_gives_up_nothing(house: Site, reason: str, code: str) -> None:
+    home = {"warehouse_id": house.id, "actor": ACTOR}
+    receiving, write_off, audit = create_receiving(**home), create_write_off(**home), create_audit(**home)
+    transfer = create_transfer(source_warehouse_id=house.id, target_warehouse_id=house.id, actor=ACTOR)
+    for document, give_up in ((receiving, cancel_receiving), (write_off, cancel_write_off), (audit, cancel_audit), (transfer, cancel_transfer)):
+        with pytest.raises(ValidationFailed) as refusal:
+            give_up(document.pk, reason=reason, actor=ACTOR)
+        assert [(error["field"], error["code"]) for error in refusal.value.errors] == [("reason", code)]
+        assert type(document).objects.get().status == "draft"
+        kept = give_up(document.pk, reason=f" {'y' * 200} ", actor=ACTOR)
+        assert (kept.status, kept.cancellation_reason) == ("cancelled", "y" * 200)
+
+
+def test_nothing_is_written_for_a_closed_site(house: Site) -> None:
+    house.warehouse.is_active = False
+    house.warehouse.save()
+    home = {"warehouse_id": house.id, "actor": ACTOR}
+    for write in (
+        lambda: create_receiving(**home),
+        lambda: create_audit(**home),
+        lambda: create_return(order_ref="shop:1", **home),
+        lambda: create_transfer(source_warehouse_id=house.id, target_warehouse_id=site().id, actor=ACTOR),
+        lambda: create_transfer(source_warehouse_id=site().id, target_warehouse_id=house.id, actor=ACTOR),
+    ):
+        with pytest.raises(NotFound, match=f"There is no active warehouse {house.id}"):
+            write()
 
 
 def test_places_warehouses_suppliers_and_products_that_do_not_exist(milk: Product, house: Site) -> None:
-    with pytest.raises(NotFound, match="no location 999999"):
+    with pytest.raises(PlaceNotAllowed, match="Location 999999 is not an active place"):
         create_receiving(warehouse_id=house.id, location_id=999_999, actor=ACTOR)
-    with pytest.raises(NotFound, match="no location 999999"):
+    with pytest.raises(PlaceNotAllowed, match="Location 999999 is not an active place"):
         draft(house, line(milk, 1, location_id=999_999))
     with pytest.raises(NotFound, match="no active warehouse"):
         create_receiving(warehouse_id=999_999, actor=ACTOR)

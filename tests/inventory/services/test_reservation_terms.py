@@ -267,3 +267,11 @@ def test_every_choice_is_explained(milk: Product, house: Site) -> None:
     assert (override["override"], override["by"], override["instead_of"]["lot"]) == ("The carton is open", "tests", "L10")
     assert [(part["lot"], Decimal(part["quantity"])) for part in override["taken"]] == [("L30", 2)]
     assert (moved["reallocated"], moved["instead_of"]["lot"], [part["lot"] for part in moved["taken"]]) == ("DAMAGED", "L30", ["L10"])
+
+
+def test_an_equal_promise_is_none_for_a_ship_time_that_its_goods_do_not_reach(milk: Product, house: Site) -> None:
+    first = checkout(milk, house, 5)
+    assert checkout(milk, house, 5, ship_at=timezone.now() + timedelta(days=1)) == first
+    with pytest.raises(Conflict, match="do not keep until"):
+        checkout(milk, house, 5, ship_at=timezone.now() + timedelta(days=9))
+    assert held() == {"L3": 5}

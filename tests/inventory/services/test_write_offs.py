@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from inventory.enums import WriteOffOrigin
 from inventory.errors import GoodsPromised, InsufficientStock
-from inventory.models import Batch, BatchLocation, Movement, Product, Reservation, WriteOff
+from inventory.models import Batch, BatchLocation, Movement, Product, Reservation, Warehouse, WriteOff
 from inventory.orchestrator import (
     OrderedLine,
     TransferLine,
@@ -33,7 +33,7 @@ from tests.factories.inventory import ACTOR, ProductFactory, SellerFactory, Site
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
+from warehouse.core.errors import NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -221,6 +221,22 @@ def test_without_lines_or_a_warehouse(house: Site) -> None:
         create_write_off(warehouse_id=999_999, actor=ACTOR)
 
 
+def test_a_closed_site_is_emptied_by_a_write_off(milk: Product, house: Site) -> None:
+    place = stocked(milk, house.shelf, 5)
+    Warehouse.objects.update(is_active=False)
+
+    confirm_write_off(draft(house, lost(place, 5)).pk, actor=ACTOR)
+
+    assert totals(milk.pk, house.id)[0] == 0
+    assert_books_balance()
+
+
+def test_no_caller_says_where_a_paper_comes_from(milk: Product, house: Site) -> None:
+    with pytest.raises(TypeError, match="origin"):  # what a return writes off needs no approval
+        draft(house, lost(stocked(milk, house.shelf, 5)), origin=WriteOffOrigin.RETURN)
+    assert draft(house).origin == "manual"
+
+
 def test_what_is_confirmed_stays_so(milk: Product, house: Site) -> None:
     place = stocked(milk, house.shelf, 5)
     done = remove_stock(warehouse_id=house.id, line=lost(place), actor=ACTOR)
@@ -236,7 +252,7 @@ def test_what_is_confirmed_stays_so(milk: Product, house: Site) -> None:
         lambda: remove_write_off_item(done.pk, done.items.get().pk, actor=ACTOR),
         lambda: change_write_off(done.pk, notes="x", actor=ACTOR),
     ):
-        with pytest.raises(Conflict, match="can't be changed"):
+        with pytest.raises(TransitionRefused, match="this is possible only while it is draft"):
             change()
     assert totals(milk.pk, house.id)[0] == 4
 
@@ -341,7 +357,7 @@ def test_above_the_limit_a_manager_must_agree(dear: BatchLocation, milk: Product
     assert totals(milk.pk, house.id)[0] == 10
     with pytest.raises(TransitionRefused):
         confirm_write_off(write_off.pk, actor=receiver)
-    with pytest.raises(Conflict, match="can't be changed"):
+    with pytest.raises(TransitionRefused, match="this is possible only while it is draft"):
         add_write_off_item(write_off.pk, lost(dear), actor=receiver)
     with pytest.raises(PermissionDenied):
         approve_write_off(write_off.pk, actor=receiver)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from inventory.models import Batch, BatchLocation, Product
 from inventory.orchestrator import OrderedLine, PlaceNotAllowed, UnfitNow, pick_reserved, promise_order, put_back
+from inventory.stock import place as engine
 from inventory.stock.gate import StockKey, lock_stock
 from tests.factories.inventory import ACTOR, ProductFactory, Site, stocked
 from tests.inventory.books import assert_books_balance, totals
@@ -209,3 +210,8 @@ def test_a_child_lot_is_used_again(apples: Product, house: Site) -> None:
     assert lots == ["L", "L/1", "L/1"]
     assert Batch.objects.count() == 2
     assert_books_balance()
+
+
+def test_the_statement_that_takes_a_place_stays_short_enough_to_be_kept() -> None:
+    """Psycopg parses a longer one anew each time, and it is on the way of every pick."""
+    assert len(engine._TAKE) < 4096

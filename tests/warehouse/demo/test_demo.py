@@ -100,7 +100,7 @@ def check_the_carrier_gets_addresses_without_gaps():
 
 def test_the_demo_comes_whole_and_once(db, settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-    assert "New: 38 deliveries, 14 orders." in demo()
+    assert "New: 38 deliveries, 14 orders, 8 other papers." in demo()
     before = counts()
     assert (before["Product"], before["Warehouse"], before["User"], before["Order"]) == (23, 3, 10, 14)
     check_the_morning_stands_where_it_should()
@@ -112,7 +112,7 @@ def test_the_demo_comes_whole_and_once(db, settings):
     Product.objects.filter(sku="MILK-1L").update(name="Our milk")
     Barcode.objects.filter(code=gtin_of(1)).delete()
     with CaptureQueriesContext(connection) as queries:
-        assert "New: 0 deliveries, 0 orders." in demo()
+        assert "New: 0 deliveries, 0 orders, 0 other papers." in demo()
     assert len(queries) < 60
     assert counts() == before  # what is gone comes back, what was changed stays
     assert Product.objects.get(sku="MILK-1L").name == "Our milk"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import IO, Any
@@ -50,6 +50,20 @@ class Input(serializers.Serializer):
                     {name: [serializers.ErrorDetail(f"There is no such field; known: {known}.", code="unknown_field")] for name in unknown}
                 )
         return super().to_internal_value(data)
+
+
+def by_id(items: Iterable[Mapping[str, Any]], key: str, value: str, field: str) -> dict[int, Any]:
+    """The values of a list's entries by the ids in them, without those that have no such value. Raises ValidationFailed (`duplicate`) naming every entry
+    whose id stood there before: of two values neither is lost in silence."""
+    entries = list(items)
+    ids = [entry[key] for entry in entries]
+    twice = [number for number, pk in enumerate(ids) if pk in ids[:number]]
+    if twice:
+        raise ValidationFailed(
+            f"{field}: {', '.join(str(pk) for pk in sorted({ids[number] for number in twice}))} stands there twice. Name each {key} once.",
+            errors=[{"field": f"{field}[{number}].{key}", "code": "duplicate", "asked": ids[number]} for number in twice],
+        )
+    return {entry[key]: entry[value] for entry in entries if value in entry}
 
 
 class Nothing(Input):

@@ -14,6 +14,7 @@ from warehouse.demo.boxes import make_boxes
 from warehouse.demo.deliveries import receive_goods
 from warehouse.demo.goods import make_products, make_suppliers
 from warehouse.demo.morning import work_the_morning
+from warehouse.demo.papers import write_papers
 from warehouse.demo.people import make_people
 from warehouse.demo.places import SITES, make_sites
 from warehouse.demo.printers import make_printers
@@ -40,8 +41,10 @@ class Command(BaseCommand):
         make_printers(sites.values())
         deliveries = receive_goods(sites, products, suppliers, actor=Actor.of_user(users["receiver"]))
         orders = work_the_morning(users)
+        papers = write_papers(sites, products, users)
         self.stdout.write(
-            f"The demo is here: {len(products)} products, {len(sites)} sites, {len(users)} users. New: {deliveries} deliveries, {orders} orders."
+            f"The demo is here: {len(products)} products, {len(sites)} sites, {len(users)} users. New: {deliveries} deliveries, {orders} orders, "
+            f"{papers} other papers."
         )
 
 
