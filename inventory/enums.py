@@ -156,7 +156,6 @@ class WriteOffOrigin(TextChoices):
     EXPIRY = "expiry", "the expiry job"
     RETURN = "return", "a return"
     TRANSFER = "transfer", "a transfer"
-    QUALITY = "quality", "a quality check"
 
 
 class ReturnStatus(TextChoices):

@@ -1,6 +1,6 @@
 """The one door to inventory: every operation, each as `name` and `name.inside`, with the words they speak. Other apps import from here only."""
 
-from inventory.enums import DocumentType, LocationKind, PhaseChange, Severity, WriteOffOrigin, WriteOffReason
+from inventory.enums import DocumentType, LocationKind, PhaseChange, Severity, WriteOffReason
 from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, TooLongOut, UnfitNow, UnknownProduct, UnknownWarehouse
 from inventory.events import (
     AUDIT_COMPLETED,
@@ -140,7 +140,6 @@ __all__ = [
     "UnpickedItem",
     "Withdrawal",
     "WriteOffLine",
-    "WriteOffOrigin",
     "WriteOffReason",
     "acknowledge_alert",
     "add_found_goods",

@@ -36,8 +36,8 @@ def record_carrier_status(
     """The carrier says how a parcel fares: the word is kept; `delivered` and `returned` move the shipment (see `return_shipment`).
 
     `at` is when it came to be so (default: now; a clock that runs ahead counts as now). The same news again changes nothing, nor does older news that
-    comes late, unless it is the end of a way that we did not know. Locks order, task, package, shipment, then the order's returns. Events shipment.delivered, shipment.returned. Raises Conflict for the end of a way that has not
-    begun: a parcel that was never handed over.
+    comes late, unless it is the end of a way that we did not know. Locks order, task, package, shipment, then the order's returns. Events
+    shipment.delivered, shipment.returned. Raises Conflict for the end of a way that has not begun: a parcel that was never handed over.
     """
     word = "".join(sign for sign in status if sign.isprintable()).strip()
     if not word or len(word) > STATUS_LENGTH:

@@ -22,7 +22,7 @@ from fulfillment.services.quality_checks import close, picking_task_of, require_
 from fulfillment.services.replanning import replan_picking
 from fulfillment.services.workers import require_worker
 from inventory import orchestrator
-from inventory.orchestrator import DocumentType, Quarantined, WriteOffLine, WriteOffOrigin, WriteOffReason
+from inventory.orchestrator import DocumentType, Quarantined, WriteOffLine, WriteOffReason
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
 from warehouse.core.errors import TransitionRefused, ValidationFailed
@@ -204,7 +204,7 @@ def _keep(check: QualityCheck, failed: Sequence[QualityCheckItem], done: Quarant
             WriteOffLine(done.places[item.batch_location_id], item.quarantined_quantity, WriteOffReason.QUALITY_ISSUE, item.note) for item in away
         ]
         made = orchestrator.create_write_off.inside(
-            warehouse_id=check.warehouse_id, lines=lines, notes=f"{check} of {check.order.order_ref}", origin=WriteOffOrigin.QUALITY, actor=actor
+            warehouse_id=check.warehouse_id, lines=lines, notes=f"{check} of {check.order.order_ref}", actor=actor
         )
         orchestrator.confirm_write_off.inside(made.pk, actor=actor)
         for item in away:

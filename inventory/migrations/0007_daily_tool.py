@@ -22,11 +22,6 @@ class Migration(migrations.Migration):
             name='document_type',
             field=models.CharField(blank=True, choices=[('', 'none'), ('receiving', 'receiving'), ('transfer', 'transfer'), ('write_off', 'write-off'), ('return', 'return'), ('audit', 'audit'), ('offline_sale', 'offline sale'), ('mixed_batch', 'mixed batch'), ('reservation', 'reservation'), ('picking_task', 'picking task'), ('packing_task', 'packing task'), ('quality_check', 'quality check'), ('put_back', 'put-back')], max_length=16),
         ),
-        migrations.AlterField(
-            model_name='writeoff',
-            name='origin',
-            field=models.CharField(choices=[('manual', 'by hand'), ('expiry', 'the expiry job'), ('return', 'a return'), ('transfer', 'a transfer'), ('quality', 'a quality check')], default='manual', editable=False, max_length=8),
-        ),
         migrations.CreateModel(
             name='CountRequest',
             fields=[

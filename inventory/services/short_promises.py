@@ -13,8 +13,9 @@ from inventory.locks import lock_reservation_item
 from inventory.models import ReservationItem
 from inventory.queries.promises import held_items, holders_of
 from inventory.services.moving import BENCHES
+from inventory.services.overrides import less_promised
 from inventory.services.promises import ReservedItem
-from inventory.services.reallocation import Seizure, free_elsewhere, keep_moved, less_promised, plan_elsewhere, post_moved, release_missing
+from inventory.services.reallocation import Seizure, free_elsewhere, keep_moved, plan_elsewhere, post_moved, release_missing
 from inventory.stock import fefo
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from warehouse.core.actor import Actor, Role

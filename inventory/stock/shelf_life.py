@@ -263,9 +263,5 @@ def as_decimal(fraction: Fraction) -> Decimal:
     return Decimal(fraction.numerator * 10**18 // fraction.denominator).scaleb(-18)
 
 
-def _share(stay: timedelta, life: timedelta) -> Fraction:
-    return Fraction(stay // timedelta(microseconds=1), life // timedelta(microseconds=1))
-
-
 def _times(life: timedelta, share: Fraction) -> timedelta:
     return timedelta(microseconds=round((life // timedelta(microseconds=1)) * share))
