@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -14,6 +14,7 @@ from inventory.models import Location, Product, Receiving, ReceivingItem, Wareho
 from inventory.queries.floor import OPEN_RECEIVINGS
 from inventory.screens.entered import typed_day
 from inventory.screens.once import new_token
+from inventory.stock.fefo import too_short
 from inventory.stock.shelf_life import end_of_day
 from warehouse.core import shown
 from warehouse.core.quantities import plain
@@ -30,7 +31,7 @@ def is_short(product: Product, expires: date | None, warehouse: Warehouse) -> bo
     """Whether goods with this date on the label are expired, or keep for less than the product asks for."""
     if expires is None or not product.tracks_expiry:
         return False
-    return end_of_day(expires, warehouse.time_zone) <= timezone.now() + timedelta(days=product.min_remaining_days)
+    return too_short(end_of_day(expires, warehouse.time_zone), timezone.now(), product.min_remaining_days)
 
 
 def screen(

@@ -149,7 +149,7 @@ def _new_batches(audit: Audit, lines: Collection[AuditLine]) -> dict[tuple[int, 
             continue
         condition = line.location.condition or shelf_life.usual_condition(lives[line.product_id])
         like = newest.get(line.product_id)
-        end = shelf_life.end_of_day(line.label_expires_on, audit.warehouse.time_zone) if line.label_expires_on else None
+        end = shelf_life.end_of_day(line.label_expires_on, audit.warehouse.time_zone)
         fresh[key] = Batch(
             product=line.product,
             lot_number=line.lot_number,
@@ -204,8 +204,8 @@ def _from_label(audit: Audit, change: _Change, lives: Lives, now: datetime) -> C
         lives,
         now,
         condition=change.line.location.condition,
-        expires_at=shelf_life.end_of_day(batch.label_expires_on, zone) if batch.label_expires_on else None,
-        produced_at=shelf_life.end_of_day(batch.produced_on, zone) if batch.produced_on else None,
+        expires_at=shelf_life.end_of_day(batch.label_expires_on, zone),
+        produced_at=shelf_life.end_of_day(batch.produced_on, zone),
     )
 
 

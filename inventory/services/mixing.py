@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from inventory.queries.locations import places_at
 from inventory.queries.lots import find_lot
 from inventory.services.moving import lock_goods, require_free
 from inventory.services.splitting import split_batch
+from inventory.stock.fefo import too_short
 from inventory.stock.gate import Gate, StockKey
 from inventory.stock.place import Arrival, clock_of, lives_of, place, require_welcome
 from inventory.stock.post import Entry, Header, post
@@ -141,8 +142,7 @@ def _why_unfit(row: BatchLocation, now: datetime) -> str:
     """Why these goods may not be poured into others. That their place is not for picking (a dock) is no reason."""
     if row.batch.status != BatchStatus.AVAILABLE:
         return str(row.batch.get_status_display())
-    limit = now + timedelta(days=row.batch.product.min_remaining_days)
-    return "too short dated" if row.effective_expires_at is not None and row.effective_expires_at <= limit else ""
+    return "too short dated" if too_short(row.effective_expires_at, now, row.batch.product.min_remaining_days) else ""
 
 
 def _parts(goods: Iterable[BatchLocation], asked: Mapping[int, Decimal], lives: Mapping[int, Lives], target: Location) -> list[_Part]:

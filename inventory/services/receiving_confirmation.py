@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from inventory.queries.locations import default_location, places_at
 from inventory.queries.lots import lot_ids
 from inventory.services.pricing import update_purchase_prices
 from inventory.stock import shelf_life
+from inventory.stock.fefo import too_short
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from inventory.stock.place import Arrival, lives_of, lives_of_products, place, require_allowed
 from inventory.stock.post import Entry, Header, post
@@ -142,7 +143,7 @@ def _contradictions(item: ReceivingItem, batch: Batch) -> list[dict[str, Any]]:
 
 
 def _label_end(batch: Batch, receiving: Receiving) -> datetime | None:
-    return shelf_life.end_of_day(batch.label_expires_on, receiving.warehouse.time_zone) if batch.label_expires_on else None
+    return shelf_life.end_of_day(batch.label_expires_on, receiving.warehouse.time_zone)
 
 
 def _require_allowed(
@@ -168,8 +169,7 @@ def _arrivals(
     quarantine: Location | None = None
     for item in items:
         batch, spot = batches[item.pk], places[item.pk]
-        produced_on = item.produced_on or batch.produced_on
-        produced_at = shelf_life.end_of_day(produced_on, receiving.warehouse.time_zone) if produced_on else None
+        produced_at = shelf_life.end_of_day(item.produced_on or batch.produced_on, receiving.warehouse.time_zone)
         clock = shelf_life.received(lives[batch.pk], now, condition=spot.condition, expires_at=_label_end(batch, receiving), produced_at=produced_at)
         arrival = Arrival(batch, spot, Phase.SEALED, clock, now)
         good[item.pk] = item.actual_quantity - item.damaged_quantity
@@ -187,8 +187,8 @@ def _refuse_short_dated(
     short: list[dict[str, Any]] = []
     for arrival, _, item in arrivals:
         expires_at = arrival.clock.effective(lives[arrival.batch.pk])
-        limit = now + timedelta(days=item.product.min_remaining_days)
-        if expires_at is not None and expires_at <= limit and not item.accept_short_dated and good[item.pk] > 0:
+        short_dated = too_short(expires_at, now, item.product.min_remaining_days)
+        if expires_at is not None and short_dated and not item.accept_short_dated and good[item.pk] > 0:
             short.append({"line": item.pk, "sku": item.product.sku, "lot": arrival.batch.lot_number, "expires_at": expires_at.isoformat()})
     if short:
         text = "; ".join(f"{s['sku']} lot {s['lot']} expires {s['expires_at'][:10]}" for s in short)

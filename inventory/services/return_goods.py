@@ -13,6 +13,7 @@ from inventory.errors import PlaceNotAllowed, ShortDated
 from inventory.models import Batch, BatchLocation, Location, PastClock, Return, ReturnItem
 from inventory.queries.locations import default_location, places_at
 from inventory.queries.returns import places_sold_from
+from inventory.stock.fefo import too_short
 from inventory.stock.place import Arrival, clock_of, lives_of, require_allowed
 from inventory.stock.shelf_life import Clock, Lives, earliest
 from warehouse.core.errors import ValidationFailed
@@ -139,7 +140,7 @@ def _refuse(goods: Iterable[GoodsBack], lives: Mapping[int, Lives], now: datetim
     short: list[dict[str, Any]] = [
         {"line": one.item.pk, "sku": one.batch.product.sku, "lot": one.batch.lot_number, "expires_at": one.expires_at.isoformat()}
         for one in back
-        if one.expires_at is not None and one.expires_at <= now + timedelta(days=one.batch.product.min_remaining_days)
+        if one.expires_at is not None and too_short(one.expires_at, now, one.batch.product.min_remaining_days)
     ]
     if short:
         text = "; ".join(f"{s['sku']} lot {s['lot']} expires {s['expires_at'][:16]}" for s in short)

@@ -76,6 +76,11 @@ class Plan:
     explanation: list[dict[str, Any]] = field(default_factory=list)
 
 
+def too_short(expires_at: datetime | None, at: datetime, days: int) -> bool:
+    """Whether goods that expire then have at the moment `at` expired, or no more than so many days left. What never expires has."""
+    return expires_at is not None and expires_at - timedelta(days=days) <= at
+
+
 def unfit(goods: Goods, ship_at: datetime, min_remaining_days: int) -> str | None:
     """Why these goods may not be promised for a ship time, or None when they are fit.
 
@@ -85,7 +90,7 @@ def unfit(goods: Goods, ship_at: datetime, min_remaining_days: int) -> str | Non
     standing = _STANDING.get(goods.blocked_reason)  # type: ignore[call-overload]
     if standing:
         return str(standing)
-    if goods.expires_at is not None and goods.expires_at - timedelta(days=min_remaining_days) <= ship_at:
+    if too_short(goods.expires_at, ship_at, min_remaining_days):
         return f"expires {goods.expires_at:%Y-%m-%d %H:%M} UTC, too early"
     return None
 

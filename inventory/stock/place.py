@@ -24,6 +24,7 @@ from inventory.errors import PlaceNotAllowed
 from inventory.models import Batch, BatchLocation, Location, PastClock, Product, ShelfLife
 from inventory.models.batches import lot_key
 from inventory.stock import post
+from inventory.stock.fefo import too_short
 from inventory.stock.shelf_life import Clock, Lives, as_decimal
 from warehouse.core.actor import Actor
 from warehouse.core.transactions import StartAgain, lost_race_on
@@ -136,7 +137,7 @@ def blocked_reason(batch: Batch, location: Location, expires_at: datetime | None
         return BlockedReason.HELD
     if not (location.is_pickable and location.is_active):
         return BlockedReason.PLACE
-    if expires_at is not None and expires_at <= now + timedelta(days=batch.product.min_remaining_days):
+    if too_short(expires_at, now, batch.product.min_remaining_days):
         return BlockedReason.EXPIRED
     return BlockedReason.NONE
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import overload
 from zoneinfo import ZoneInfo
 
 from inventory.enums import Condition, Phase
@@ -214,11 +215,21 @@ def earliest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def end_of_day(day: date, time_zone: str) -> datetime:
-    """When a date printed on a label ends: at the end of that day in the warehouse's time zone.
+@overload
+def end_of_day(day: date, time_zone: str) -> datetime: ...
+
+
+@overload
+def end_of_day(day: date | None, time_zone: str) -> datetime | None: ...
+
+
+def end_of_day(day: date | None, time_zone: str) -> datetime | None:
+    """When a date printed on a label, if there is one, ends: at the end of that day in the warehouse's time zone.
 
     Raises ValidationFailed for the far ends of the calendar, which people write for `never`.
     """
+    if day is None:
+        return None
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise ValidationFailed(f"{day} is no date on a label. Leave it empty for goods that do not expire.", date=str(day))
     return datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(time_zone)).astimezone(ZoneInfo("UTC"))

@@ -388,12 +388,6 @@ def test_a_manager_who_confirms_has_agreed(dear: BatchLocation, house: Site) -> 
     assert (done.status, done.approved_by_id) == ("confirmed", manager.user_id)
 
 
-def test_what_a_return_writes_off_needs_no_approval(dear: BatchLocation, house: Site, receiver: Actor) -> None:
-    done = confirm_write_off(draft(house, lost(dear, 10), origin=WriteOffOrigin.RETURN).pk, actor=receiver)
-
-    assert (done.status, done.approved_by_id) == ("confirmed", None)
-
-
 def test_what_waits_may_be_given_up(dear: BatchLocation, house: Site, receiver: Actor) -> None:
     write_off = confirm_write_off(draft(house, lost(dear, 10)).pk, actor=receiver)
 
