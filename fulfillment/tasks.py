@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from celery import shared_task
 
 from fulfillment import flows, order_sweep, printing
+from fulfillment.partners.circuits import circuit_states
 from fulfillment.partners.errors import CircuitOpen
 from fulfillment.queries.owed import due_shipments, due_status_reports, due_voids, orders_to_retry, printers_with_queues, shipments_to_poll
-from fulfillment.services import stuck
+from fulfillment.services import stuck, watch
 from fulfillment.services.label_prints import give_up_label_prints
 from fulfillment.services.orders import retry_order
 from warehouse.core.actor import Actor
@@ -81,6 +82,12 @@ def poll_carriers() -> None:
 def watch_partners() -> None:
     """Make the alerts about waybills and status reports those of what is stuck now."""
     stuck.watch_partners(actor=ACTOR)
+
+
+@shared_task(name="fulfillment.watch_work")
+def watch_work() -> None:
+    """Make the alerts about tasks that stand still, and about partners that do not answer, those of what is so now."""
+    watch.watch_work(circuit_states(), actor=ACTOR)
 
 
 @shared_task

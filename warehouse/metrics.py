@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from fulfillment.partners.circuits import STATES, circuit_states
 from fulfillment.queries.performance import Duration, performance
 from inventory.queries.reports import open_alerts_by_kind
 
@@ -28,6 +29,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry.register(Outbox())
     registry.register(OrderStream())
     registry.register(Fulfillment())
+    registry.register(Partners())
     registry.register(Promises())
     registry.register(Alerts())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
@@ -101,7 +103,7 @@ class Fulfillment(Collector):
             ("average_package_weight", "Kilograms", now.average_package_weight),
             ("fulfillment_success_rate", "Part of the orders that were shipped, not rejected or left to a person", now.fulfillment_success_rate),
             ("picking_tasks_stuck", "Picking tasks in progress for more than two hours", now.picking_tasks_stuck),
-            ("packing_tasks_unmeasured", "Packing tasks with a package without weight for more than an hour", now.packing_tasks_unmeasured),
+            ("packing_tasks_unmeasured", "Packing tasks without a measured package for more than an hour", now.packing_tasks_unmeasured),
         ):
             if value is not None:
                 yield GaugeMetricFamily(name, text, value=float(value))
@@ -114,6 +116,21 @@ def _duration(name: str, text: str, duration: Duration) -> Iterator[Metric]:
             seconds.add_metric([quantile], value)
     yield seconds
     yield GaugeMetricFamily(f"{name}_observed", "How many ended in the last 24 hours", value=duration.count)
+
+
+class Partners(Collector):
+    """How the circuits to the partners stand, as all workers see them: one of each partner's states is 1."""
+
+    def collect(self) -> Iterator[Metric]:
+        circuit = GaugeMetricFamily("partner_circuit_state", "Whether the partner's circuit is in this state", labels=["partner", "state"])
+        failures = GaugeMetricFamily("partner_circuit_failures", "Outages in a row", labels=["partner"])
+        down = GaugeMetricFamily("partner_down_seconds", "How long the partner has given no answer, as far as it was asked", labels=["partner"])
+        for now in circuit_states():
+            for state in STATES:
+                circuit.add_metric([now.partner, state], int(state == now.state))
+            failures.add_metric([now.partner], now.failures)
+            down.add_metric([now.partner], now.down_for.total_seconds())
+        yield from (circuit, failures, down)
 
 
 class Promises(Collector):

@@ -264,6 +264,7 @@ CELERY_BEAT_SCHEDULE = {
         ("void waybills", "fulfillment.tasks.sweep_voids", 15.0),
         ("ask how parcels fare", "fulfillment.tasks.poll_carriers", 60.0),
         ("watch what the partners owe", "fulfillment.tasks.watch_partners", 300.0),
+        ("watch the work", "fulfillment.watch_work", 60.0),
         ("tell the order system", "fulfillment.tasks.sweep_status_reports", 10.0),
         ("print labels", "fulfillment.tasks.sweep_label_prints", 15.0),
         ("compare orders with the order system", "fulfillment.tasks.sweep_orders", 180.0),

@@ -11,14 +11,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import redis
 from django.conf import settings
 from django.utils import timezone
 from pybreaker import STATE_CLOSED, STATE_OPEN, CircuitBreaker, CircuitBreakerError, CircuitRedisStorage
 
-from fulfillment.partners.errors import CircuitOpen, RetryableFailure
+from fulfillment.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +27,28 @@ T = TypeVar("T")
 # A breaker must not cost more time than it saves.
 REDIS_SECONDS = 1.0
 UNKNOWN = "unknown"
+# An outage that nobody has met for so long is forgotten: nobody knows whether it still lasts.
+REMEMBERED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitState:
-    """How a partner's circuit stands: closed, open, half-open, or unknown while Redis is away."""
+    """How a partner's circuit stands: closed, open, half-open, or unknown while Redis is away.
+
+    `down_since` and `down_until` are the first and the last call of an outage that no answer has ended yet.
+    """
 
     partner: str
     state: str
     failures: int
     half_opens_at: datetime | None
+    down_since: datetime | None = None
+    down_until: datetime | None = None
+
+    @property
+    def down_for(self) -> timedelta:
+        """How long the partner has given no answer, as far as it was asked."""
+        return self.down_until - self.down_since if self.down_since and self.down_until else timedelta(0)
 
 
 class Circuit:
@@ -45,6 +57,7 @@ class Circuit:
     def __init__(self, partner: str, base_url: str) -> None:
         self.partner = partner
         self._namespace = f"wms:circuit:{partner}:{base_url}"
+        self._outage = f"{self._namespace}:outage"
         self._made: CircuitBreaker | None = None
 
     def call(self, work: Callable[[], T]) -> T:
@@ -57,7 +70,7 @@ class Circuit:
         def once() -> T:
             nonlocal begun
             begun = True
-            return work()
+            return self._noted(work)
 
         try:
             return breaker.call(once)
@@ -78,7 +91,38 @@ class Circuit:
         if breaker is None:
             return CircuitState(self.partner, UNKNOWN, 0, None)
         state = breaker.current_state
-        return CircuitState(self.partner, state, breaker.fail_counter, self._half_opens_at(breaker) if state == STATE_OPEN else None)
+        half_opens_at = self._half_opens_at(breaker) if state == STATE_OPEN else None
+        try:
+            kept = cast(dict[bytes, bytes], _connection(settings.REDIS_URL).hgetall(self._outage))
+        except redis.RedisError as error:
+            self._without(error)
+            return CircuitState(self.partner, UNKNOWN, 0, None)
+        since, until = (datetime.fromisoformat(kept[name].decode()) if name in kept else None for name in (b"since", b"until"))
+        return CircuitState(self.partner, state, breaker.fail_counter, half_opens_at, since, until)
+
+    def _noted(self, work: Callable[[], T]) -> T:
+        """Do the work; an outage is written down with its beginning, any answer ends it."""
+        try:
+            result = work()
+        except (RetryableFailure, PermanentFailure) as failure:
+            self._note(down=is_outage(failure))
+            raise
+        self._note(down=False)
+        return result
+
+    def _note(self, *, down: bool) -> None:
+        try:
+            with _connection(settings.REDIS_URL).pipeline() as pipe:
+                if down:
+                    now = timezone.now().isoformat()
+                    pipe.hsetnx(self._outage, "since", now)
+                    pipe.hset(self._outage, "until", now)
+                    pipe.expire(self._outage, REMEMBERED)
+                else:
+                    pipe.delete(self._outage)
+                pipe.execute()
+        except redis.RedisError as error:
+            logger.warning("%s: how it answers is not written down, because Redis is away: %s", self.partner, error)
 
     def _half_opens_at(self, breaker: CircuitBreaker) -> datetime | None:
         opened_at = breaker._state_storage.opened_at

@@ -42,8 +42,10 @@ FIGURES = """
          WHERE status IN ('shipped', 'rejected', 'needs_attention') AND updated_at > now() - interval '1 day') AS fulfillment_success_rate,
       (SELECT count(*) FROM fulfillment_pickingtask
          WHERE status = 'in_progress' AND started_at < now() - interval '2 hours') AS picking_tasks_stuck,
-      (SELECT count(DISTINCT t.id) FROM fulfillment_packingtask t JOIN fulfillment_package p ON p.packing_task_id = t.id
-         WHERE t.status IN ('pending', 'in_progress') AND p.weight IS NULL AND t.created_at < now() - interval '1 hour') AS packing_tasks_unmeasured
+      (SELECT count(*) FROM fulfillment_packingtask t WHERE t.status IN ('pending', 'in_progress') AND t.created_at < now() - interval '1 hour'
+         AND (NOT EXISTS (SELECT 1 FROM fulfillment_package p WHERE p.packing_task_id = t.id) OR EXISTS (
+           SELECT 1 FROM fulfillment_package p WHERE p.packing_task_id = t.id
+             AND num_nulls(p.weight, p.length, p.width, p.height) > 0))) AS packing_tasks_unmeasured
 """
 OPEN_ORDERS = """
     SELECT status, count(*) FROM fulfillment_order

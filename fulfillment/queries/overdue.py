@@ -1,0 +1,77 @@
+"""Work that stands still, and partners that do not answer: which of it somebody should look at now, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from fulfillment.enums import PackingStatus, PickingStatus
+from fulfillment.models import Package, PackingTask, PickingTask
+from fulfillment.partners.breaker import CircuitState
+from inventory.orchestrator import AlertDraft, Severity
+
+PICKING_STUCK, PACKING_UNMEASURED, PARTNER_DOWN = "picking_stuck", "packing_unmeasured", "partner_down"
+PICKING_HOURS, PACKING_HOURS = timedelta(hours=2), timedelta(hours=1)
+PARTNER_MINUTES = timedelta(minutes=5)
+# More alerts at once say no more.
+SHOWN = 1000
+
+
+def stuck_picking() -> list[AlertDraft]:
+    """Picking tasks that somebody began more than two hours ago and did not end, the oldest first. One statement."""
+    rows = PickingTask.objects.filter(status=PickingStatus.IN_PROGRESS, started_at__lt=timezone.now() - PICKING_HOURS)
+    return [
+        AlertDraft(
+            f"picking_task:{task.pk}",
+            Severity.CRITICAL,
+            f"{task} of {task.order} is being picked by {task.worker or 'nobody'} since {_said(task.started_at)}: {task.picked_items} of"
+            f" {task.total_items} picked. Ask the worker, or give it to another one.",
+            {
+                "picking_task": task.number,
+                "order": task.order.external_id,
+                "worker": task.worker and task.worker.get_username(),
+                "started_at": task.started_at,
+            },
+            warehouse_id=task.warehouse_id,
+        )
+        for task in rows.select_related("order", "worker").order_by("started_at", "pk")[:SHOWN]
+    ]
+
+
+def unmeasured_packing() -> list[AlertDraft]:
+    """Open packing tasks that after an hour have no package, or one without weight or sides, the oldest first. One statement."""
+    packages = Package.objects.filter(packing_task=OuterRef("pk"))
+    unpacked = (PackingStatus.PENDING, PackingStatus.IN_PROGRESS)
+    unknown = Q(weight=None) | Q(length=None) | Q(width=None) | Q(height=None)
+    rows = PackingTask.objects.filter(~Exists(packages) | Exists(packages.filter(unknown)), status__in=unpacked)
+    return [
+        AlertDraft(
+            f"packing_task:{task.pk}",
+            Severity.CRITICAL,
+            f"{task} of {task.order} has no package with weight and sides since {_said(task.created_at)}. Pack and measure it.",
+            {"packing_task": task.number, "order": task.order.external_id, "created_at": task.created_at},
+            warehouse_id=task.warehouse_id,
+        )
+        for task in rows.filter(created_at__lt=timezone.now() - PACKING_HOURS).select_related("order").order_by("pk")[:SHOWN]
+    ]
+
+
+def down_partners(circuits: Iterable[CircuitState]) -> list[AlertDraft]:
+    """Partners that gave no answer for more than five minutes, whoever asked."""
+    return [
+        AlertDraft(
+            f"partner:{circuit.partner}",
+            Severity.CRITICAL,
+            f"The {circuit.partner} does not answer since {_said(circuit.down_since)}. What it is owed waits and is tried again by itself.",
+            {"partner": circuit.partner, "circuit": circuit.state, "down_since": circuit.down_since},
+        )
+        for circuit in circuits
+        if circuit.down_for > PARTNER_MINUTES
+    ]
+
+
+def _said(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "a while"

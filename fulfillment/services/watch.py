@@ -1,0 +1,25 @@
+"""Alerts about work that stands still and partners that do not answer. They resolve by themselves when the cause is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fulfillment.partners.breaker import UNKNOWN, CircuitState
+from fulfillment.queries import overdue
+from inventory import orchestrator
+from warehouse.core.actor import Actor
+from warehouse.core.transactions import operation
+
+
+@operation()
+def watch_work(circuits: Sequence[CircuitState], *, actor: Actor) -> int:
+    """Make the open alerts those of the tasks that stand still now, and of the partners whose circuits say that they do not answer.
+
+    `circuits` are read before: no call goes out of a transaction. A partner whose circuit is unknown (Redis is away) keeps the alert that it has or has not.
+    Locks the alerts of the three kinds, one after the other. Returns how many are new. Eleven statements for any number of tasks.
+    """
+    new = orchestrator.settle_alerts.inside(overdue.PICKING_STUCK, overdue.stuck_picking(), actor=actor)
+    new += orchestrator.settle_alerts.inside(overdue.PACKING_UNMEASURED, overdue.unmeasured_packing(), actor=actor)
+    known = [circuit for circuit in circuits if circuit.state != UNKNOWN]
+    among = [f"partner:{circuit.partner}" for circuit in known]
+    return new + orchestrator.settle_alerts.inside(overdue.PARTNER_DOWN, overdue.down_partners(known), among=among, actor=actor)
