@@ -124,7 +124,10 @@ class PartnerHttp:
         try:
             result, status = self._guarded(lambda: self._call(method, path, read, body, headers or {}, also_retryable))
         except (RetryableFailure, PermanentFailure) as failure:
-            logger.warning("%s %s failed after %.0f ms: %s", method, path, (time.monotonic() - began) * 1000, failure)
+            took = (time.monotonic() - began) * 1000
+            logger.warning(
+                "%s %s failed after %.0f ms: %s", method, path, took, failure, extra={"partner": self.partner, "milliseconds": round(took)}
+            )
             raise
         logger.info("%s: %s %s answered %d in %.0f ms", self.partner, method, path, status, (time.monotonic() - began) * 1000)
         return result

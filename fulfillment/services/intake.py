@@ -6,10 +6,12 @@ go to the outbox by their doors.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from fulfillment import events
 from fulfillment.models import Order, PickingTask
@@ -19,6 +21,8 @@ from warehouse.core.actor import Actor
 from warehouse.core.documents import next_numbers
 from warehouse.core.transactions import require_transaction
 from warehouse.outbox.events import Event, publish
+
+logger = logging.getLogger(__name__)
 
 _ORDER = """
     WITH o AS (
@@ -132,6 +136,14 @@ def make_picking_tasks(
     ids = {reservation: task for reservation, task, _ in rows}
     accepted_event = [events.of_order(events.ORDER_ACCEPTED, order)] if accepted else []
     publish([*accepted_event, *(_created(order, ids[part.reservation_id], places[part.items[0].location_id]) for part in promised)], actor=actor)
+    for part in promised:
+        fields = {
+            "order_id": order.pk,
+            "picking_task_id": ids[part.reservation_id],
+            "warehouse_id": part.warehouse_id,
+            "items_count": len(part.items),
+        }
+        transaction.on_commit(partial(logger.info, "picking task created", extra=fields))
     return [ids[part.reservation_id] for part in promised]
 
 

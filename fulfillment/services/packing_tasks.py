@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Min, Sum
 from django.utils import timezone
 
@@ -27,6 +30,8 @@ from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
+
+logger = logging.getLogger(__name__)
 
 
 def make_packing_task(picking: PickingTask, *, actor: Actor) -> list[Event]:
@@ -65,6 +70,8 @@ def make_packing_task(picking: PickingTask, *, actor: Actor) -> list[Event]:
         )
         for row in rows
     )
+    fields = {"order_id": task.order_id, "picking_task_id": picking.pk, "packing_task_id": task.pk, "items_count": len(rows)}
+    transaction.on_commit(partial(logger.info, "packing task created", extra=fields))
     return [events.of_packing(events.PACKING_STARTED, task)]
 
 

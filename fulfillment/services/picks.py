@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -22,6 +24,8 @@ from warehouse.core.documents import take
 from warehouse.core.errors import Conflict
 from warehouse.core.quantities import parse_quantity, plain
 from warehouse.core.transactions import operation
+
+logger = logging.getLogger(__name__)
 
 
 @operation(Role.PICKER)
@@ -130,3 +134,13 @@ def _write_pick(item: PickingTaskItem, picked: PickedItem, quantity: Decimal, ac
     }
     with connection.cursor() as cursor:
         cursor.execute(_WRITE_PICK, parameters)
+    if logger.isEnabledFor(logging.DEBUG):
+        fields = {
+            "order_id": item.task.order_id,
+            "picking_task_id": item.task_id,
+            "item_id": item.pk,
+            "batch_id": item.batch_id,
+            "quantity": plain(quantity),
+            "remaining": plain(item.remaining),
+        }
+        transaction.on_commit(partial(logger.debug, "item picked", extra=fields))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import timezone
 from django_fsm import TransitionNotAllowed, can_proceed
 
 from warehouse.core.errors import TransitionRefused, ValidationFailed
 
 REASON_LENGTH = 200
+
+logger = logging.getLogger(__name__)
 
 
 class Versioned(models.Model):
@@ -58,9 +62,10 @@ class Document(Versioned):
 def take(row: Any, transition: str, /, **kwargs: Any) -> None:
     """Take a django-fsm transition of a locked row; the caller saves.
 
-    Raises TransitionRefused with what is possible now.
+    Logged once it is committed: INFO for documents, tasks and orders, DEBUG for their items. Raises TransitionRefused with what is possible now.
     """
     method = getattr(row, transition)
+    before = row.status
     if not can_proceed(method):
         possible = sorted({t.name for t in row.get_available_status_transitions()})
         raise TransitionRefused(
@@ -73,6 +78,12 @@ def take(row: Any, transition: str, /, **kwargs: Any) -> None:
         method(**kwargs)
     except TransitionNotAllowed as error:
         raise TransitionRefused(str(error), status=row.status, asked=transition) from error
+    level = logging.INFO if isinstance(row, Versioned) else logging.DEBUG
+    if logger.isEnabledFor(level):
+        name = row._meta.verbose_name
+        ids = {f"{name.replace(' ', '_')}_id": row.pk} | {key: getattr(row, key) for key in ("order_id", "task_id") if hasattr(row, key)}
+        fields = {**ids, "was": str(before), "status": str(row.status)}
+        transaction.on_commit(partial(logger.log, level, "%s: %s", name, row.status, extra=fields))
 
 
 def cancel(document: Any, reason: str) -> None:

@@ -7,6 +7,7 @@ that is open and trusts its caller to have asked for permission. `run_once(claim
 from __future__ import annotations
 
 import functools
+import logging
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -18,6 +19,8 @@ from django.db import connection, transaction
 
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,11 +117,13 @@ def _in_transaction(work: Callable[[], R]) -> R:
                 return work()
         except StartAgain:
             if attempt == ATTEMPTS:
+                logger.exception("rolled back for good: what was locked was never what was needed", extra={"attempts": attempt})
                 raise Conflict("Stock updated concurrently, please retry.") from None
         except DatabaseError as error:
             if not _worth_another_try(error):
                 raise
             if attempt == ATTEMPTS:
+                logger.exception("rolled back for good", extra={"attempts": attempt})
                 raise Conflict("Stock updated concurrently, please retry.") from error
         # Full jitter, short: the other side needs only to commit.
         time.sleep(random.uniform(0, 0.02 * 2**attempt))

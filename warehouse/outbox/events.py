@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from django.db import transaction
 
 from warehouse.core.actor import Actor
 from warehouse.core.transactions import require_transaction
 from warehouse.outbox.fields import RESERVED
 from warehouse.outbox.models import OutboxEvent
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ def publish(events: Iterable[Event], *, actor: Actor) -> None:
     The relay finds them within a tenth of a second of the commit; nothing needs to wake it.
     """
     require_transaction()
-    OutboxEvent.objects.bulk_create(
+    rows = OutboxEvent.objects.bulk_create(
         OutboxEvent(
             id=uuid.uuid4(),
             type=event.type,
@@ -47,3 +53,7 @@ def publish(events: Iterable[Event], *, actor: Actor) -> None:
         )
         for event in events
     )
+    if logger.isEnabledFor(logging.DEBUG):
+        for row in rows:
+            fields = {"event_id": row.id, "event_type": row.type, "aggregate_type": row.aggregate_type, "aggregate_id": row.aggregate_id}
+            transaction.on_commit(partial(logger.debug, "event published", extra=fields))
