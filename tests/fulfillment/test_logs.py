@@ -44,6 +44,8 @@ def test_a_task_from_its_creation_to_the_bench(caplog: pytest.LogCaptureFixture)
     assert changed.items() >= (ids | {"status": "in_progress"}).items()
     (item,) = said(caplog, logging.DEBUG, "item picked")
     assert item.items() >= (ids | {"item_id": task.items.get().pk, "quantity": "2", "remaining": "0"}).items()
+    (finished,) = said(caplog, logging.DEBUG, "picking task item: picked")
+    assert finished["picking_task_id"] == task.pk
     assert len(said(caplog, logging.INFO, "picking task: completed")) == 1
     (packing,) = said(caplog, logging.INFO, "packing task created")
     assert packing.items() >= (ids | {"packing_task_id": PackingTask.objects.get().pk, "items_count": 1}).items()

@@ -80,10 +80,17 @@ def take(row: Any, transition: str, /, **kwargs: Any) -> None:
         raise TransitionRefused(str(error), status=row.status, asked=transition) from error
     level = logging.INFO if isinstance(row, Versioned) else logging.DEBUG
     if logger.isEnabledFor(level):
-        name = row._meta.verbose_name
-        ids = {f"{name.replace(' ', '_')}_id": row.pk} | {key: getattr(row, key) for key in ("order_id", "task_id") if hasattr(row, key)}
-        fields = {**ids, "was": str(before), "status": str(row.status)}
-        transaction.on_commit(partial(logger.log, level, "%s: %s", name, row.status, extra=fields))
+        fields = {_id_of(type(row)): row.pk, "was": str(before), "status": str(row.status)}
+        if hasattr(row, "order_id"):
+            fields["order_id"] = row.order_id
+        if hasattr(row, "task_id"):
+            # `task_id` alone is what a background job's lines carry.
+            fields[_id_of(row._meta.get_field("task").related_model)] = row.task_id
+        transaction.on_commit(partial(logger.log, level, "%s: %s", row._meta.verbose_name, row.status, extra=fields))
+
+
+def _id_of(model: type[models.Model]) -> str:
+    return f"{model._meta.verbose_name}_id".replace(" ", "_")
 
 
 def cancel(document: Any, reason: str) -> None:
