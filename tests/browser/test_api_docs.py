@@ -25,7 +25,7 @@ def test_a_call_is_tried_out(phone: Phone) -> None:
     token = AuthToken.objects.create(viewer)[1]
     phone.page.set_viewport_size({"width": 1280, "height": 900})
     phone.open("/api/docs/")
-    expect(phone.page.locator("#operations-orders-create_order")).to_be_visible()
+    expect(phone.page.locator("#operations-orders-create_order")).to_be_visible(timeout=60_000)  # the description is large
     phone.page.locator(".authorize").first.click()
     with_token = phone.page.locator(".auth-container", has_text="create_token")
     with_token.locator("input").fill(token)

@@ -28,7 +28,7 @@ def test_an_order_is_cancelled_with_a_reason(manager: Client, house: Site) -> No
     product = ProductFactory()
     stocked(product, house.shelf, 9)
     order = order_for([(product, 4)])
-    assert steps_offered(manager, order) == ["cancel"]
+    assert steps_offered(manager, order) == ["cancel", "priority"]
     take(manager, order, "cancel", reason="customer called")
     order = Order.objects.get()
     assert (order.status, order.cancellation_reason) == ("cancelled", "customer called")
@@ -51,7 +51,7 @@ def test_a_rejected_order_is_tried_again(manager: Client, house: Site) -> None:
     stocked(product, house.shelf, 1)
     order = order_for([(product, 4)])
     assert "RARE: asked 4" in manager.get(page(order)).content.decode()
-    assert steps_offered(manager, order) == ["cancel", "retry"]
+    assert steps_offered(manager, order) == ["cancel", "retry", "priority"]
     stocked(product, house.shelf, 5)
     take(manager, order, "retry")
     assert Order.objects.get().status == "accepted"
@@ -94,7 +94,7 @@ def test_goods_that_were_picked_are_put_back(house: Site) -> None:
     take(client, Order.objects.get(), "cancel", reason="late")
     put_back = order.put_backs.get()
     receiver = office(Role.RECEIVER)
-    assert steps_offered(receiver, put_back) == ["complete"]
+    assert steps_offered(receiver, put_back) == ["complete", "quarantine"]
     wrong = take(receiver, put_back, "complete", location_scan="NOWHERE", quantity="4")
     assert wrong.context["error"].code == "wrong_scan"
     take(receiver, put_back, "complete", location_scan=house.shelf.barcode, quantity="4")
@@ -106,9 +106,9 @@ def test_a_status_that_was_refused_is_told_again(manager: Client, house: Site) -
     stocked(product, house.shelf, 9)
     order = order_for([(product, 4)])
     report = StatusReport.objects.create(order=order, status="ready_for_shipment", attempts=3, last_error="400: no")
-    assert steps_offered(manager, order) == ["cancel", "report-status"]
+    assert steps_offered(manager, order) == ["cancel", "priority", "report-status"]
     take(manager, order, "report_status")
     report.refresh_from_db()
     assert report.next_attempt_at is not None
     StatusReport.objects.update(sent_at=report.next_attempt_at)
-    assert steps_offered(manager, order) == ["cancel"]
+    assert steps_offered(manager, order) == ["cancel", "priority"]

@@ -129,6 +129,7 @@ def test_lists_and_pages_cost_the_same_however_much_there_is(manager: Client, ho
             bad(item, packer, 1)
         return statements(listing(QualityCheck)), statements(page(check))
 
+    grow(1)  # what is asked once and remembered
     first = grow(1)
     assert grow(4) == first
     assert max(first) <= 12, first

@@ -212,7 +212,7 @@ def test_failed_goods_are_written_off(house: Site, milk: Product, picker: Actor,
     bad(check.items.get(), packer, 2, note="crushed")
     fail_quality_check(check.pk, decision="write_off", actor=packer)
     written = WriteOff.objects.get()
-    assert (written.status, written.origin, written.notes) == ("confirmed", "quality", f"{check.number} of {check.order.order_ref}")
+    assert (written.status, written.origin, written.notes) == ("confirmed", "manual", f"{check.number} of {check.order.order_ref}")
     assert written.items.values_list("reason", "quantity", "note").get() == ("quality_issue", 2, "crushed")
     assert QualityCheckItem.objects.get().write_off == written
     assert lying(house.quarantine) == {}

@@ -191,8 +191,8 @@ def test_goods_are_opened_and_split(receiver: Client, goods: BatchLocation) -> N
 def test_a_place_is_changed_in_its_form(goods: BatchLocation, house: Site) -> None:
     manager = office(Role.MANAGER)
     form = {
-        "code": "A-01", "barcode": house.shelf.barcode, "condition": "chilled", "is_pickable": "on", "is_active": "on", "fixed_product": goods.product_id,
-        "zone": "", "aisle": "", "bay": "", "level": "", "pick_sequence": "0", "x": "", "y": "",
+        "code": "A-01", "barcode": house.shelf.barcode, "condition": "chilled", "exposure": "ambient", "is_pickable": "on", "is_active": "on",
+        "fixed_product": goods.product_id, "zone": "", "aisle": "", "bay": "", "level": "", "pick_sequence": "0", "x": "", "y": "",
     }  # fmt: skip
     answer = manager.post(page(house.shelf), form)
     assert answer.status_code == 302, answer.context["adminform"].errors
