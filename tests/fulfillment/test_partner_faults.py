@@ -279,10 +279,11 @@ def test_what_was_cancelled_before_there_was_a_worker_is_voided(delivery):
     migration.free_voids(apps, None)
     sweep_voids()
     assert shipments()[0].status == "voided"
-    limits = list(DeliveryProvider.objects.order_by("code").values_list("code", "max_weight", "max_length", "max_girth"))
-    DeliveryProvider.objects.update(max_weight=None, max_length=None, max_girth=None)
+    ours = DeliveryProvider.objects.filter(code__in=["acs", "bex", "dexpress", "postexpress", "yunexpress"]).order_by("code")
+    limits = list(ours.values_list("code", "max_weight", "max_length", "max_girth"))
+    ours.update(max_weight=None, max_length=None, max_girth=None)
     migration.give_limits(apps, None)
-    assert list(DeliveryProvider.objects.order_by("code").values_list("code", "max_weight", "max_length", "max_girth")) == limits
+    assert list(ours.values_list("code", "max_weight", "max_length", "max_girth")) == limits
     assert len(limits) == 5
     assert all(None not in row for row in limits)
 

@@ -299,7 +299,7 @@ class Shadow:
     def new_child(self, parent: Lot, number: str = "") -> Lot:
         stem = f"{parent.number[:54]}/"
         chosen = number or next(f"{stem}{n}" for n in count(1) if (parent.kind.id, f"{stem}{n}") not in self.lots)
-        child = self.lots[parent.kind.id, chosen] = replace(parent, number=chosen, parent=parent.number)
+        child = self.lots[parent.kind.id, chosen] = replace(parent, number=chosen, parent=parent.number, made_of=(), held_itself=False)
         return child
 
     def welcome(self, key: Key, spot: Spot) -> bool:
