@@ -975,6 +975,10 @@ class Office(Ground):
         if self.give_way(needs, work):
             for key, change in later.items():
                 self.shadow.goods[key].quantity += change
+            for other in self.counted.values():  # a shortage is booked once, by whoever comes first
+                for key, change in count.changes.items():
+                    if key in other.changes:
+                        other.changes[key] -= change
         else:
             self.shadow.goods.update(before)
             cancel_audit(audit_id, reason="being picked", actor=ACTOR)
