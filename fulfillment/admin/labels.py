@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -81,9 +82,9 @@ PRINT_SHIPMENT = Step(
 class LabelButtons(StepsAdmin):
     """Papers as buttons: only those that there are now, for those who may print."""
 
+    @abstractmethod
     def papers(self, row: Any) -> Sequence[str]:
         """The names of the papers that there are of the row now."""
-        raise NotImplementedError
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         row = self.get_object(request, str(object_id))
