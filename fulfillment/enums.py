@@ -41,6 +41,35 @@ class PickingStatus(TextChoices):
 OPEN_PICKING = {PickingStatus.PENDING, PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS}
 
 
+class RouteMethod(TextChoices):
+    """How the order of the stops of a walk is found. The first is what places themselves say (`pick_sequence`), the rest are those of `fulfillment.routing`."""
+
+    SEQUENCE = "sequence", "pick sequence of the places"
+    EXACT = "exact", "shortest walk"
+    S_SHAPE = "s_shape", "S-shape"
+    RETURN = "return", "return"
+    MIDPOINT = "midpoint", "midpoint"
+    LARGEST_GAP = "largest_gap", "largest gap"
+
+
+class BatchingMethod(TextChoices):
+    """How orders are put together into walks: those of `fulfillment.routing.batching`."""
+
+    FCFS = "fcfs", "first come, first served"
+    SEED = "seed", "seed"
+    SAVINGS = "savings", "savings"
+
+
+class WaveStatus(TextChoices):
+    PENDING = "pending", "planned"
+    IN_PROGRESS = "in_progress", "released"
+    COMPLETED = "completed", "completed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+OPEN_WAVES = {WaveStatus.PENDING, WaveStatus.IN_PROGRESS}
+
+
 class PickingItemStatus(TextChoices):
     PENDING = "pending", "pending"
     PICKED = "picked", "picked"

@@ -12,13 +12,15 @@ from django_fsm import FSMField, transition
 
 from fulfillment.enums import OPEN_PICKING, PickingItemStatus, PickingStatus
 from fulfillment.models.tasks import Task
+from fulfillment.models.walks import ROUTE_LENGTHS, RouteKept
 from warehouse.core.quantities import QuantityField
 
 
-class PickingTask(Task):
+class PickingTask(Task, RouteKept):
     """A walk for one order in one warehouse: `pending → assigned → in_progress → completed`, or cancelled. Changes through `services.picking_tasks`.
 
-    `picked_items` counts the items that are done: picked, short or skipped. Picked goods lie on the `packing_location`, chosen when it starts.
+    `picked_items` counts the items that are done: picked, short or skipped. Picked goods lie on the `packing_location`, chosen when it starts. In a batch it
+    has a position on the cart, `tote`, and the code of what stands there since the first scan. In a wave nobody may claim it before `released_at`.
     """
 
     number_prefix = "PCK"
@@ -28,9 +30,17 @@ class PickingTask(Task):
     packing_location = models.ForeignKey("inventory.Location", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     picked_items = models.PositiveIntegerField(default=0)
     completed_at = models.DateTimeField(null=True, blank=True)
+    batch = models.ForeignKey("fulfillment.PickingBatch", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="tasks")
+    tote = models.PositiveSmallIntegerField("position on the cart", null=True, blank=True)
+    tote_code = models.CharField("tote", max_length=80, blank=True, db_default="")
+    wave = models.ForeignKey("fulfillment.Wave", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="tasks")
+    released_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
+            ROUTE_LENGTHS,
+            models.UniqueConstraint(fields=["batch", "tote"], name="one_picking_task_per_tote"),
+            models.CheckConstraint(condition=Q(batch=None, tote=None) | Q(batch__isnull=False, tote__gte=1), name="picking_task_in_batch_has_tote"),
             models.UniqueConstraint(
                 fields=["order", "warehouse"], condition=Q(status__in=sorted(OPEN_PICKING)), name="one_open_picking_task_per_warehouse"
             ),
@@ -40,6 +50,8 @@ class PickingTask(Task):
             models.Index(fields=["warehouse", "urgency", "ship_by", "id"], condition=Q(status=PickingStatus.PENDING), name="picking_task_queue"),
             models.Index(fields=["worker"], condition=Q(status__in=[PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS]), name="picking_task_at_hand"),
             models.Index(fields=["status", "-id"], name="picking_task_by_status"),
+            models.Index(fields=["wave"], condition=Q(wave__isnull=False), name="picking_task_of_wave"),
+            models.Index(fields=["warehouse", "tote_code"], condition=~Q(tote_code=""), name="picking_task_by_tote"),
         ]
 
     @property
@@ -87,6 +99,7 @@ class PickingTaskItem(models.Model):
     status = FSMField(default=PickingItemStatus.PENDING, choices=PickingItemStatus.choices, protected=True)
     picked_at = models.DateTimeField(null=True, blank=True)
     deferred_at = models.DateTimeField(null=True, blank=True, help_text="Put off to the end of the walk.")
+    batch_position = models.FloatField(null=True, blank=True, help_text="Where it comes in the walk of its batch.")
     notes = models.CharField(max_length=200, blank=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What picking and packing tasks have in common."""
+"""What walks, picking and packing tasks have in common."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from fulfillment.enums import Priority
 from warehouse.core.documents import Document
 
 
-class Task(Document):
-    """Work for one order in one warehouse. The best next one has the smallest (urgency, ship_by, id)."""
+class Work(Document):
+    """Work in one warehouse that one person does. The best next one has the smallest (urgency, ship_by, id)."""
 
     warehouse = models.ForeignKey("inventory.Warehouse", on_delete=models.PROTECT, db_index=False, related_name="+")
     worker = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
-    reservation_id = models.BigIntegerField(help_text="What inventory holds for it.")
     priority = models.CharField(max_length=6, choices=Priority.choices, default=Priority.NORMAL)
     urgency = models.GeneratedField(
         expression=Case(
@@ -28,10 +27,19 @@ class Task(Document):
         db_persist=True,
     )
     ship_by = models.DateTimeField(null=True, blank=True)
-    total_items = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     cancellation_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Task(Work):
+    """Work for one order."""
+
+    reservation_id = models.BigIntegerField(help_text="What inventory holds for it.")
+    total_items = models.PositiveIntegerField(default=0)
 
     class Meta:
         abstract = True
