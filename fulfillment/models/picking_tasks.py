@@ -32,7 +32,7 @@ class PickingTask(Task, RouteKept):
     completed_at = models.DateTimeField(null=True, blank=True)
     batch = models.ForeignKey("fulfillment.PickingBatch", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="tasks")
     tote = models.PositiveSmallIntegerField("position on the cart", null=True, blank=True)
-    tote_code = models.CharField("tote", max_length=80, blank=True, db_default="")
+    tote_code = models.CharField("tote", max_length=80, blank=True, default="", db_default="")
     wave = models.ForeignKey("fulfillment.Wave", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="tasks")
     released_at = models.DateTimeField(null=True, blank=True)
 

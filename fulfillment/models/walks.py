@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -12,9 +13,9 @@ from fulfillment.enums import BatchingMethod, RouteMethod
 from warehouse.core.documents import Versioned
 
 
-def metres(label: str, **kwargs: Decimal | bool | str) -> models.DecimalField:
+def metres(label: str, **kwargs: Any) -> models.DecimalField:
     """A length in metres, to the centimetre."""
-    return models.DecimalField(label, max_digits=10, decimal_places=2, **kwargs)  # type: ignore[arg-type,misc]
+    return models.DecimalField(label, max_digits=10, decimal_places=2, **kwargs)
 
 
 class WalkSettings(Versioned):
@@ -71,7 +72,7 @@ class WalkSettings(Versioned):
 class RouteKept(models.Model):
     """What is kept of the route that was planned when somebody began to walk. Empty method: not planned yet; no lengths: its places are not on the map."""
 
-    route_method = models.CharField("route", max_length=12, choices=RouteMethod.choices, blank=True, db_default="")
+    route_method = models.CharField("route", max_length=12, choices=RouteMethod.choices, blank=True, default="", db_default="")
     route_length = metres("walk, m", null=True, blank=True)
     shortest_length = metres("shortest walk, m", null=True, blank=True)
 
