@@ -26,6 +26,7 @@ from inventory.queries.product_names import product_named
 from inventory.queries.put_away import Suggestion, suggest_places
 from inventory.queries.returns import Shipped, shipped_under
 from inventory.queries.scan import Scanned, find_by_scan
+from inventory.queries.site_maps import SitePlace, site_map
 from inventory.queries.stock import explain_reservation, free_in, get_location_stock, get_low_stock, get_product_stock
 from inventory.queries.tracing import Trace, trace_batch
 from inventory.services.alerts import acknowledge_alert, evaluate_alerts, open_alert, resolve_alert, settle_alerts
@@ -130,6 +131,7 @@ __all__ = [
     "Shipped",
     "ShortPart",
     "Shortage",
+    "SitePlace",
     "Suggestion",
     "TooLongOut",
     "Trace",
@@ -240,6 +242,7 @@ __all__ = [
     "set_low_stock_threshold",
     "settle_alerts",
     "shipped_under",
+    "site_map",
     "split_batch",
     "split_mixed_batch",
     "start_audit",
