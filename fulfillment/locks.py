@@ -1,5 +1,5 @@
-"""Every row lock of fulfilment. The order: the worker; Order; picking tasks, quality checks, packing tasks, packages, shipments, put-backs; then what
-inventory locks.
+"""Every row lock of fulfilment. The order: the worker; Order; picking batches, picking tasks, quality checks, packing tasks, packages, shipments, put-backs;
+then what inventory locks.
 
 A task is locked together with its order in one statement: PostgreSQL takes the locks of a row in the order in which OF names the tables.
 """
@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from fulfillment.enums import PickingStatus, PrintStatus, PutBackStatus, QualityStatus
+from fulfillment.enums import OPEN_PICKING, PrintStatus, PutBackStatus, QualityStatus
 from fulfillment.models import (
     BoxType,
     LabelPrint,
     Order,
     OrderDisagreement,
     PackingTask,
+    PickingBatch,
     PickingTask,
     PickingTaskItem,
     Printer,
@@ -33,11 +34,16 @@ from fulfillment.models import (
     StatusReport,
     SweepCursor,
 )
+from fulfillment.queries.picking_batches import batches_waiting
+from fulfillment.queries.picking_tasks import waiting_tasks
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import check_version, lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
 
 M = TypeVar("M", bound=models.Model)
+
+# The class of our advisory locks on the codes of totes.
+TOTES = 7061
 
 
 def lock_order(order_id: int, expected_version: int | None = None) -> Order:
@@ -76,12 +82,64 @@ def lock_picking_item(item_id: int, expected_version: int | None = None, *, barc
     return item, bool(getattr(item, "barcode_is_its_products"))  # noqa: B009 - the model does not declare it
 
 
-def lock_next_picking_task(warehouse_id: int) -> PickingTask | None:
-    """The best pending task of a warehouse that nobody else is claiming: by priority, ship-by, age. Locks that one task only."""
+def lock_picking_tasks(ids: Iterable[int]) -> list[PickingTask]:
+    """These tasks, by id: first all their orders by id, then the tasks; each knows its order and warehouse. Three statements, whatever their number."""
+    wanted = sorted(set(ids))
+    lock_rows(Order, PickingTask.objects.filter(pk__in=wanted).values_list("order", flat=True))
+    return list(_for_update(PickingTask, "self").select_related("order", "warehouse").filter(pk__in=wanted).order_by("pk"))
+
+
+@dataclass(slots=True)
+class BatchWork:
+    """A picking batch with its open tasks, by position on the cart; each task knows its order and warehouse."""
+
+    batch: PickingBatch
+    tasks: list[PickingTask]
+
+
+def lock_picking_batch(batch_id: int, expected_version: int | None = None) -> BatchWork:
+    """The orders of its open tasks by id, the batch, then these tasks by id. Tasks leave a batch but never join one, so all of them are known before."""
     require_transaction()
-    rows = PickingTask.objects.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
-    pending = rows.filter(warehouse=warehouse_id, status=PickingStatus.PENDING)
-    return pending.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+    open_ = PickingTask.objects.filter(batch=batch_id, status__in=sorted(OPEN_PICKING))
+    lock_rows(Order, open_.values_list("order", flat=True))
+    batch = _checked(_one(_for_update(PickingBatch, "self").select_related("warehouse"), batch_id), expected_version)
+    tasks = _for_update(PickingTask, "self").select_related("order").filter(batch=batch_id, status__in=sorted(OPEN_PICKING)).order_by("pk")
+    work = BatchWork(batch, sorted(tasks, key=lambda task: task.tote or 0))
+    for task in work.tasks:
+        task.warehouse, task.batch = batch.warehouse, batch
+    return work
+
+
+def lock_picking_batches_alone(ids: Iterable[int]) -> list[PickingBatch]:
+    """These batches by id, without their tasks."""
+    return list(lock_rows(PickingBatch, ids).values())
+
+
+def next_free_picking_batch(warehouse_id: int, passed: Iterable[int] = ()) -> int | None:
+    """The id of the best pending batch of a warehouse with something to pick that nobody holds just now, but for those `passed` over.
+
+    Chosen by SKIP LOCKED and let go at once, for a batch is locked after the orders of its tasks: the caller locks it and looks again.
+    """
+    require_transaction()
+    rows = batches_waiting(warehouse_id).select_for_update(of=("self",), no_key=True, skip_locked=True)
+    savepoint = transaction.savepoint()
+    found = rows.exclude(pk__in=list(passed)).order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+    transaction.savepoint_rollback(savepoint)
+    return found and found.pk
+
+
+def lock_tote(warehouse_id: int, code: str) -> None:
+    """A tote's code, until the transaction ends: of two scans that bind one tote at once the second sees what the first has done."""
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [TOTES, f"{warehouse_id}:{code}"])
+
+
+def lock_next_picking_task(warehouse_id: int) -> PickingTask | None:
+    """The best of a warehouse's waiting tasks that nobody else is claiming: by priority, ship-by, age. Locks that one task only."""
+    require_transaction()
+    rows = waiting_tasks(warehouse_id).select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
+    return rows.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
 
 
 def lock_quality_rule(rule_id: int, expected_version: int | None = None) -> QualityRule:

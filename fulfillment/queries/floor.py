@@ -10,6 +10,7 @@ from django.utils import timezone
 from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, PickingStatus, PutBackStatus
 from fulfillment.labels.sscc import scanned_sscc
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, Shipment
+from fulfillment.queries.picking_tasks import waiting_tasks
 from inventory import orchestrator
 
 AT_HAND = [PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS]
@@ -18,8 +19,8 @@ SAME_NAME = 100
 
 
 def picks_waiting(warehouse_id: int) -> int:
-    """Picking tasks that nobody has yet."""
-    return PickingTask.objects.filter(warehouse=warehouse_id, status=PickingStatus.PENDING).count()
+    """Picking tasks that nobody has yet and that are given out one by one."""
+    return waiting_tasks(warehouse_id).count()
 
 
 def my_picking_task(warehouse_id: int, user_id: int) -> int | None:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from fulfillment.enums import PickingItemStatus
-from fulfillment.models import Pick, PickingTaskItem
+from django.db.models import Exists, Q, QuerySet
+
+from fulfillment.enums import PickingItemStatus, PickingStatus
+from fulfillment.models import Pick, PickingTask, PickingTaskItem, WalkSettings
 from warehouse.core.quantities import ZERO
 
 
@@ -50,6 +52,17 @@ def progress_of(items: Iterable[PickingTaskItem]) -> Progress:
         percent=int((done + parts) * 100 / len(stops)) if stops else 100,
         zones=tuple(zones.values()),
     )
+
+
+def let_go(warehouse_id: int) -> Q:
+    """Picking tasks of a warehouse that may be picked now: released by their wave, or in no wave where the warehouse does not work by waves only."""
+    waves_only = Exists(WalkSettings.objects.filter(warehouse=warehouse_id, waves_only=True))
+    return Q(released_at__isnull=False) | Q(Q(wave=None), ~waves_only)
+
+
+def waiting_tasks(warehouse_id: int) -> QuerySet[PickingTask]:
+    """Picking tasks that are given out one by one: nobody has them yet, they are in no batch, and they are let go."""
+    return PickingTask.objects.filter(let_go(warehouse_id), warehouse=warehouse_id, status=PickingStatus.PENDING, batch=None)
 
 
 def next_item(task_id: int) -> PickingTaskItem | None:
