@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fulfillment.routing.euler import Point, euler_walk
 from fulfillment.routing.layout import Layout, Spot
-from fulfillment.routing.states import CHOICE, DONE, EMPTY, EVEN, NONE, ODD, Pattern, Table, aisle_table, cross_table, touches
+from fulfillment.routing.states import CHOICE, DONE, EMPTY, EVEN, NONE, ODD, PATTERNS, Moves, Pattern, Table, aisle_table, cross_table, touches
 
 Place = tuple[int, int]  # the number of a column and y
 WALL = 1 << 60  # longer than any walk
@@ -35,7 +35,7 @@ class Step(NamedTuple):
     """One step of a sweep: its moves, and the price of each choice."""
 
     table: Table
-    prices: Mapping[int, int] | Sequence[int]
+    prices: Sequence[int]
 
 
 def shortest_walk(layout: Layout, legs: Sequence[Iterable[Spot]], start: Spot | None = None) -> list[list[Point]]:
@@ -101,9 +101,12 @@ class Leg:
         costs = {}
         for end in self.needed:
             at, (table, prices) = sweeps.step_with(end)
-            onward, after = table.onward, leftward[at + 1]
+            after = leftward[at + 1]
             costs[end] = min(
-                cost + prices[choice] + after[then] for state, cost in rightward[at].items() for choice, then in onward[state] if then in after
+                cost + prices[choice] + after[then]
+                for cost, choices in zip(rightward[at], table.onward, strict=True)
+                if cost < WALL
+                for choice, then in choices
             )
         return costs
 
@@ -122,11 +125,12 @@ class Sweeps:
         self.crosses = len(columns.doors)
         self.first, self.last = places[0][0], places[-1][0]
         self.needed: dict[tuple[int, int], list[int]] = {}
-        self.starts: dict[tuple[int, int], dict[int, int]] = {}
+        self.starts: dict[tuple[int, int], dict[int | None, int]] = {}
         for place in sorted(leg.needed):
             self.needed.setdefault(columns.part(place), []).append(place[1])
+        elsewhere: dict[int | None, int] = {None: 0} if len(leg.starts) > 1 else {}
         for place, cost in leg.starts.items():
-            self.starts.setdefault(columns.part(place), {})[place[1]] = cost
+            self.starts.setdefault(columns.part(place), {**elsewhere})[place[1]] = cost
         self.end = end
         self.used: dict[tuple[int, int], dict[int, Used]] = {}
         self.steps = [step for column in range(self.first, self.last + 1) for step in self._column(column)]
@@ -134,29 +138,34 @@ class Sweeps:
     def _column(self, column: int) -> list[Step]:
         steps = []
         for part in range(self.crosses - 1):
-            end = self.end[1] if self.end and self.columns.part(self.end) == (column, part) else None
-            used = self.used[column, part] = self._ways(column, part, end)
+            used = self.used[column, part] = self._ways(column, part, self._end_in(column, part))
             steps.append(self._step(part, used))
         width = self.columns.xs[column + 1] - self.columns.xs[column] if column < self.last else WALL
         return [*steps, Step(cross_table(self.crosses), [width * edges for edges in range(2 * self.crosses + 1)])]
 
+    def _end_in(self, column: int, part: int) -> int | None:
+        return self.end[1] if self.end and self.columns.part(self.end) == (column, part) else None
+
     def _ways(self, column: int, part: int, end: int | None) -> dict[int, Used]:
         low, high = self.columns.reach(column, part)
-        return ways(low, high, self.needed.get((column, part), ()), self.starts.get((column, part), {}), end)
+        return ways(low, high, self.needed.get((column, part), ()), self.starts.get((column, part), {None: 0}), end)
 
     def _step(self, part: int, used: dict[int, Used]) -> Step:
-        return Step(aisle_table(self.crosses, part, tuple(used)), {choice: way.cost for choice, way in used.items()})
+        prices = [WALL] * len(PATTERNS)
+        for choice, way in used.items():
+            prices[choice] = way.cost
+        return Step(aisle_table(self.crosses, part, tuple(sorted(used))), prices)
 
     def step_with(self, end: Place) -> tuple[int, Step]:
         """The number of the step at which that end lies, and the step with it."""
         column, part = self.columns.part(end)
         return (column - self.first) * self.crosses + part, self._step(part, self._ways(column, part, end[1]))
 
-    def rightward(self) -> list[dict[int, int]]:
+    def rightward(self) -> list[list[int]]:
         """Before each step, and after the last, the states that can be there and the least that each costs."""
         return sweep(EMPTY, ((step.table.onward, step.prices) for step in self.steps))
 
-    def leftward(self) -> list[dict[int, int]]:
+    def leftward(self) -> list[list[int]]:
         """The same from the other side: what it costs to finish."""
         return sweep(DONE, ((step.table.back, step.prices) for step in reversed(self.steps)))[::-1]
 
@@ -167,9 +176,7 @@ class Sweeps:
         for at in reversed(range(len(self.steps))):
             table, prices = self.steps[at]
             choice, before = next(
-                (choice, before)
-                for choice, before in table.back[state]
-                if before in swept[at] and swept[at][before] + prices[choice] == swept[at + 1][state]
+                (choice, before) for choice, before in table.back[state] if swept[at][before] + prices[choice] == swept[at + 1][state]
             )
             column, part = self.first + at // self.crosses, at % self.crosses
             if part == self.crosses - 1:
@@ -187,35 +194,39 @@ class Sweeps:
         return [((self.columns.xs[column], y), (self.columns.xs[column + 1], y), count) for y, count in counts if count]
 
     def _walked(self, column: int, part: int, way: Used) -> list[tuple[Point, Point, int]]:
-        end = self.end[1] if self.end and self.columns.part(self.end) == (column, part) else None
         low, high = self.columns.reach(column, part)
-        ends = [y for y in (way.start, end) if y is not None]
+        ends = [y for y in (way.start, self._end_in(column, part)) if y is not None]
         x = self.columns.xs[column]
         segments = enumerate(counted(low, high, self.needed.get((column, part), ()), ends, way.odd))
         return [((x, a), (x, b), count) for number, (a, b, count) in segments if b > a and number not in way.gaps]
 
 
-def sweep(begin: int, steps: Iterable[tuple[Sequence[Sequence[tuple[int, int]]], Mapping[int, int] | Sequence[int]]]) -> list[dict[int, int]]:
-    """The least cost of every state that can be reached, before each step and after the last."""
-    costs = {begin: 0}
-    swept = [costs]
+def sweep(begin: int, steps: Iterable[tuple[Moves, Sequence[int]]]) -> list[list[int]]:
+    """The least cost of every state, by its number, before each step and after the last; WALL where it can't be."""
+    costs: list[int] = []
+    swept = []
     for moves, prices in steps:
-        reached: dict[int, int] = {}
-        known = reached.get
-        for state, cost in costs.items():
-            for choice, then in moves[state]:
-                total = cost + prices[choice]
-                if total < known(then, WALL):
-                    reached[then] = total
+        if not costs:
+            costs = [WALL] * len(moves)
+            costs[begin] = 0
+            swept.append(costs)
+        reached = [WALL] * len(moves)
+        for cost, choices in zip(costs, moves, strict=True):
+            if cost < WALL:
+                for choice, then in choices:
+                    total = cost + prices[choice]
+                    if total < reached[then]:
+                        reached[then] = total
         costs = reached
         swept.append(costs)
     return swept
 
 
-def ways(low: int, high: int, needed: Sequence[int], starts: Mapping[int, int], end: int | None) -> dict[int, Used]:
-    """The cheapest use of a part of an aisle for each pattern that serves all that is needed, and the end where it lies there, with every start or none."""
+def ways(low: int, high: int, needed: Sequence[int], starts: Mapping[int | None, int], end: int | None) -> dict[int, Used]:
+    """The cheapest use of a part of an aisle for each pattern, by number, that serves all that is needed there, the end, and one of the starts (None: no
+    start lies here)."""
     best: dict[int, Used] = {}
-    for start, cost in ((None, 0), *starts.items()):
+    for start, cost in starts.items():
         ends = [y for y in (start, end) if y is not None]
         for odd in (False, True):
             for pattern, length, gaps in uses(list(counted(low, high, needed, ends, odd)), len(ends)):

@@ -1,4 +1,5 @@
-"""Rules of thumb for walks, as pickers know them. Each gives where one turns, in order; between two turns one goes the shortest way.
+"""Rules of thumb for walks, as pickers know them. Each gives where one turns on a walk through some spots, at least one, in order, when it is begun at an x;
+between two turns one goes the shortest way.
 
 S-shape, return, midpoint and largest gap in one block are those of Hall (IIE Transactions 25, 1993, 76-87) and Petersen (International Journal of Operations
 & Production Management 17, 1997, 1098-1111). With a middle cross aisle the walk is built as by Roodbergen & De Koster (International Journal of Production
@@ -19,43 +20,43 @@ Split = Callable[[int, int, Sequence[int]], int]  # how many picks of an aisle b
 Block = Callable[[Layout, int, Aisles, int, bool], list[Spot]]  # of a block, by number: its picks, the x where one stands, and whether at its back
 
 
-def s_shape(layout: Layout, spots: Iterable[Spot]) -> list[Spot]:
+def s_shape(layout: Layout, spots: Iterable[Spot], x: int) -> list[Spot]:
     """Every aisle with picks is walked through, up and down by turns; only from the last one, when it is entered from the front, one comes back to it."""
-    return _by_blocks(layout, spots, _snake)
+    return _by_blocks(layout, spots, x, _snake)
 
 
-def return_(layout: Layout, spots: Iterable[Spot]) -> list[Spot]:
+def return_(layout: Layout, spots: Iterable[Spot], x: int) -> list[Spot]:
     """Every aisle with picks is entered from the front, up to its last pick, and left the same way."""
     front = layout.cross_aisles[0]
     aisles = _by_aisle(spots)
-    return [turn for aisle in _from(layout, aisles, layout.depot) for turn in _dip(aisle, front, aisles[aisle])]
+    return [turn for aisle in _from(layout, aisles, x) for turn in _dip(aisle, front, aisles[aisle])]
 
 
-def midpoint(layout: Layout, spots: Iterable[Spot]) -> list[Spot]:
+def midpoint(layout: Layout, spots: Iterable[Spot], x: int) -> list[Spot]:
     """The outermost aisles with picks are walked through; the others are entered from both sides, from each up to the middle. What lies right in the
     middle is picked from the front."""
-    return _by_blocks(layout, spots, _around(lambda low, high, ys: sum(2 * y <= low + high for y in ys)))
+    return _by_blocks(layout, spots, x, _around(lambda low, high, ys: sum(2 * y <= low + high for y in ys)))
 
 
-def largest_gap(layout: Layout, spots: Iterable[Spot]) -> list[Spot]:
+def largest_gap(layout: Layout, spots: Iterable[Spot], x: int) -> list[Spot]:
     """As midpoint, but what is not walked in an aisle is its longest piece without a pick, of equally long ones the one nearest to the front."""
 
     def split(low: int, high: int, ys: Sequence[int]) -> int:
         gaps = [b - a for a, b in pairwise([low, *ys, high])]
         return gaps.index(max(gaps))
 
-    return _by_blocks(layout, spots, _around(split))
+    return _by_blocks(layout, spots, x, _around(split))
 
 
-def _by_blocks(layout: Layout, spots: Iterable[Spot], block: Block) -> list[Spot]:
+def _by_blocks(layout: Layout, spots: Iterable[Spot], x: int, block: Block) -> list[Spot]:
     """The whole block in one, or up to the far block, through it, and back through what is left of the near one."""
     spots = set(spots)
     middle = layout.cross_aisles[1]
     near = _by_aisle(spot for spot in spots if len(layout.cross_aisles) == 2 or spot.y < middle)
     far = _by_aisle(spot for spot in spots if len(layout.cross_aisles) == 3 and spot.y >= middle)
     if not far:
-        return block(layout, 0, near, layout.depot, False) if near else []
-    first = _from(layout, {**near, **far}, layout.depot)[0]
+        return block(layout, 0, near, x, False) if near else []
+    first = _from(layout, {**near, **far}, x)[0]
     turns = _through(first, layout.cross_aisles[0], near.pop(first, []), middle)
     turns += block(layout, 1, far, layout.aisles[first], False)
     if near:

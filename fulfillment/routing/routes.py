@@ -22,7 +22,8 @@ class Method(StrEnum):
     LARGEST_GAP = "largest_gap"
 
 
-RULES: dict[Method, Callable[[Layout, Iterable[Spot]], list[Spot]]] = {
+Rule = Callable[[Layout, Iterable[Spot], int], list[Spot]]
+RULES: dict[Method, Rule] = {
     Method.S_SHAPE: heuristics.s_shape,
     Method.RETURN: heuristics.return_,
     Method.MIDPOINT: heuristics.midpoint,
@@ -80,15 +81,13 @@ def corners(points: Iterable[Point]) -> tuple[Point, ...]:
     return tuple(kept)
 
 
-def _by_rule(
-    layout: Layout, legs: Sequence[Sequence[Pick]], rule: Callable[[Layout, Iterable[Spot]], list[Spot]], start: Spot | None
-) -> list[list[Point]]:
+def _by_rule(layout: Layout, legs: Sequence[Sequence[Pick]], rule: Rule, start: Spot | None) -> list[list[Point]]:
     """The walk of each leg by a rule: up to its last pick, that of the last leg on to the depot."""
     walks = []
     here = start
     for leg in legs:
         spots = [Spot(pick.aisle, pick.y) for pick in leg]
-        turns: list[Spot | None] = list(rule(layout, spots)) if spots else []
+        turns: list[Spot | None] = list(rule(layout, spots, layout.point(here)[0])) if spots else []
         while turns and turns[-1] not in spots:
             turns.pop()
         if leg is legs[-1]:
