@@ -1,16 +1,27 @@
-"""`/events`: the feed of everything that happened, in the order of publication."""
+"""`/events`: the feed of everything that happened, in the order of publication; and the same as a stream.
+
+The process `live` serves the stream (`warehouse.live`). It asks the view here whether and from where it may begin; in any other process the view says
+where the stream is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Max, QuerySet
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from warehouse.core.actor import Role
+from warehouse.core.api.auth import actor_of
 from warehouse.core.api.inputs import Input
+from warehouse.core.errors import DomainError, ValidationFailed
+from warehouse.core.live import stream_url
 from warehouse.outbox.http import Endpoints
 from warehouse.outbox.models import OutboxEvent
 
@@ -41,6 +52,61 @@ class FeedIn(Input):
     type = serializers.CharField(required=False, max_length=80, help_text="Only this type, such as `stock.changed`, or this area, such as `stock`.")
 
 
+class StreamIn(Input):
+    after = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**63 - 1,
+        help_text="The position that you have read up to; without it, and without Last-Event-ID, the stream begins with what happens from now on.",
+    )
+    type = serializers.CharField(required=False, max_length=80, help_text="Only this type, such as `stock.changed`, or this area, such as `stock`.")
+
+
+class EventStreamRenderer(JSONRenderer):
+    """Lets a browser's EventSource in, which accepts nothing else; what is rendered here are its refusals."""
+
+    media_type = "text/event-stream"
+    format = "event-stream"
+
+
+class Misdirected(DomainError):
+    """This process can't answer; another one does."""
+
+    code = "misdirected"
+    title = "Ask another process"
+    status = 421
+
+
+# What the process `live` gives the view with its request, to be told who begins to read, behind which position, which type.
+Opening = Callable[[str, int, str], None]
+LAST_EVENT_ID = OpenApiParameter(
+    "Last-Event-ID", int, OpenApiParameter.HEADER, description="The `id` that was received last; goes before `after`. Browsers send it by themselves."
+)
+STREAM_EXAMPLE = """retry: 3000
+id: 41
+
+id: 42
+event: picking.completed
+data: {"position":42,"id":"0b0e…","type":"picking.completed","aggregate_type":"picking_task","aggregate_id":"7","time":"…","actor":"picker","data":{…}}
+"""
+
+
+def newest_position() -> int:
+    """The position of the event that was published last; 0 when there is none."""
+    return OutboxEvent.objects.filter(position__isnull=False).aggregate(newest=Max("position"))["newest"] or 0
+
+
+def events_after(after: int, newest: int, limit: int, kind: str = "") -> tuple[list[OutboxEvent], int]:
+    """The next published events behind a position, of a type or an area if one is given, and how far that is. Looks through at most `WINDOW` of them."""
+    looked_at = max(after, min(after + WINDOW, newest))
+    rows = OutboxEvent.objects.filter(position__gt=after, position__lte=looked_at).order_by("position")
+    if kind:
+        rows = rows.filter(type=kind) if "." in kind else rows.filter(type__startswith=f"{kind}.")
+    events = list(rows[:limit])
+    last = events[-1].position if len(events) == limit else None
+    return events, looked_at if last is None else last
+
+
 class Events(Endpoints):
     """Everything that happened. Positions have no gaps, and what has one never changes: read on from where you stopped."""
 
@@ -57,13 +123,45 @@ class Events(Endpoints):
         question = FeedIn(data=request.query_params.dict())
         question.is_valid(raise_exception=True)
         asked = question.validated_data
-        after, limit = asked["after"], asked["limit"]
-        newest = OutboxEvent.objects.aggregate(newest=Max("position"))["newest"] or 0
-        looked_at = max(after, min(after + WINDOW, newest))
-        rows = self.rows.filter(position__gt=after, position__lte=looked_at)
-        if "type" in asked:
-            kind = asked["type"]
-            rows = rows.filter(type=kind) if "." in kind else rows.filter(type__startswith=f"{kind}.")
-        events = list(rows[:limit])
-        position = events[-1].position if len(events) == limit else looked_at
+        after = asked["after"]
+        events, position = events_after(after, newest_position(), asked["limit"], asked.get("type", ""))
         return Response({"position": position, "events": EventOut(events, many=True).data})
+
+    @extend_schema(
+        operation_id="stream_events",
+        parameters=[StreamIn, LAST_EVENT_ID],
+        responses={(200, "text/event-stream"): OpenApiResponse(str, description=f"Server-sent events:\n```\n{STREAM_EXAMPLE}```")},
+    )
+    @action(detail=False, url_path="stream", renderer_classes=[JSONRenderer, EventStreamRenderer])
+    def stream(self, request: Request) -> Response:
+        """The events as they are published, as server-sent events that never end.
+
+        `id` is the position, `event` the type, `data` the event as the feed shows it. Whoever is cut comes back with the last `id` and misses nothing; an
+        `id` alone says how far you have read when nothing was for you. A comment comes every 15 seconds. Who may read is asked again all the time: the
+        stream ends when you sign out or your token is revoked. Answers 503 with Retry-After when too many streams are open, 421 with the right address in
+        `data.url` where streams are not served.
+        """
+        question = StreamIn(data=request.query_params.dict())
+        question.is_valid(raise_exception=True)
+        after = _last_event_id(request)
+        if after is None:
+            after = question.validated_data.get("after")
+        opening: Opening | None = getattr(request._request, "opening", None)
+        if opening is None:
+            url = stream_url(request._request)
+            raise Misdirected(f"Event streams are served by the process `live`, at {url}; a proxy is to lead that address there.", url=url)
+        opening(actor_of(request).name, newest_position() if after is None else after, question.validated_data.get("type", ""))
+        return Response()
+
+
+def _last_event_id(request: Request) -> int | None:
+    """The position in the header, if it is there. Raises ValidationFailed."""
+    given = request.headers.get("Last-Event-ID", "").strip()
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) <= 18):
+        raise ValidationFailed(
+            f"Last-Event-ID: {given[:80]!r} is no position. Send the last id that you were given, or none.",
+            errors=[{"field": "Last-Event-ID", "code": "invalid"}],
+        )
+    return int(given)

@@ -23,7 +23,7 @@ from inventory.queries.reports import open_alerts_by_kind
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """The figures, for `Authorization: Bearer METRICS_TOKEN`; without such a token only for this machine, and not through a proxy."""
-    if not _may_read(request):
+    if not may_read(request):
         return HttpResponse("Send 'Authorization: Bearer' with the value of METRICS_TOKEN.\n", status=403, content_type="text/plain")
     registry = CollectorRegistry()
     registry.register(Outbox())
@@ -35,7 +35,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _may_read(request: HttpRequest) -> bool:
+def may_read(request: HttpRequest) -> bool:
+    """Whether the figures are for this caller."""
     token: str = settings.METRICS_TOKEN
     if token:
         return hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode())

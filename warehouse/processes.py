@@ -31,6 +31,7 @@ from warehouse.servers import EmbeddedServiceError, Postgres, Valkey
 ROOT = Path(os.environ.get("SITE_ROOT", Path(__file__).resolve().parent.parent))
 LOCAL_DIR = Path(os.environ.get("LOCAL_DIR", ROOT / ".local")).absolute()
 PORT = int(os.environ.get("PORT", "8000"))
+LIVE_PORT = int(os.environ.get("LIVE_PORT") or PORT + 1)
 GRACE_SECONDS = 20
 QUIET_SECONDS = 60  # after so long a run, a death is news and not a loop
 LONGEST_PAUSE = 30.0
@@ -113,6 +114,9 @@ class Supervisor:
         for partner, port in (("ORDER_SYSTEM", PORT + 91), ("DELIVERY", PORT + 92)):
             if not self.env.get(f"{partner}_URL"):
                 self.env |= {f"{partner}_PORT": str(port), f"{partner}_URL": f"http://127.0.0.1:{port}"}
+        # There is no proxy: pages find the event streams at the port of the process that serves them.
+        self.env.setdefault("LIVE_PORT", str(LIVE_PORT))
+        self.env.setdefault("LIVE_URL", f":{LIVE_PORT}")
         # The demo's label printer stands on this machine, where printers may not stand unless it is said.
         if wanted("partners"):
             self.env.setdefault("PRINTER_PORT", str(PORT + 93))
@@ -232,11 +236,11 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def port_is_free() -> bool:
+def port_is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", PORT))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             return False
     return True
@@ -292,8 +296,10 @@ def main() -> int:
         execute(sys.argv[2])
     with only_one():
         end_leftovers()
-        if not port_is_free():
-            sys.exit(f"Port {PORT} is taken by another program: try PORT={PORT + 1} make run.")
+        if not port_is_free(PORT):
+            sys.exit(f"Port {PORT} is taken by another program: try PORT={PORT + 10} make run.")
+        if not port_is_free(LIVE_PORT):
+            sys.exit(f"Port {LIVE_PORT}, for the event streams, is taken by another program: try LIVE_PORT={LIVE_PORT + 10} make run.")
         supervisor = Supervisor()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, supervisor.ask_to_stop)

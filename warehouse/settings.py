@@ -52,6 +52,13 @@ def one_of(name: str, words: list[str]) -> str:
     return value
 
 
+def live_sources(url: str, hosts: list[str], *, secure: bool) -> list[str]:
+    """What the policy of the site's pages lets them ask besides the site itself: the event streams, where they have another port or host."""
+    if not url.startswith(":"):
+        return [url] if url else []
+    return [f"{'https' if secure else 'http'}://{f'*{host}' if host.startswith('.') else host}{url}" for host in hosts]
+
+
 DEBUG = flag("DEBUG", False)
 # The default key serves a developer's machine only; `check --deploy` and the start-up check refuse it in production.
 SECRET_KEY = os.environ.get("SECRET_KEY", "insecure-development-key-that-production-must-replace-0123456789")
@@ -185,9 +192,20 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
+# Where browsers find the event stream, which the process `live` serves at LIVE_PORT: empty where the proxy leads its path there, `:8001` for another port
+# of the same host (`make run`), or an origin such as https://live.example.
+PORT = int(os.environ.get("PORT", "8000"))
+LIVE_PORT = int(os.environ.get("LIVE_PORT") or PORT + 1)
+LIVE_URL = os.environ.get("LIVE_URL", "")
+if LIVE_URL and not re.fullmatch(r":[0-9]{1,5}|https?://[^/\s]+", LIVE_URL):
+    raise ImproperlyConfigured(f"LIVE_URL={LIVE_URL!r} is neither a port (:8001) nor an origin (https://live.example) nor empty.")
+LIVE_MAX_STREAMS = int(os.environ.get("LIVE_MAX_STREAMS", "500"))
+LIVE_MAX_STREAMS_PER_USER = int(os.environ.get("LIVE_MAX_STREAMS_PER_USER", "20"))
+
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
+        "connect-src": [SELF, *live_sources(LIVE_URL, ALLOWED_HOSTS, secure=SECURE)],
         "script-src": [SELF, NONCE, "'wasm-unsafe-eval'"],
         "style-src": [SELF, "'unsafe-inline'"],
         "img-src": [SELF, "data:", "blob:"],
@@ -329,7 +347,6 @@ ORDERS_GROUP = "wms-consumers"
 # An entry that fails unexpectedly this often goes to the dead-letter stream.
 STREAM_MAX_DELIVERIES = int(os.environ.get("STREAM_MAX_DELIVERIES", "5"))
 # Beside a site that `make run` serves on another PORT its partners listen elsewhere too.
-PORT = int(os.environ.get("PORT", "8000"))
 ORDER_SYSTEM_URL = os.environ.get("ORDER_SYSTEM_URL", f"http://127.0.0.1:{PORT + 91}")
 ORDER_SYSTEM_TOKEN = os.environ.get("ORDER_SYSTEM_TOKEN", "")
 DELIVERY_URL = os.environ.get("DELIVERY_URL", f"http://127.0.0.1:{PORT + 92}")

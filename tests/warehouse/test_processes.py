@@ -121,7 +121,7 @@ def test_a_second_supervisor_and_a_taken_port_are_refused_with_a_reason(site: Si
         taken.bind(("127.0.0.1", site.port))
         taken.listen()
         out, _ = site.start().communicate(timeout=30)
-    assert out == f"Port {site.port} is taken by another program: try PORT={site.port + 1} make run.\n"
+    assert out == f"Port {site.port} is taken by another program: try PORT={site.port + 10} make run.\n"
 
 
 def test_the_partners_play_only_where_the_real_ones_are_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ def test_the_partners_play_only_where_the_real_ones_are_not_given(monkeypatch: p
 
     monkeypatch.delenv("ORDER_SYSTEM_URL", raising=False)
     monkeypatch.delenv("DELIVERY_URL", raising=False)
-    assert [name for name, _ in processes.procfile() if processes.wanted(name)] == ["web", "worker", "beat", "relay", "consumer", "partners"]
+    assert [name for name, _ in processes.procfile() if processes.wanted(name)] == ["web", "live", "worker", "beat", "relay", "consumer", "partners"]
     monkeypatch.setenv("ORDER_SYSTEM_URL", "https://orders.example")
     monkeypatch.setenv("DELIVERY_URL", "https://delivery.example")
     assert not processes.wanted("partners")
