@@ -17,9 +17,11 @@ from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PackingSt
 from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task, lock_worker
 from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, QualityCheck
+from fulfillment.queries.picking_tasks import let_go
 from fulfillment.services import put_backs, quality_checks, shorts
 from fulfillment.services.intake import make_picking_tasks
 from fulfillment.services.progress import settle
+from fulfillment.services.walks import begin_walk
 from fulfillment.services.workers import require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
@@ -29,6 +31,8 @@ from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
+
+ROUTE = ("route_method", "route_length", "shortest_length")
 
 
 @operation(Role.INTEGRATION)
@@ -71,8 +75,13 @@ def create_picking_task(
 
 @operation(Role.PICKER)
 def assign_picking_task(task_id: int, worker_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
-    """Give a task to a worker, or to another one before it is started; a picker only to oneself. Locks order and task. Event picking.assigned."""
+    """Give a task to a worker, or to another one before it is started; a picker only to oneself. Locks order and task. Event picking.assigned.
+
+    Raises Conflict for one that no wave has let go yet, and for one in a batch: that is given as a whole.
+    """
     task = lock_picking_task(task_id, expected_version)
+    _require_single(task)
+    _require_let_go(task)
     if worker_id != actor.user_id:
         actor.require(frozenset(), "assign tasks to others")
     if not get_user_model().objects.filter(pk=worker_id, is_active=True).exists():
@@ -102,14 +111,17 @@ def claim_next_picking_task(warehouse_id: int, *, actor: Actor) -> PickingTask |
 def start_picking_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
     """The worker begins to walk; the packing bench of the warehouse is where the goods will go. Locks order and task.
 
-    Raises NotFound when the warehouse has no bench.
+    The stops are put into walking order by the settings of the warehouse, and the task keeps how long the walk is. Raises NotFound when the warehouse has no
+    bench, Conflict for a task in a batch: that is started as a whole.
     """
     task = lock_picking_task(task_id, expected_version)
+    _require_single(task)
     take(task, "start")
     require_worker(task, actor)
     task.packing_location_id = orchestrator.default_location(task.warehouse_id, LocationKind.PACKING)
     task.started_at = timezone.now()
-    task.save_changes("status", "packing_location", "started_at")
+    begin_walk(task)
+    task.save_changes("status", "packing_location", "started_at", *ROUTE)
     if can_proceed(task.order.begin_picking):
         take(task.order, "begin_picking")
         task.order.save_changes("status")
@@ -164,6 +176,19 @@ def cancel_picking_task(task_id: int, reason: str, *, actor: Actor, expected_ver
     publish([events.of_picking(events.PICKING_CANCELLED, task, reason=reason[:200])], actor=actor)
     settle(task.order, actor=actor)
     return task
+
+
+def _require_let_go(task: PickingTask) -> None:
+    if task.status == PickingStatus.PENDING and not PickingTask.objects.filter(let_go(task.warehouse_id), pk=task.pk).exists():
+        what = "release its wave first" if task.wave_id else "this warehouse works by waves only: put it into a wave and release that"
+        raise Conflict(f"{task} is not let go yet: {what}.", task=task.pk, wave=task.wave_id)
+
+
+def _require_single(task: PickingTask) -> None:
+    if task.batch_id is not None:
+        raise Conflict(
+            f"{task} is picked with others in {task.batch}: assign and start that batch, or cancel it to pick the task alone.", picking_batch=task.batch_id
+        )
 
 
 def _assign(task: PickingTask, worker_id: int, actor: Actor) -> PickingTask:
