@@ -39,3 +39,10 @@ class NoWaybill(Conflict):
 
     code = "no_waybill"
     title = "No waybill yet"
+
+
+class CartTooSmall(Conflict):
+    """More than fits on one cart. `data` says by which limits; the warehouse's walk settings hold them."""
+
+    code = "cart_too_small"
+    title = "More than the cart takes"

@@ -9,7 +9,7 @@ from warehouse.core.quantities import plain
 from warehouse.outbox.events import Event
 
 if TYPE_CHECKING:
-    from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, QualityCheck, Shipment
+    from fulfillment.models import Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, QualityCheck, Shipment
 
 ORDER_ACCEPTED = "order.accepted"
 ORDER_REJECTED = "order.rejected"
@@ -23,6 +23,11 @@ PICKING_ASSIGNED = "picking.assigned"
 PICKING_SHORT = "picking.short"
 PICKING_COMPLETED = "picking.completed"
 PICKING_CANCELLED = "picking.cancelled"
+
+PICKING_BATCH_CREATED = "picking.batch_created"
+PICKING_BATCH_ASSIGNED = "picking.batch_assigned"
+PICKING_BATCH_COMPLETED = "picking.batch_completed"
+PICKING_BATCH_CANCELLED = "picking.batch_cancelled"
 
 PACKING_STARTED = "packing.started"
 PACKING_COMPLETED = "packing.completed"
@@ -53,6 +58,11 @@ def facts_of_order(order: Order) -> dict[str, str]:
 def of_picking(type: str, task: PickingTask, **more: Any) -> Event:
     """An event about a picking task whose lock is held; the task's order must be loaded."""
     return Event(type, "picking_task", task.pk, {"task_id": task.pk, "order_id": task.order.external_id, **more})
+
+
+def of_picking_batch(type: str, batch: PickingBatch, **more: Any) -> Event:
+    """An event about a picking batch whose lock is held."""
+    return Event(type, "picking_batch", batch.pk, {"picking_batch_id": batch.pk, "number": batch.number, **more})
 
 
 def of_packing(type: str, task: PackingTask, **more: Any) -> Event:

@@ -125,7 +125,7 @@ def next_free_picking_batch(warehouse_id: int, passed: Iterable[int] = ()) -> in
     savepoint = transaction.savepoint()
     found = rows.exclude(pk__in=list(passed)).order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
     transaction.savepoint_rollback(savepoint)
-    return found and found.pk
+    return None if found is None else found.pk
 
 
 def lock_tote(warehouse_id: int, code: str) -> None:

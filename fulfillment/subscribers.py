@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fulfillment.enums import QualityDecision
-from fulfillment.events import QUALITY_FAILED
+from fulfillment.events import ORDER_PRIORITY_CHANGED, PICKING_CANCELLED, PICKING_COMPLETED, QUALITY_FAILED
 from fulfillment.services.orders import mark_orders_for_retry
+from fulfillment.services.picking_batches import settle_picking_batches
 from fulfillment.services.put_backs import close_lost_put_backs
 from fulfillment.services.quality_failures import hold_failed_lots
 from fulfillment.services.replanning import replan_picking
@@ -38,6 +39,14 @@ def retry_rejected_orders(events: Sequence[OutboxEvent]) -> None:
 def replan(events: Sequence[OutboxEvent]) -> None:
     """Have picking tasks follow promises that moved or were taken."""
     replan_picking.inside({int(event.payload["reservation_id"]) for event in events}, actor=Actor.system("replan-picking"))
+
+
+@subscriber("settle-picking-batches", PICKING_COMPLETED, PICKING_CANCELLED, ORDER_PRIORITY_CHANGED)
+def settle_batches(events: Sequence[OutboxEvent]) -> None:
+    """Close batches with nothing left to walk for, and let the others be as urgent as their orders."""
+    tasks = {int(event.payload["task_id"]) for event in events if "task_id" in event.payload}
+    orders = {int(event.aggregate_id) for event in events if event.type == ORDER_PRIORITY_CHANGED}
+    settle_picking_batches.inside(tasks, order_ids=orders, actor=Actor.system("settle-picking-batches"))
 
 
 @subscriber("close-lost-put-backs", AUDIT_COMPLETED, WRITE_OFF_CONFIRMED)

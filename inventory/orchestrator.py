@@ -25,7 +25,7 @@ from inventory.queries.prices import EffectivePrice, effective_prices
 from inventory.queries.product_names import product_named
 from inventory.queries.put_away import Suggestion, suggest_places
 from inventory.queries.returns import Shipped, shipped_under
-from inventory.queries.scan import Scanned, find_by_scan
+from inventory.queries.scan import Scanned, find_by_scan, is_taken_code
 from inventory.queries.site_maps import SitePlace, site_map
 from inventory.queries.stock import explain_reservation, free_in, get_location_stock, get_low_stock, get_product_stock
 from inventory.queries.tracing import Trace, trace_batch
@@ -201,6 +201,7 @@ __all__ = [
     "get_reserved_items",
     "hold_batch",
     "inspect_return",
+    "is_taken_code",
     "made_of",
     "mark_down",
     "mix_batches",

@@ -67,6 +67,10 @@ class PickingTask(Task, RouteKept):
     def start(self) -> None:
         """The worker walks."""
 
+    @transition(field=status, source=sorted(OPEN_PICKING), target=PickingStatus.PENDING)
+    def wait(self) -> None:
+        """Nothing of it was picked, and its batch was given up: it is anybody's again."""
+
     @transition(field=status, source=PickingStatus.IN_PROGRESS, target=PickingStatus.COMPLETED)
     def complete(self) -> None:
         """Every item is done."""

@@ -11,6 +11,7 @@ from fulfillment.errors import Surplus, WrongScan
 from fulfillment.locks import lock_picking_item
 from fulfillment.models import Pick, PickingTaskItem
 from fulfillment.services.scans import names_goods
+from fulfillment.services.totes import confirm_tote
 from fulfillment.services.walks import added_stop, require_open, stops_of, write_walk
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType
@@ -25,14 +26,23 @@ SHOWN = 80
 
 @operation(Role.PICKER)
 def pick_other(
-    item_id: int, quantity: Any, *, actor: Actor, location_scan: str, product_scan: str, reason: str, expected_version: int | None = None
+    item_id: int,
+    quantity: Any,
+    *,
+    actor: Actor,
+    location_scan: str,
+    product_scan: str,
+    reason: str,
+    tote_scan: str = "",
+    expected_version: int | None = None,
 ) -> PickingTaskItem:
     """Take so much of an item from goods that the task does not ask for: another lot of the product, or another place. The promise moves to them first, so
     that what was asked for is free for others; the reason is kept with the promise and the item.
 
-    A part of an item becomes an item of its own. Returns the item that was picked. Locks order, task and item, then what inventory locks (ledger `release`,
-    `reservation` and `pick`; event stock.reallocated). Raises WrongScan when the scans name no such goods, or more than one lot; ValidationFailed without a
-    reason; Surplus; UnfitNow for goods that may not leave; InsufficientStock, naming who is promised them, when less of them is free.
+    A part of an item becomes an item of its own. In a batch the tote is confirmed as by `pick_item`. Returns the item that was picked. Locks order, task and
+    item, then what inventory locks (ledger `release`, `reservation` and `pick`; event stock.reallocated). Raises WrongScan when the
+    scans name no such goods, or more than one lot; ValidationFailed without a reason; Surplus; UnfitNow for goods that may not leave; InsufficientStock, naming
+    who is promised them, when less of them is free.
     """
     amount = parse_quantity(quantity)
     if not reason.strip():
@@ -46,6 +56,8 @@ def pick_other(
             given=str(amount),
         )
     other = _scanned(item, location_scan, product_scan)
+    if confirm_tote(item.task, tote_scan):
+        item.task.save(update_fields=["tote_code"])
     assert item.reservation_item_id is not None
     promise = orchestrator.reallocate_item.inside(item.reservation_item_id, other.pk, reason=reason.strip()[:200], actor=actor, quantity=amount)
     where = {"batch_id": other.batch_id, "batch_location_id": other.pk, "location_id": other.location_id}

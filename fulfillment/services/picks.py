@@ -15,7 +15,9 @@ from fulfillment.enums import PickingItemStatus
 from fulfillment.errors import Surplus, WrongScan
 from fulfillment.locks import lock_picking_item
 from fulfillment.models import PickingTaskItem
+from fulfillment.queries.picking_batches import remaining_stops
 from fulfillment.services.scans import names_goods, names_place
+from fulfillment.services.totes import confirm_tote
 from fulfillment.services.walks import require_open
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType, PickedItem
@@ -30,13 +32,21 @@ logger = logging.getLogger(__name__)
 
 @operation(Role.PICKER)
 def pick_item(
-    item_id: int, quantity: Any, *, actor: Actor, location_scan: str, product_scan: str, notes: str = "", expected_version: int | None = None
+    item_id: int,
+    quantity: Any,
+    *,
+    actor: Actor,
+    location_scan: str,
+    product_scan: str,
+    tote_scan: str = "",
+    notes: str = "",
+    expected_version: int | None = None,
 ) -> PickingTaskItem:
     """Take goods of an item, all of it or a part, from the shelf to the bench: goods and promise move together (ledger `pick`).
 
-    Both scans are checked: the location by code or barcode; the goods by SKU, barcode, lot or a GS1 code. Locks order, task and item, then what
-    inventory locks; `expected_version` is the task's. Raises WrongScan with what was expected, Surplus, TransitionRefused for a closed task, UnfitNow
-    for goods that may not leave (report them short).
+    The scans are checked: the location by code or barcode; the goods by SKU, barcode, lot or a GS1 code; in a batch also the tote they were put into (see
+    `totes`; the first one at a position is bound to the task). Locks order, task and item, then what inventory locks; `expected_version` is the task's. Raises
+    WrongScan with what was expected, Surplus, TransitionRefused for a closed task, UnfitNow for goods that may not leave (report them short).
     """
     amount = parse_quantity(quantity)
     item, knows_barcode = lock_picking_item(item_id, expected_version, barcode=product_scan.strip())
@@ -54,6 +64,7 @@ def pick_item(
             missing=str(item.remaining),
             given=str(amount),
         )
+    confirm_tote(item.task, tote_scan)
     assert item.reservation_item_id is not None
     assert item.task.packing_location_id is not None
     picked = orchestrator.pick_reserved.inside(
@@ -79,11 +90,12 @@ def pick_item(
 
 @operation(Role.PICKER)
 def defer_item(item_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTaskItem:
-    """Put an item off to the end of the walk; it stays promised. Locks order, task and item. Raises Conflict when nothing else is left to pick before it."""
+    """Put an item off to the end of the walk, in a batch to the end of its walk; it stays promised. Locks order, task and item. Raises Conflict when nothing
+    else is left to pick before it."""
     item, _ = lock_picking_item(item_id, expected_version)
     require_open(item, actor)
-    others = item.task.items.exclude(pk=item.pk)
-    if not others.filter(status=PickingItemStatus.PENDING).exists():
+    walk = remaining_stops(item.task.batch_id) if item.task.batch_id else item.task.items.filter(status=PickingItemStatus.PENDING)
+    if not walk.exclude(pk=item.pk).exists():
         raise Conflict(f"{item.product.sku} in {item.location.code} is all that is left: pick it, or report it short.", item=item.pk)
     item.deferred_at = timezone.now()
     item.sequence = item.task.items.aggregate(last=Max("sequence"))["last"] + 1
@@ -111,7 +123,7 @@ _WRITE_PICK = """
         SET quantity_picked = %(picked)s, reservation_item_id = %(remaining)s, status = %(status)s, picked_at = %(now)s, notes = %(notes)s
         WHERE id = %(item)s
     )
-    UPDATE fulfillment_pickingtask SET picked_items = %(done)s, version = %(version)s, updated_at = %(now)s WHERE id = %(task)s
+    UPDATE fulfillment_pickingtask SET picked_items = %(done)s, tote_code = %(tote)s, version = %(version)s, updated_at = %(now)s WHERE id = %(task)s
 """
 
 
@@ -129,6 +141,7 @@ def _write_pick(item: PickingTaskItem, picked: PickedItem, quantity: Decimal, ac
         "status": str(item.status),
         "notes": item.notes,
         "done": item.task.picked_items,
+        "tote": item.task.tote_code,
         "version": item.task.version,
         "task": item.task_id,
     }

@@ -9,6 +9,7 @@ from decimal import Decimal
 from biip import ParseError
 from biip import parse as parse_code
 from biip.gs1_messages import GS1Message
+from django.db.models import Q, Value
 
 from inventory.models import Barcode, Batch, BatchLocation, Location, Product
 from inventory.queries.lots import find_lot
@@ -51,6 +52,20 @@ def find_by_scan(code: str, *, warehouse_id: int | None = None) -> Scanned:
     if barcode is not None:
         return Scanned(code, "product", product_id=barcode.product_id, pack_quantity=barcode.pack_quantity)
     return _gs1(code) or _sku(code) or _lot(code) or Scanned(code, "unknown")
+
+
+def is_taken_code(code: str, *, warehouse_id: int) -> bool:
+    """Whether a code stands for a place of the warehouse, for goods, or for a lot, however many products have one of that number: nothing else can carry it.
+
+    One statement, none for a GS1 code with a GTIN.
+    """
+    code = storable(code).strip()
+    message = _message(code)
+    if message is not None and any(element.ai.ai == GS1_GTIN for element in message.element_strings):
+        return True
+    places = Location.objects.filter(Q(barcode__iexact=code) | Q(code__iexact=code, warehouse=warehouse_id))
+    named = [Barcode.objects.filter(code__iexact=code), Product.objects.filter(sku__iexact=code), Batch.objects.filter(lot_number__iexact=code)]
+    return places.values(found=Value(1)).union(*(rows.values(found=Value(1)) for rows in named), all=True).exists()
 
 
 def seen_by(found: Scanned, actor: Actor) -> Scanned:

@@ -1,0 +1,354 @@
+"""Picking batches: several orders in one walk. Made for waiting tasks, given to a worker, walked, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.utils import timezone
+from django_fsm import can_proceed
+
+from fulfillment import events
+from fulfillment.enums import OPEN_PICKING, BatchingMethod, PickingItemStatus, PickingStatus
+from fulfillment.errors import CartTooSmall, WorkLeft
+from fulfillment.locks import BatchWork, lock_picking_batch, lock_picking_batches_alone, lock_picking_tasks, lock_worker, next_free_picking_batch
+from fulfillment.models import Order, Pick, PickingBatch, PickingTask, PickingTaskItem
+from fulfillment.queries.picking_batches import my_picking_batch, my_single_task
+from fulfillment.queries.picking_tasks import let_go
+from fulfillment.queries.site_layout import SiteLayout, layout_of
+from fulfillment.services import quality_checks
+from fulfillment.services.batch_planning import TaskLoad, cart_of, group, loads_of, remarks
+from fulfillment.services.batch_walks import plan_batch
+from fulfillment.services.picking_tasks import claim_next_picking_task
+from fulfillment.services.progress import settle
+from fulfillment.services.workers import require_worker
+from inventory import orchestrator
+from inventory.orchestrator import LocationKind
+from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import next_numbers, require_reason, take
+from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.quantities import plain
+from warehouse.core.transactions import operation
+from warehouse.outbox.events import publish
+
+ALL_GONE = "NOTHING_LEFT_TO_PICK"
+
+
+@operation()
+def make_picking_batches(
+    warehouse_id: int, task_ids: Sequence[int], *, actor: Actor, method: str = "", wave_id: int | None = None
+) -> list[PickingBatch]:
+    """Put waiting picking tasks into walks, by the warehouse's walk settings or another `method` of batching; every task is in exactly one batch then.
+
+    Lines, litres and kilograms of a cart are kept to as far as they are known (a product without sizes or weight counts for nothing; the batch's notes name it). A
+    task that alone is more than the cart takes walks alone, and the notes say so. Positions on the cart go by urgency. Locks the orders, then the tasks. Events
+    picking.batch_created. Raises ValidationFailed for an unknown method, Conflict listing every task that is not waiting here. A constant number of statements.
+    """
+    if method and method not in BatchingMethod.values:
+        raise ValidationFailed(
+            f"method: {method[:20]!r} is none of {', '.join(BatchingMethod.values)}.", errors=[{"field": "method", "code": "invalid"}]
+        )
+    tasks = _waiting(warehouse_id, task_ids)
+    site = layout_of(warehouse_id)
+    used = method or site.settings.batching
+    return _write(group(loads_of(tasks, site), site, used), site, batching=used, wave_id=wave_id, actor=actor)
+
+
+@operation()
+def create_picking_batch(warehouse_id: int, task_ids: Sequence[int], *, actor: Actor) -> PickingBatch:
+    """Put these waiting picking tasks into one walk, chosen by hand. Locks and event as `make_picking_batches`.
+
+    Raises CartTooSmall for more than the warehouse's cart takes, Conflict listing every task that is not waiting here.
+    """
+    tasks = _waiting(warehouse_id, task_ids)
+    site = layout_of(warehouse_id)
+    loads = loads_of(tasks, site)
+    exceeded = cart_of(site.settings).exceeded_by([each.load for each in loads])
+    if exceeded:
+        raise CartTooSmall(
+            f"{len(loads)} orders are more than one cart takes, by {', '.join(exceeded)}. Choose fewer, or change the walk settings of the warehouse.",
+            errors=[{"limit": limit, **_asked(limit, loads, site)} for limit in exceeded],
+        )
+    (batch,) = _write([loads], site, batching="", wave_id=None, actor=actor)
+    return batch
+
+
+@operation(Role.PICKER)
+def assign_picking_batch(batch_id: int, worker_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingBatch:
+    """Give a batch to a worker, with all its tasks, or to another one before it is started; a picker only to oneself.
+
+    Locks its orders, the batch and its tasks. Events picking.batch_assigned, picking.assigned for each task.
+    """
+    work = lock_picking_batch(batch_id, expected_version)
+    if worker_id != actor.user_id:
+        actor.require(frozenset(), "assign batches to others")
+    if not get_user_model().objects.filter(pk=worker_id, is_active=True).exists():
+        raise NotFound(f"There is no active user {worker_id}.", kind="user", id=worker_id)
+    return _assign(work, worker_id, actor)
+
+
+@operation(Role.PICKER)
+def claim_next_picking_batch(warehouse_id: int, *, actor: Actor) -> PickingBatch | None:
+    """The batch that the actor should do now: the one at hand, else the best waiting one of the warehouse, assigned. None when there is none.
+
+    Best is by priority, then ship-by, then age; one of which every order was cancelled is passed over. Locks the worker, so that two scanners of one person get one
+    batch; chooses by SKIP LOCKED, then locks the orders, the batch and its tasks. Events as for `assign`. Raises Conflict while the actor has a single task at hand.
+    """
+    batch = _claim(warehouse_id, actor)
+    if batch is None and (single := my_single_task(warehouse_id, _person(actor))) is not None:
+        raise Conflict(f"{single} is at hand: finish that first.", task=single.pk)
+    return batch
+
+
+@operation(Role.PICKER)
+def claim_next_walk(warehouse_id: int, *, actor: Actor) -> PickingBatch | PickingTask | None:
+    """What the actor should walk now: the batch or task at hand, else the best waiting batch, else the best waiting single task. Locks and events as theirs."""
+    batch = _claim(warehouse_id, actor)
+    return batch if batch is not None else claim_next_picking_task.inside(warehouse_id, actor=actor)
+
+
+@operation(Role.PICKER)
+def start_picking_batch(batch_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingBatch:
+    """The worker begins to walk: all its tasks begin, one walk through all their stops is planned and its length kept, and the packing bench is chosen.
+
+    Locks its orders, the batch and its tasks. Raises Conflict when all its orders were cancelled, NotFound when the warehouse has no bench. A constant number of
+    statements.
+    """
+    work = lock_picking_batch(batch_id, expected_version)
+    take(work.batch, "start")
+    require_worker(work.batch, actor)
+    _require_work(work)
+    bench = orchestrator.default_location(work.batch.warehouse_id, LocationKind.PACKING)
+    now = timezone.now()
+    plan_batch(work)
+    work.batch.started_at = now
+    work.batch.save_changes("status", "started_at", "route_method", "route_length", "shortest_length")
+    for task in work.tasks:
+        take(task, "start")
+        task.packing_location_id, task.started_at = bench, now
+    _save(PickingTask, work.tasks, "status", "packing_location", "started_at")
+    begun = [task.order for task in work.tasks if can_proceed(task.order.begin_picking)]
+    for order in begun:
+        take(order, "begin_picking")
+    _save(Order, begun, "status")
+    return work.batch
+
+
+@operation(Role.PICKER)
+def complete_picking_batch(batch_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingBatch:
+    """Close a batch whose items are all done: every task of it is completed, and packing or a quality check follows for each, in one transaction.
+
+    A task of which nothing was picked is completed without packing, as when it is walked alone. Locks its orders, the batch and its tasks. Events picking.completed
+    and packing.started or quality.created for each order, picking.batch_completed. Raises WorkLeft listing what is not done; Conflict when all its orders were
+    cancelled: then it closes by itself.
+    """
+    work = lock_picking_batch(batch_id, expected_version)
+    take(work.batch, "complete")
+    require_worker(work.batch, actor)
+    _require_work(work)
+    _require_done(work)
+    work.batch.completed_at = now = timezone.now()
+    work.batch.save_changes("status", "completed_at")
+    for task in work.tasks:
+        take(task, "complete")
+        task.completed_at = now
+    _save(PickingTask, work.tasks, "status", "completed_at")
+    for task in work.tasks:
+        started = quality_checks.after_picking(task, actor=actor)
+        publish([events.of_picking(events.PICKING_COMPLETED, task), *started], actor=actor)
+        settle(task.order, actor=actor)
+    publish([events.of_picking_batch(events.PICKING_BATCH_COMPLETED, work.batch)], actor=actor)
+    return work.batch
+
+
+@operation()
+def cancel_picking_batch(batch_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> PickingBatch:
+    """Give a batch up. Its orders stay: a task of which nothing was picked goes back to the queue, anybody's again, and may be put into another batch.
+
+    Goods that lie in totes already stay where they are: their tasks go on as tasks of their own, with the worker who has them, and are finished one by one; the tote
+    keeps its code. Locks its orders, the batch and its tasks. Event picking.batch_cancelled. A constant number of statements.
+    """
+    reason = require_reason(reason)
+    work = lock_picking_batch(batch_id, expected_version)
+    take(work.batch, "cancel")
+    work.batch.cancelled_at, work.batch.cancellation_reason = timezone.now(), reason
+    work.batch.save_changes("status", "cancelled_at", "cancellation_reason")
+    begun = set(Pick.objects.filter(item__task__in=work.tasks, undone_at=None).values_list("item__task", flat=True))
+    for task in work.tasks:
+        task.batch = task.tote = None
+        if task.pk not in begun:
+            take(task, "wait")
+            task.worker = task.packing_location = task.started_at = None
+            task.tote_code = ""
+    _save(PickingTask, work.tasks, "status", "batch", "tote", "tote_code", "worker", "packing_location", "started_at")
+    PickingTaskItem.objects.filter(task__in=work.tasks).update(batch_position=None)
+    told = {"reason": reason, "task_ids": [task.pk for task in work.tasks]}
+    publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, work.batch, **told)], actor=actor)
+    return work.batch
+
+
+@operation()
+def settle_picking_batches(task_ids: Iterable[int], *, actor: Actor, order_ids: Iterable[int] = ()) -> int:
+    """Make the open batches of these tasks, or of the tasks of these orders, follow them.
+
+    One without an open task is closed, the others are as urgent as the most urgent of their tasks. Closed is completed when a task of it was, else cancelled.
+    Compares states, so repeating it changes nothing. Locks the batches alone: tasks only ever leave the open ones. Returns how many changed. Events
+    picking.batch_completed, picking.batch_cancelled.
+    """
+    theirs = PickingTask.objects.filter(Q(pk__in=set(task_ids)) | Q(order__in=set(order_ids)), batch__isnull=False)
+    concerned = PickingBatch.objects.filter(pk__in=theirs.values("batch"), status__in=sorted(OPEN_PICKING)).values_list("pk", flat=True)
+    batches = [batch for batch in lock_picking_batches_alone(concerned) if batch.is_open]
+    return sum(_follow(batch, list(batch.tasks.all()), actor) for batch in batches)
+
+
+def _claim(warehouse_id: int, actor: Actor) -> PickingBatch | None:
+    person = _person(actor)
+    lock_worker(person)
+    at_hand = my_picking_batch(warehouse_id, person)
+    if at_hand is not None or my_single_task(warehouse_id, person) is not None:
+        return at_hand
+    passed: list[int] = []
+    while (batch_id := next_free_picking_batch(warehouse_id, passed)) is not None:
+        work = lock_picking_batch(batch_id)
+        if work.batch.status == PickingStatus.PENDING and work.tasks:
+            return _assign(work, person, actor)
+        passed.append(batch_id)
+    return None
+
+
+def _person(actor: Actor) -> int:
+    if actor.user_id is None:
+        raise ValidationFailed("Only a person can claim a batch.")
+    return actor.user_id
+
+
+def _waiting(warehouse_id: int, task_ids: Sequence[int]) -> list[PickingTask]:
+    """These tasks, locked, the most urgent first. Raises Conflict listing all that are no waiting tasks of this warehouse."""
+    wanted = sorted(set(task_ids))
+    if not wanted:
+        raise ValidationFailed("Name at least one picking task.", errors=[{"field": "task_ids", "code": "required"}])
+    tasks = lock_picking_tasks(wanted)
+    released = set(PickingTask.objects.filter(let_go(warehouse_id), pk__in=wanted).values_list("pk", flat=True))
+    faults = {task.pk: fault for task in tasks if (fault := _fault(task, warehouse_id, released))}
+    faults |= dict.fromkeys(set(wanted) - {task.pk for task in tasks}, "there is no such task")
+    if faults:
+        names = {task.pk: task.number for task in tasks}
+        told = [{"task": pk, "number": names.get(pk, str(pk)), "why": why} for pk, why in sorted(faults.items())]
+        text = "; ".join(f"{each['number']}: {each['why']}" for each in told[:5])
+        raise Conflict(f"{len(told)} of {len(wanted)} tasks can't be put into a batch. {text}.", errors=told)
+    return sorted(tasks, key=lambda task: (task.urgency, task.ship_by is None, task.ship_by or task.created_at, task.pk))
+
+
+def _fault(task: PickingTask, warehouse_id: int, released: set[int]) -> str:
+    if task.warehouse_id != warehouse_id:
+        return f"it is of another warehouse, {task.warehouse.code}"
+    if task.status != PickingStatus.PENDING:
+        return f"it is {task.get_status_display()}, not pending"
+    if task.batch_id is not None:
+        return "it is in a batch already"
+    return "" if task.pk in released else "its wave has not released it"
+
+
+def _asked(limit: str, loads: Sequence[TaskLoad], site: SiteLayout) -> dict[str, str]:
+    cart = cart_of(site.settings)
+    if limit == "totes":
+        return {"asked": str(len(loads)), "takes": str(cart.totes)}
+    asked = sum((getattr(each.load, limit) or 0) for each in loads)
+    return {"asked": str(asked), "takes": str(getattr(cart, limit))}
+
+
+def _write(groups: Sequence[Sequence[TaskLoad]], site: SiteLayout, *, batching: str, wave_id: int | None, actor: Actor) -> list[PickingBatch]:
+    warehouse_id = site.settings.warehouse_id
+    numbers = next_numbers(PickingBatch.number_prefix, len(groups))
+    batches = [
+        PickingBatch(
+            number=number,
+            created_by_id=actor.user_id,
+            warehouse_id=warehouse_id,
+            wave_id=wave_id,
+            batching=batching,
+            notes=remarks(loads, site.settings),
+            **_urgency([each.task for each in loads]),
+        )
+        for number, loads in zip(numbers, groups, strict=True)
+    ]
+    PickingBatch.objects.bulk_create(batches)
+    tasks = []
+    for batch, loads in zip(batches, groups, strict=True):
+        for position, each in enumerate(loads, start=1):
+            each.task.batch, each.task.tote = batch, position
+            tasks.append(each.task)
+    _save(PickingTask, tasks, "batch", "tote")
+    told = [(batch, [each.task.pk for each in loads]) for batch, loads in zip(batches, groups, strict=True)]
+    publish([events.of_picking_batch(events.PICKING_BATCH_CREATED, batch, task_ids=ids) for batch, ids in told], actor=actor)
+    return batches
+
+
+def _urgency(tasks: Sequence[PickingTask]) -> dict[str, Any]:
+    """A batch is as urgent as the most urgent of its tasks, and leaves as early as the first of them."""
+    return {
+        "priority": min(tasks, key=lambda task: task.urgency).priority,
+        "ship_by": min((task.ship_by for task in tasks if task.ship_by is not None), default=None),
+    }
+
+
+def _assign(work: BatchWork, worker_id: int, actor: Actor) -> PickingBatch:
+    take(work.batch, "assign")
+    _require_work(work)
+    work.batch.worker_id = worker_id
+    work.batch.save_changes("status", "worker")
+    for task in work.tasks:
+        take(task, "assign")
+        task.worker_id = worker_id
+    _save(PickingTask, work.tasks, "status", "worker")
+    told = [events.of_picking(events.PICKING_ASSIGNED, task, worker_id=worker_id) for task in work.tasks]
+    publish([events.of_picking_batch(events.PICKING_BATCH_ASSIGNED, work.batch, worker_id=worker_id), *told], actor=actor)
+    return work.batch
+
+
+def _require_work(work: BatchWork) -> None:
+    if not work.tasks:
+        raise Conflict(f"Every order of {work.batch} was cancelled or is finished: there is nothing to walk for.", picking_batch=work.batch.pk)
+
+
+def _require_done(work: BatchWork) -> None:
+    left = PickingTaskItem.objects.filter(task__in=work.tasks, status=PickingItemStatus.PENDING).select_related("product", "location")
+    totes = {task.pk: task.tote for task in work.tasks}
+    errors = [
+        {"item": i.pk, "tote": totes[i.task_id], "sku": i.product.sku, "location": i.location.code, "remaining": plain(i.remaining)}
+        for i in left.order_by("batch_position", "pk")
+    ]
+    if errors:
+        raise WorkLeft(f"{work.batch}: {len(errors)} items are not done: pick, short or skip them.", errors=errors)
+
+
+def _follow(batch: PickingBatch, tasks: Sequence[PickingTask], actor: Actor) -> bool:
+    open_ = [task for task in tasks if task.is_open]
+    if open_:
+        wanted = _urgency(open_)
+        if all(getattr(batch, name) == value for name, value in wanted.items()):
+            return False
+        batch.priority, batch.ship_by = wanted["priority"], wanted["ship_by"]
+        batch.save_changes("priority", "ship_by")
+        return True
+    if can_proceed(batch.complete) and any(task.status == PickingStatus.COMPLETED for task in tasks):
+        take(batch, "complete")
+        batch.completed_at = timezone.now()
+        batch.save_changes("status", "completed_at")
+        publish([events.of_picking_batch(events.PICKING_BATCH_COMPLETED, batch)], actor=actor)
+        return True
+    take(batch, "cancel")
+    batch.cancelled_at, batch.cancellation_reason = timezone.now(), ALL_GONE
+    batch.save_changes("status", "cancelled_at", "cancellation_reason")
+    publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, batch, reason=ALL_GONE, task_ids=[])], actor=actor)
+    return True
+
+
+def _save(model: Any, rows: Sequence[Any], *fields: str) -> None:
+    """Write these fields of locked rows and count their versions up, in one statement."""
+    now = timezone.now()
+    for row in rows:
+        row.version, row.updated_at = row.version + 1, now
+    model.objects.bulk_update(rows, [*fields, "version", "updated_at"])
