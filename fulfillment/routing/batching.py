@@ -17,8 +17,9 @@ from operator import attrgetter
 
 from fulfillment.routing.layout import Pick
 
-# With how many of its neighbours an order or a walk is tried. All of them would save a few percent more, and take ten times as long for 200 orders.
-NEAREST = 20
+# With how many of its neighbours an order or a walk is tried. Trying all gave totals at most two percent less on a history of 438 orders, and took five times
+# as long; half as many gave one percent more.
+NEAREST = 40
 REMEMBERED = 4096
 ZERO = Decimal(0)
 
@@ -94,7 +95,7 @@ def make_batches(orders: Sequence[Load], capacity: Capacity, method: Batching, l
     """Which orders are picked in one walk: their numbers in `orders`, ascending; walks by their first order. Every order is in exactly one.
 
     `length`: how long the walk through some picks is; it gets them without repetition, in the order of aisle and y. It is asked up to `nearest` times for each
-    order and each walk that is put together, so it should be quick; what is finally walked may be planned by another. FCFS never asks it.
+    order and each walk that is put together, so it should be `quick.quick_length`; what is finally walked may be planned otherwise. FCFS never asks it.
 
     - FCFS: orders in their sequence, until the next does not fit; that one begins the next walk.
     - SEED: the order with the longest walk of its own is the seed; to it comes, as long as one fits, the order that saves most together with all that are
