@@ -33,6 +33,7 @@ from fulfillment.models import (
     Shipment,
     StatusReport,
     SweepCursor,
+    WalkSettings,
 )
 from fulfillment.queries.picking_batches import batches_waiting
 from fulfillment.queries.picking_tasks import waiting_tasks
@@ -274,6 +275,11 @@ def lock_work_of(order: Order) -> Work:
 def lock_box_type(box_type_id: int, expected_version: int | None = None) -> BoxType:
     """The box type, alone."""
     return lock_row(BoxType, box_type_id, expected_version)
+
+
+def lock_walk_settings(settings_id: int, expected_version: int | None = None) -> WalkSettings:
+    """The walk settings of a warehouse, alone."""
+    return lock_row(WalkSettings, settings_id, expected_version)
 
 
 def lock_printer(printer_id: int, expected_version: int | None = None) -> Printer:

@@ -260,8 +260,8 @@ SPECTACULAR_SETTINGS = {
             ),
             (
                 "fulfillment",
-                "DisagreementKind LabelFormat LabelKind OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus PrintStatus PutBackStatus "
-                "QualityDecision QualityStatus ShipmentStatus",
+                "BatchingMethod DisagreementKind LabelFormat LabelKind OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus "
+                "PrintStatus PutBackStatus QualityDecision QualityStatus RouteMethod ShipmentStatus",
             ),
         )
         for name in names.split()

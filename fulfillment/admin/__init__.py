@@ -12,6 +12,7 @@ from fulfillment.admin import (
     quality_checks,
     quality_rules,
     shipments,
+    walk_settings,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "quality_checks",
     "quality_rules",
     "shipments",
+    "walk_settings",
 ]

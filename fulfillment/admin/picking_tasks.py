@@ -88,7 +88,7 @@ class PickingTaskAdmin(TaskAdmin):
     open_states = frozenset(OPEN_PICKING)
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "created_at"]
     inlines = [PickingItemInline]
-    readonly_fields = ["status", "progress", "how_far", "scans"]
+    readonly_fields = ["status", "progress", "how_far", "walk", "scans"]
     prints = ["pick_list"]
     steps = [
         Step("assign", "Assign", assign_picking_task, can("assign"), form=AssignForm, icon="person_add"),
@@ -154,6 +154,7 @@ class PickingTaskAdmin(TaskAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: PickingTask | None = None) -> list[Any]:
         fields = ["number", "order", "warehouse", "status", "worker", "how_far", "priority", "ship_by", "packing_location", "created_at"]
+        fields += ["walk"] if obj and obj.route_method else []
         later = [name for name in ("started_at", "completed_at", "cancelled_at", "cancellation_reason", "notes") if obj and getattr(obj, name)]
         return [(None, {"fields": [*pairs([*fields, *later]), *(["scans"] if obj and obj.started_at else [])]})]
 
@@ -166,6 +167,13 @@ class PickingTaskAdmin(TaskAdmin):
         far = progress_of(row.items.select_related("location").order_by("sequence"))
         zones = ", ".join(f"{zone.zone or 'no zone'} {zone.items}" for zone in far.zones)
         return f"{far.done} of {far.items}, {far.percent} %" + (f"; still to walk: {zones}" if zones else "")
+
+    @display(description="walk")
+    def walk(self, row: PickingTask) -> str:
+        if row.route_length is None:
+            return f"{row.get_route_method_display()}; not all of its places are on the map"
+        longer = f", {row.route_gap:.1%} longer than the shortest ({row.shortest_length} m)" if row.route_gap else ""
+        return f"{row.get_route_method_display()}: {row.route_length} m{longer}"
 
     @display(description="last scans")
     def scans(self, row: PickingTask) -> SafeString | str:
