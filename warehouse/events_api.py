@@ -17,11 +17,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from warehouse.core.actor import Role
 from warehouse.core.api.auth import actor_of
 from warehouse.core.api.inputs import Input
 from warehouse.core.errors import DomainError, ValidationFailed
-from warehouse.core.live import stream_url
+from warehouse.core.live import LISTENERS, stream_url
 from warehouse.outbox.http import Endpoints
 from warehouse.outbox.models import OutboxEvent
 
@@ -111,7 +110,7 @@ class Events(Endpoints):
     """Everything that happened. Positions have no gaps, and what has one never changes: read on from where you stopped."""
 
     rows: QuerySet[Any] = OutboxEvent.objects.filter(position__isnull=False).order_by("position")
-    readers = frozenset({Role.VIEWER})
+    readers = LISTENERS
     serializer_class = FeedOut
     pagination_class = None
     filter_backends: list[Any] = []

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
-from warehouse.core.access import may
+from warehouse.core.access import READERS, may
 from warehouse.core.actor import Actor, Role
 from warehouse.core.admin import actor_of
 
@@ -20,6 +20,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         [
             ("Orders", "receipt_long", "fulfillment.order"),
             ("Picking", "directions_walk", "fulfillment.pickingtask"),
+            ("Picking batches", "shopping_cart", "fulfillment.pickingbatch"),
             ("Quality checks", "verified", "fulfillment.qualitycheck"),
             ("Packing", "package_2", "fulfillment.packingtask"),
             ("Shipments", "local_shipping", "fulfillment.shipment"),
@@ -69,6 +70,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
             ("Printers", "print", "fulfillment.printer"),
             ("Carriers", "delivery_truck_speed", "fulfillment.deliveryprovider"),
             ("Quality rules", "rule", "fulfillment.qualityrule"),
+            ("Walks", "route", "fulfillment.walksettings"),
         ],
     ),
     (
@@ -107,7 +109,10 @@ def back_office_script(request: HttpRequest) -> str:
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's navigation. A group without anything to open is left out."""
     actor = actor_of(request)
-    groups: list[dict[str, Any]] = [{"title": "", "items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]}]
+    first = [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]
+    if actor.roles & READERS:
+        first.append({"title": "Live", "icon": "sensors", "link": reverse("live")})
+    groups: list[dict[str, Any]] = [{"title": "", "items": first}]
     groups += [{"title": title, "separator": True, "items": _entries(actor, entries)} for title, entries in GROUPS]
     groups.append({"title": "Floor", "separator": True, "items": _screens(actor)})
     return [group for group in groups if group["items"]]

@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due
+from fulfillment.admin.order_progress import ProgressPage
 from fulfillment.admin.priority import PriorityForm
 from fulfillment.enums import OPEN_ORDERS, ORDERS_FOR_A_PERSON
 from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, PutBack, Shipment, StatusReport
@@ -112,7 +113,7 @@ class AttentionFilter(admin.SimpleListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(StepsAdmin, BigTableAdmin):
+class OrderAdmin(ProgressPage, StepsAdmin, BigTableAdmin):
     list_display = ["order_number_or_id", "source", "state", "urgency", "ship_by", "left", "provider", "created_at"]
     list_display_links = ["order_number_or_id"]
     list_select_related = ["provider"]

@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from fulfillment.api.order_progress import OrderProgressOut, WithProgress
 from fulfillment.api.picking_bodies import PriorityIn
 from fulfillment.enums import SOURCE_LISTINGS, OrderStatus, Priority
 from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, Shipment
@@ -139,7 +140,7 @@ EXAMPLE = {
 }
 
 
-class Orders(ReadEndpoints):
+class Orders(WithProgress, ReadEndpoints):
     """Orders of other systems, as far as the warehouse needs to know them."""
 
     rows: QuerySet[Any] = SUMMARIES.prefetch_related(
@@ -166,10 +167,10 @@ class Orders(ReadEndpoints):
         "report_status": Nothing,
         "priority": PriorityIn,
     }
-    outputs = {"list": OrderSummary}
+    outputs = {"list": OrderSummary, "progress": OrderProgressOut}
 
     def get_queryset(self) -> QuerySet[Any]:
-        return SUMMARIES.all() if self.action == "list" else self.rows.all()
+        return SUMMARIES.all() if self.action in ("list", "progress") else self.rows.all()
 
     def get_serializer_class(self) -> Any:
         return OrderSummary if self.action == "list" else OrderOut

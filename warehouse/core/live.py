@@ -5,6 +5,10 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest
 
+from warehouse.core.actor import Role
+
+# Who reads the feed of events, and so its stream, besides programs.
+LISTENERS = frozenset({Role.MANAGER, Role.VIEWER})
 STREAM_PATH = "/api/v1/events/stream"
 
 
