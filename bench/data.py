@@ -10,20 +10,21 @@ _FILL = """
     INSERT INTO inventory_warehouse (code, external_id, name, kind, city, street, postal_code, country, contact_name, phone, time_zone, priority, is_active)
     VALUES ('BENCH', '1', 'Bench', 'warehouse', 'Bench', '', '', '', '', '', 'UTC', 1, true);
     INSERT INTO inventory_storefront (external_id, name) VALUES ('1', 'Bench');
-    INSERT INTO inventory_location (warehouse_id, code, barcode, kind, condition, zone, aisle, bay, level, pick_sequence, is_pickable, is_active,
+    INSERT INTO inventory_location (warehouse_id, code, barcode, kind, condition, zone, aisle, bay, level, pick_sequence, is_pickable, is_active, exposure,
                                     version, created_at, updated_at)
-    SELECT w.id, 'A' || n, 'BENCH-A' || n, 'storage', 'ambient', '', (n / 50)::text, (n %% 50)::text, '', n, true, true, 1, now(), now()
+    SELECT w.id, 'A' || n, 'BENCH-A' || n, 'storage', 'ambient', '', (n / 50)::text, (n %% 50)::text, '', n, true, true, 'ambient', 1, now(), now()
     FROM inventory_warehouse w, generate_series(1, 500) n;
-    INSERT INTO inventory_location (warehouse_id, code, barcode, kind, condition, zone, aisle, bay, level, pick_sequence, is_pickable, is_active,
+    INSERT INTO inventory_location (warehouse_id, code, barcode, kind, condition, zone, aisle, bay, level, pick_sequence, is_pickable, is_active, exposure,
                                     version, created_at, updated_at)
-    SELECT w.id, 'PACK', 'BENCH-PACK', 'packing', '', '', '', '', '', 0, false, true, 1, now(), now() FROM inventory_warehouse w;
+    SELECT w.id, 'PACK', 'BENCH-PACK', 'packing', '', '', '', '', '', 0, false, true, 'ambient', 1, now(), now() FROM inventory_warehouse w;
     INSERT INTO inventory_product (sku, name, base_unit, quantity_step, weight_tolerance, rotation, tracks_expiry, min_remaining_days, freezable,
                                    default_low_stock_threshold, is_active, created_at)
     SELECT 'B' || n, 'Product ' || n, 'pcs', 1, 0, 'fefo', true, 0, false, 5, true, now() FROM generate_series(1, %(products)s) n;
     INSERT INTO inventory_storefrontproduct (storefront_id, product_id, external_listing_id, purchase_price, price, currency, stock_quantity)
     SELECT f.id, p.id, p.id::text, 1, 2, 'EUR', 0 FROM inventory_storefront f, inventory_product p;
-    INSERT INTO inventory_batch (product_id, lot_number, label_condition, received_at, purchase_price, currency, status)
-    SELECT p.id, 'L' || n, 'ambient', now(), 1, 'EUR', 'available' FROM inventory_product p, generate_series(1, 3) n;
+    INSERT INTO inventory_batch (product_id, lot_number, label_condition, received_at, purchase_price, currency, status, status_reason,
+                                 held_itself)
+    SELECT p.id, 'L' || n, 'ambient', now(), 1, 'EUR', 'available', '', false FROM inventory_product p, generate_series(1, 3) n;
     INSERT INTO inventory_batchlocation (batch_id, location_id, phase, product_id, warehouse_id, quantity, reserved, blocked_reason, consumed_fraction,
                                          clock_started_at, clock_condition, effective_expires_at, received_at, version)
     SELECT b.id, l.id, 'sealed', b.product_id, w.id, 1000000, 0, '', 0, now(), 'ambient', now() + (b.id %% 90 + 30) * interval '1 day', now(), 1
