@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.db import connection, models, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from fulfillment.enums import OPEN_PICKING, PrintStatus, PutBackStatus, QualityStatus
@@ -35,16 +35,13 @@ from fulfillment.models import (
     SweepCursor,
     WalkSettings,
 )
-from fulfillment.queries.picking_batches import batches_waiting
+from fulfillment.queries.picking_batches import batches_waiting, holders_of
 from fulfillment.queries.picking_tasks import waiting_tasks
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import check_version, lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
 
 M = TypeVar("M", bound=models.Model)
-
-# The class of our advisory locks on the codes of totes.
-TOTES = 7061
 
 
 def lock_order(order_id: int, expected_version: int | None = None) -> Order:
@@ -69,18 +66,24 @@ def lock_picking_task(task_id: int, expected_version: int | None = None) -> Pick
     return _checked(task, expected_version)
 
 
-def lock_picking_item(item_id: int, expected_version: int | None = None, *, barcode: str = "") -> tuple[PickingTaskItem, bool]:
+def lock_picking_item(item_id: int, expected_version: int | None = None, *, barcode: str = "", tote: str = "") -> tuple[PickingTaskItem, bool]:
     """The order, the task and the item; product, batch, location and warehouse are read with them. `expected_version` is the task's.
 
-    Also says, in the same statement, whether the barcode is one of the product's.
+    Also says, in the same statement, whether the barcode is one of the product's; and `holder_of_tote` then tells for whom else the tote stands.
     """
     rows = _for_update(PickingTaskItem, "task__order", "task", "self")
     known = Exists(PickingTaskItem.objects.filter(pk=OuterRef("pk"), product__barcodes__code=barcode))
-    item = _one(
-        rows.select_related("task__order", "task__warehouse", "product", "batch", "location").annotate(barcode_is_its_products=known), item_id
-    )
+    others = holders_of(tote.strip().upper(), OuterRef("task__warehouse")).exclude(pk=OuterRef("task"))
+    rows = rows.annotate(barcode_is_its_products=known, tote_holder=Subquery(others.values("pk")[:1]))
+    item = _one(rows.select_related("task__order", "task__warehouse", "product", "batch", "location"), item_id)
     _checked(item.task, expected_version)
     return item, bool(getattr(item, "barcode_is_its_products"))  # noqa: B009 - the model does not declare it
+
+
+def holder_of_tote(item: PickingTaskItem) -> PickingTask | None:
+    """For which other task the tote stands that the item was locked with."""
+    holder: int | None = getattr(item, "tote_holder")  # noqa: B009 - the model does not declare it
+    return None if holder is None else PickingTask.objects.select_related("order").get(pk=holder)
 
 
 def lock_picking_tasks(ids: Iterable[int]) -> list[PickingTask]:
@@ -127,13 +130,6 @@ def next_free_picking_batch(warehouse_id: int, passed: Iterable[int] = ()) -> in
     found = rows.exclude(pk__in=list(passed)).order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
     transaction.savepoint_rollback(savepoint)
     return None if found is None else found.pk
-
-
-def lock_tote(warehouse_id: int, code: str) -> None:
-    """A tote's code, until the transaction ends: of two scans that bind one tote at once the second sees what the first has done."""
-    require_transaction()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [TOTES, f"{warehouse_id}:{code}"])
 
 
 def lock_next_picking_task(warehouse_id: int) -> PickingTask | None:

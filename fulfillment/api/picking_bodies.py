@@ -32,7 +32,9 @@ class PickingItemOut(serializers.ModelSerializer):
 class PickingSummary(TaskSummary):
     packing_location = serializers.CharField(source="packing_location.code", default=None, allow_null=True)
     route_method = serializers.ChoiceField(choices=RouteMethod.choices, allow_blank=True, help_text="Empty until somebody begins to walk.")
-    route_length = serializers.DecimalField(10, 2, allow_null=True, help_text="Of the walk as planned, in metres; null where places are not on the map.")
+    route_length = serializers.DecimalField(
+        10, 2, allow_null=True, help_text="Of the walk as planned, in metres; null where places are not on the map."
+    )
     shortest_length = serializers.DecimalField(10, 2, allow_null=True, help_text="Of the shortest walk through the same places, in metres.")
     route_gap = serializers.DecimalField(10, 4, allow_null=True, help_text="How much longer the planned walk is, as a share of the shortest.")
     picking_batch = serializers.IntegerField(source="batch_id", allow_null=True)
@@ -41,8 +43,8 @@ class PickingSummary(TaskSummary):
         model = PickingTask
         fields = (
             "id", "number", "order", "order_id", "warehouse", "warehouse_id", "worker", "status", "priority", "ship_by", "total_items", "picked_items",
-            "packing_location", "reservation", "picking_batch", "tote", "tote_code", "notes", "created_at", "started_at", "completed_at", "cancelled_at", "cancellation_reason", "updated_at",
-            "version", "route_method", "route_length", "shortest_length", "route_gap",
+            "packing_location", "reservation", "picking_batch", "tote", "tote_code", "notes", "created_at", "started_at", "completed_at", "cancelled_at",
+            "cancellation_reason", "updated_at", "version", "route_method", "route_length", "shortest_length", "route_gap",
         )  # fmt: skip
 
 
@@ -124,7 +126,9 @@ class PickIn(Input):
     location_scan = serializers.CharField(max_length=200, help_text="The location's code or barcode, as scanned.")
     product_scan = serializers.CharField(max_length=200, help_text="SKU, barcode, lot number or GS1 code, as scanned.")
     tote_scan = serializers.CharField(
-        max_length=200, required=False, help_text="In a batch: the tote it was put into. The first scan at a position binds the tote; then `T3` will do too."
+        max_length=200,
+        required=False,
+        help_text="In a batch: the tote it was put into. The first scan at a position binds the tote; then `T3` will do too.",
     )
     notes = serializers.CharField(max_length=200, required=False, allow_blank=True)
 

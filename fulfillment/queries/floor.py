@@ -24,8 +24,8 @@ def picks_waiting(warehouse_id: int) -> int:
 
 
 def my_picking_task(warehouse_id: int, user_id: int) -> int | None:
-    """The id of the picking task that this person has begun, or was given."""
-    mine = PickingTask.objects.filter(warehouse=warehouse_id, worker=user_id, status__in=AT_HAND)
+    """The id of the picking task, in no batch, that this person has begun, or was given."""
+    mine = PickingTask.objects.filter(warehouse=warehouse_id, worker=user_id, status__in=AT_HAND, batch=None)
     return mine.order_by("-status", "pk").values_list("pk", flat=True).first()
 
 
@@ -47,7 +47,8 @@ def packed_tasks(warehouse_id: int) -> QuerySet[PackingTask]:
 
 
 def packing_task_by_scan(warehouse_id: int, code: str, location_id: int | None) -> PackingTask | None:
-    """The packing task that a code names: its number, its picking task's, a package's (or its SSCC), the order's; or the most urgent one on a bench.
+    """The packing task that a code names: its number, its picking task's, a package's (or its SSCC), the tote of its goods, the order's; or the most urgent
+    one on a bench.
 
     Open work comes before finished work when an order has several.
     """
@@ -62,12 +63,19 @@ def packing_task_by_scan(warehouse_id: int, code: str, location_id: int | None) 
     for way in ways:
         if (found := tasks.filter(**way).first()) is not None:
             return found
+    if (found := in_tote(tasks, ours)) is not None:
+        return found
     orders = Order.objects.filter(external_id=code), Order.objects.filter(order_number__iexact=code)
     for rows in orders:
         ids = list(rows.values_list("pk", flat=True)[:SAME_NAME])
         if ids and (found := tasks.filter(order__in=ids).first()) is not None:
             return found
     return None
+
+
+def in_tote(tasks: QuerySet[PackingTask], code: str) -> PackingTask | None:
+    """Of these tasks the one whose goods lie in this tote, or are being packed out of it; the tote of packed goods is free."""
+    return tasks.filter(picking_task__tote_code=code, status__in=[PackingStatus.PENDING, PackingStatus.IN_PROGRESS]).first() if code else None
 
 
 def living_shipments(task_id: int) -> list[Shipment]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from fulfillment.enums import OPEN_PICKING, PickingItemStatus, PickingStatus
-from fulfillment.models import Pick, PickingBatch, PickingTask, PickingTaskItem
+from fulfillment.enums import OPEN_PICKING, OPEN_QUALITY, PackingStatus, PickingItemStatus, PickingStatus, PutBackStatus
+from fulfillment.models import PackingTask, Pick, PickingBatch, PickingTask, PickingTaskItem, PutBack, QualityCheck
 
 AT_HAND = (PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS)
 
@@ -56,6 +56,19 @@ def standing_at(batch_id: int) -> int | None:
     """The place of the last scan of a batch: there its picker stands. None before the first."""
     picks = Pick.objects.filter(item__task__batch=batch_id).order_by("-pk")
     return picks.values_list("item__location", flat=True).first()
+
+
+def in_use() -> Q:
+    """Of picking tasks: whether goods may lie in their tote: being picked, looked at, waiting to be packed, or cancelled and not yet put back."""
+    packing = PackingTask.objects.filter(picking_task=OuterRef("pk"), status__in=[PackingStatus.PENDING, PackingStatus.IN_PROGRESS])
+    checks = QualityCheck.objects.filter(picking_task=OuterRef("pk"), status__in=sorted(OPEN_QUALITY))
+    back = PutBack.objects.filter(picking_task=OuterRef("pk"), status=PutBackStatus.PENDING)
+    return Q(status__in=sorted(OPEN_PICKING)) | Q(Exists(packing)) | Q(Exists(checks)) | (Q(status=PickingStatus.CANCELLED) & Q(Exists(back)))
+
+
+def holders_of(code: str, warehouse: int | OuterRef) -> QuerySet[PickingTask]:
+    """The picking tasks of a warehouse whose goods may lie in the tote of this code, as it is kept: in capitals."""
+    return PickingTask.objects.filter(in_use(), warehouse=warehouse, tote_code=code).exclude(tote_code="")
 
 
 def with_work() -> Exists:

@@ -14,11 +14,14 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from fulfillment.enums import PickingItemStatus, PickingStatus
-from fulfillment.models import PickingTask, PickingTaskItem
+from fulfillment.enums import OPEN_PICKING, PickingItemStatus, PickingStatus
+from fulfillment.models import Pick, PickingBatch, PickingTask, PickingTaskItem
 from fulfillment.queries import floor
+from fulfillment.queries.picking_batches import batches_waiting, my_picking_batch
 from fulfillment.queries.picking_tasks import last_pick, next_item
-from fulfillment.services.picking_tasks import claim_next_picking_task, complete_picking_task, start_picking_task
+from fulfillment.screens.pick_state import STEP, expected_goods, keep, same_goods, step_of
+from fulfillment.services.picking_batches import claim_next_walk, start_picking_batch
+from fulfillment.services.picking_tasks import complete_picking_task, start_picking_task
 from fulfillment.services.picks import defer_item, pick_item
 from fulfillment.services.scans import names_goods, names_place
 from fulfillment.services.shorts import short_item, skip_item
@@ -41,47 +44,53 @@ from warehouse.core.screens import (
     show,
 )
 
-STEP = "floor_pick"
-
 
 @floor_view(pick_item)
 def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """The task at hand, or how many wait and one button to take the next."""
+    """The batch or task at hand, or how many wait and one button to take the next."""
     warehouse = chosen_warehouse(request)
     if warehouse is None:
         return redirect("floor:home")
     assert actor.user_id is not None
+    batch = my_picking_batch(warehouse, actor.user_id)
+    if batch is not None:
+        return redirect("floor:pick_batch", batch.pk)
     mine = floor.my_picking_task(warehouse, actor.user_id)
     if mine is not None:
         return redirect("floor:pick_task", mine)
-    return show(request, "floor/pick_start.html", {"waiting": floor.picks_waiting(warehouse)})
+    return show(request, "floor/pick_start.html", {"waiting": floor.picks_waiting(warehouse), "batches": batches_waiting(warehouse).count()})
 
 
 @floor_view(pick_item, method="POST")
 def claim(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """Take the best waiting task and begin to walk."""
+    """Take the best waiting batch, else the best waiting task, and begin to walk."""
     warehouse = chosen_warehouse(request)
     if warehouse is None:
         return redirect("floor:home")
-    taken: list[PickingTask] = []
+    taken: list[PickingBatch | PickingTask] = []
 
     def take_next() -> Feedback | None:
-        task = claim_next_picking_task(warehouse, actor=actor)
-        if task is None:
+        walk = claim_next_walk(warehouse, actor=actor)
+        if walk is None:
             return Feedback(DONE, _("Nothing to pick now"), _("All orders of this warehouse are picked."))
-        taken.append(task)
-        if task.status == PickingStatus.ASSIGNED:
-            start_picking_task(task.pk, actor=actor)
+        taken.append(walk)
+        if walk.status == PickingStatus.ASSIGNED:
+            (start_picking_batch if isinstance(walk, PickingBatch) else start_picking_task)(walk.pk, actor=actor)
         return None
 
     feedback = attempt(take_next)
-    return leave(request, feedback, to=reverse("floor:pick_task", args=[taken[0].pk]) if taken else reverse("floor:pick"))
+    return leave(request, feedback, to=_address_of(taken[0]) if taken else reverse("floor:pick"))
+
+
+def _address_of(walk: PickingBatch | PickingTask) -> str:
+    return reverse("floor:pick_batch" if isinstance(walk, PickingBatch) else "floor:pick_task", args=[walk.pk])
 
 
 @floor_view(pick_item)
 def task_screen(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
-    """The next stop of the walk; with `?ask=` short, skip or undo the question whether that is meant."""
-    return _screen(request, actor, task_id)
+    """The next stop of the walk; with `?ask=` short, skip or undo the question whether that is meant. A task in a batch is walked on the screen of that."""
+    batch = PickingTask.objects.filter(pk=task_id, batch__isnull=False, status__in=sorted(OPEN_PICKING)).values_list("batch", flat=True).first()
+    return _screen(request, actor, task_id) if batch is None else redirect("floor:pick_batch", batch)
 
 
 @floor_view(pick_item, method="POST")
@@ -110,7 +119,7 @@ def give_up(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
         item = (skip_item if skipped else short_item)(posted_id(request, "item"), actor=actor)
         if skipped:
             return close_when_done(actor, task_id) or Feedback(RIGHT, _("Skipped"))
-        return close_when_done(actor, task_id) or _noted(item)
+        return close_when_done(actor, task_id) or noted(item)
 
     return _answer(request, actor, task_id, attempt(do))
 
@@ -150,25 +159,25 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
     task = PickingTask.objects.only("status", "version").filter(pk=task_id).first()
     if item is None or task is None or task.status != PickingStatus.IN_PROGRESS:
         return None  # the screen itself says how the task stands
-    step = _step(request, item)
+    step = step_of(request, item)
     if step.get("version") != str(task.version):
         step.pop("product", None)
     code = scanned_code(request)
-    if "product" in step and ("confirm" in request.POST or _same_goods(code, step["product"], item)):
+    if "product" in step and ("confirm" in request.POST or same_goods(code, step["product"], item)):
         return _pick(request, actor, item, step, request.POST.get("quantity", ""), task.version)
     if not code:
         return nothing_scanned()
     if "location" not in step:
         if not names_place(code, item.location):
             return shown.place_feedback(item.location.code, code)
-        _keep(request, item, location=code)
+        keep(request, item, location=code)
         return Feedback(RIGHT, _("Right place"))
     if not names_goods(code, product=item.product, batch=item.batch, warehouse_id=item.location.warehouse_id):
-        return shown.goods_feedback(_expected_goods(item), code)
+        return shown.goods_feedback(expected_goods(item), code)
     if item.remaining == 1 and item.product.base_unit == "pcs":
         return _pick(request, actor, item, step | {"product": code}, "1", task.version)
     # What is confirmed is what was shown: of two confirmations at once only the first counts.
-    _keep(request, item, location=step["location"], product=code, version=str(task.version))
+    keep(request, item, location=step["location"], product=code, version=str(task.version))
     return Feedback(RIGHT, _("Right product"))
 
 
@@ -179,12 +188,12 @@ def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[
     # Whatever lies in the same place is at hand: its place needs no second scan.
     here = item if done.remaining else next_item(item.task_id)
     if here is not None and here.location_id == item.location_id:
-        _keep(request, here, location=step["location"])
+        keep(request, here, location=step["location"])
     taken = shown.quantity_text(done.quantity_picked - item.quantity_picked, item.product.base_unit)
     return close_when_done(actor, item.task_id) or Feedback(RIGHT, _("Picked: %(quantity)s") % {"quantity": taken})
 
 
-def _noted(item: PickingTaskItem) -> Feedback:
+def noted(item: PickingTaskItem) -> Feedback:
     """What became of what was missing: it is fetched elsewhere, or nobody has it."""
     elsewhere = PickingTaskItem.objects.filter(task=item.task_id, product=item.product_id, status=PickingItemStatus.PENDING).order_by("sequence")
     places = ", ".join(elsewhere.values_list("location__code", flat=True))
@@ -197,27 +206,6 @@ def close_when_done(actor: Actor, task_id: int) -> Feedback | None:
         return None
     complete_picking_task(task_id, actor=actor)
     return Feedback(DONE, _("All picked"))
-
-
-def _step(request: HttpRequest, item: PickingTaskItem) -> dict[str, str]:
-    """The scans of this item that were right so far; none when its goods lie elsewhere now."""
-    kept: dict[str, Any] = request.session.get(STEP, {})
-    if kept.get("item") != item.pk or not names_place(kept.get("location", ""), item.location):
-        return {}
-    return {key: kept[key] for key in ("location", "product", "version") if key in kept}
-
-
-def _keep(request: HttpRequest, item: PickingTaskItem, **scans: str) -> None:
-    request.session[STEP] = {"item": item.pk, **scans}
-
-
-def _same_goods(code: str, first: str, item: PickingTaskItem) -> bool:
-    """The product again: the same code, or another code of the same goods."""
-    return bool(code) and (code == first or names_goods(code, product=item.product, batch=item.batch, warehouse_id=item.location.warehouse_id))
-
-
-def _expected_goods(item: PickingTaskItem) -> str:
-    return _("%(name)s, lot %(lot)s") % {"name": item.product.name, "lot": item.batch.lot_number}
 
 
 def _answer(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback | None) -> HttpResponse:
@@ -235,17 +223,16 @@ def _screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback
     }
     item = next_item(task_id) if task.status == PickingStatus.IN_PROGRESS else None
     if item is not None:
-        context |= _stop(request, item) | {"more": task.total_items - task.picked_items > 1}
+        context |= stop_context(request, item, last_pick(task_id)) | {"more": task.total_items - task.picked_items > 1}
     elif task.status == PickingStatus.CANCELLED:
         context["on_bench"] = task.items.filter(quantity_picked__gt=0).exists()
     return show(request, "floor/pick.html", context, feedback)
 
 
-def _stop(request: HttpRequest, item: PickingTaskItem) -> dict[str, Any]:
-    """What the screen shows of the next stop."""
-    step = _step(request, item)
+def stop_context(request: HttpRequest, item: PickingTaskItem, last: Pick | None) -> dict[str, Any]:
+    """What the screen shows of the next stop, and of the last scan, which can be undone."""
+    step = step_of(request, item)
     ask = request.GET.get("ask", "") if request.method == "GET" else ""
-    last = last_pick(item.task_id)
     return {
         "item": item,
         "goods": shown.goods(item.product, item.batch),

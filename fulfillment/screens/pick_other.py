@@ -1,4 +1,4 @@
-"""`/floor/pick/…/other`: other goods than the walk asks for. Scan the place they lie in, scan the goods, tap how many and why.
+"""`/floor/pick/…/other`: other goods than the walk asks for. Scan the place they lie in, scan the goods, in a batch the tote, tap how many and why.
 
 What was scanned is kept in the session for the item at hand; nothing is booked before the reason is tapped.
 """
@@ -15,14 +15,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from fulfillment.enums import PickingStatus
+from fulfillment.errors import WrongScan
 from fulfillment.models import PickingTask, PickingTaskItem
+from fulfillment.queries.picking_batches import next_stop
 from fulfillment.queries.picking_tasks import next_item
-from fulfillment.screens.pick import STEP, close_when_done
+from fulfillment.screens.pick import close_when_done
+from fulfillment.screens.pick_batch import close_batch_when_done, colour_of, wrong_tote
+from fulfillment.screens.pick_state import STEP
 from fulfillment.services.other_goods import find_other_goods, pick_other
+from fulfillment.services.totes import tote_label
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
-from warehouse.core.screens import RIGHT, Feedback, answer, attempt, floor_view, leave, nothing_scanned, scanned_code, show
+from warehouse.core.screens import RIGHT, WRONG, Feedback, answer, attempt, floor_view, leave, nothing_scanned, scanned_code, show
 
 _OTHER = "floor_pick_other"
 # What is kept with the promise, and what the picker reads.
@@ -47,7 +52,7 @@ def scan(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     if item is None:
         return redirect("floor:pick_task", task_id)
     reason = REASONS.get(request.POST.get("reason", ""))
-    if reason is not None and "product" in _kept(request, item):
+    if reason is not None and _next(item, _kept(request, item)) == "reason":
         feedback = attempt(partial(_pick, request, actor, item, reason[0]))
         if feedback is not None and feedback.kind != "wrong":
             return leave(request, feedback, to=reverse("floor:pick_task", args=[task_id]))
@@ -66,9 +71,12 @@ def lay_down(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
 def _item(task_id: int) -> PickingTaskItem | None:
     """The stop at hand, as long as the task is walked."""
     task = get_object_or_404(PickingTask.objects.select_related("order"), pk=task_id)
-    item = next_item(task_id) if task.status == PickingStatus.IN_PROGRESS else None
-    if item is not None:
-        item.task = task
+    if task.status != PickingStatus.IN_PROGRESS:
+        return None
+    item = next_item(task_id) if task.batch_id is None else next_stop(task.batch_id)
+    if item is None or item.task_id != task_id:
+        return None  # the walk is somewhere else by now
+    item.task = task
     return item
 
 
@@ -79,19 +87,43 @@ def _scanned(request: HttpRequest, item: PickingTaskItem) -> Feedback:
     if "location" not in kept:
         _keep(request, item, location=find_other_goods(item, code).location.code)
         return Feedback(RIGHT, _("Right place"))
-    other = find_other_goods(item, kept["location"], code)
-    _keep(request, item, location=kept["location"], product=code, lot=other.batch.lot_number)
-    return Feedback(RIGHT, _("Right product"))
+    if "product" not in kept:
+        other = find_other_goods(item, kept["location"], code)
+        _keep(request, item, location=kept["location"], product=code, lot=other.batch.lot_number)
+        return Feedback(RIGHT, _("Right product"))
+    if item.task.tote_code and code.upper() not in (item.task.tote_code, tote_label(item.task)):
+        return Feedback(WRONG, _("Wrong tote"), _("Put the goods into this tote and scan it."), tote_label(item.task), code)
+    _keep(request, item, **(kept | {"tote": code}))
+    return Feedback(RIGHT, _("Right tote"))
 
 
 def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, reason: str) -> Feedback:
     kept = _kept(request, item)
     amount = request.POST.get("quantity", "").replace(",", ".") or item.remaining
-    done = pick_other(item.pk, amount, actor=actor, location_scan=kept["location"], product_scan=kept["product"], reason=reason)
+    place, goods, tote = kept["location"], kept["product"], kept.get("tote", "")
+    try:
+        done = pick_other(item.pk, amount, actor=actor, location_scan=place, product_scan=goods, tote_scan=tote, reason=reason)
+    except WrongScan as error:
+        if "position" not in error.data.get("expected", {}):
+            raise
+        kept.pop("tote", None)
+        _keep(request, item, **kept)
+        return wrong_tote(error)
     request.session.pop(_OTHER, None)
     request.session.pop(STEP, None)
     taken = shown.quantity_text(done.quantity_picked, item.product.base_unit)
-    return close_when_done(actor, item.task_id) or Feedback(RIGHT, _("Picked: %(quantity)s") % {"quantity": taken})
+    batch = item.task.batch_id
+    closed = close_when_done(actor, item.task_id) if batch is None else close_batch_when_done(actor, batch)
+    return closed or Feedback(RIGHT, _("Picked: %(quantity)s") % {"quantity": taken})
+
+
+def _next(item: PickingTaskItem, kept: dict[str, str]) -> str:
+    """What is to be scanned or said now."""
+    if "location" not in kept:
+        return "place"
+    if "product" not in kept:
+        return "product"
+    return "tote" if item.task.batch_id is not None and "tote" not in kept else "reason"
 
 
 def _kept(request: HttpRequest, item: PickingTaskItem) -> dict[str, str]:
@@ -114,7 +146,9 @@ def _screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback
         "item": item,
         "goods": goods | ({"lot": kept["lot"], "expires": ""} if "lot" in kept else {}),
         "asked": {"place": item.location.code, "lot": item.batch.lot_number},
-        "step": "reason" if "product" in kept else "product" if "location" in kept else "place",
+        "step": _next(item, kept),
+        "label": tote_label(item.task),
+        "colour": colour_of(item.task),
         "place": kept.get("location", ""),
         "quantity": shown.quantity_text(item.remaining, item.product.base_unit),
         "unit": shown.UNITS.get(item.product.base_unit, item.product.base_unit),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from fulfillment.queries.floor import order_refs_by_scan
-from fulfillment.screens import hand_over, labels, pack, pack_boxes, pick, pick_other, put_back, quality, words
+from fulfillment.screens import hand_over, labels, pack, pack_boxes, pick, pick_batch, pick_other, put_back, quality, words
 from warehouse.core.screens import ORDER_FINDERS, WORDS
 
 WORDS.update(words.WORDS)
@@ -24,6 +24,14 @@ urlpatterns = [
     path("pick/<int:task_id>/other/scan", pick_other.scan, name="pick_other_scan"),
     path("pick/<int:task_id>/other/leave", pick_other.lay_down, name="pick_other_leave"),
     path("pick/<int:task_id>/finish", pick.finish, name="pick_finish"),
+    path("pick/batch/<int:batch_id>", pick_batch.screen, name="pick_batch"),
+    path("pick/batch/<int:batch_id>/start", pick_batch.start, name="pick_batch_begin"),
+    path("pick/batch/<int:batch_id>/scan", pick_batch.scan, name="pick_batch_scan"),
+    path("pick/batch/<int:batch_id>/give-up", pick_batch.give_up, name="pick_batch_give_up"),
+    path("pick/batch/<int:batch_id>/later", pick_batch.later, name="pick_batch_later"),
+    path("pick/batch/<int:batch_id>/undo", pick_batch.undo, name="pick_batch_undo"),
+    path("pick/batch/<int:batch_id>/off", pick_batch.taken_off, name="pick_batch_off"),
+    path("pick/batch/<int:batch_id>/finish", pick_batch.finish, name="pick_batch_finish"),
     path("quality", quality.start_screen, name="quality"),
     path("quality/claim", quality.claim, name="quality_claim"),
     path("quality/find", quality.find, name="quality_find"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.queries import floor, pick_ups, quality
+from fulfillment.queries.picking_batches import batches_waiting, my_picking_batch
 from fulfillment.services.hand_over import hand_over_shipments
 from fulfillment.services.packages import pack_item
 from fulfillment.services.picks import pick_item
@@ -15,8 +16,9 @@ from warehouse.core.screens import Work
 
 
 def _picks(warehouse_id: int, actor: Actor) -> int:
-    mine = actor.user_id is not None and floor.my_picking_task(warehouse_id, actor.user_id) is not None
-    return floor.picks_waiting(warehouse_id) + mine
+    person = actor.user_id
+    at_hand = person is not None and (my_picking_batch(warehouse_id, person) or floor.my_picking_task(warehouse_id, person)) is not None
+    return floor.picks_waiting(warehouse_id) + batches_waiting(warehouse_id).count() + at_hand
 
 
 def _checks(warehouse_id: int, actor: Actor) -> int:

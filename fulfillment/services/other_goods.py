@@ -47,7 +47,7 @@ def pick_other(
     amount = parse_quantity(quantity)
     if not reason.strip():
         raise ValidationFailed("Say why other goods are picked.", errors=[{"field": "reason", "code": "required"}])
-    item, _ = lock_picking_item(item_id, expected_version)
+    item, _ = lock_picking_item(item_id, expected_version, tote=tote_scan)
     require_open(item, actor)
     if amount > item.remaining:
         raise Surplus(
@@ -56,7 +56,7 @@ def pick_other(
             given=str(amount),
         )
     other = _scanned(item, location_scan, product_scan)
-    if confirm_tote(item.task, tote_scan):
+    if confirm_tote(item, tote_scan):
         item.task.save(update_fields=["tote_code"])
     assert item.reservation_item_id is not None
     promise = orchestrator.reallocate_item.inside(item.reservation_item_id, other.pk, reason=reason.strip()[:200], actor=actor, quantity=amount)

@@ -49,7 +49,7 @@ def pick_item(
     WrongScan with what was expected, Surplus, TransitionRefused for a closed task, UnfitNow for goods that may not leave (report them short).
     """
     amount = parse_quantity(quantity)
-    item, knows_barcode = lock_picking_item(item_id, expected_version, barcode=product_scan.strip())
+    item, knows_barcode = lock_picking_item(item_id, expected_version, barcode=product_scan.strip(), tote=tote_scan)
     require_open(item, actor)
     _check_location(item, location_scan)
     if not knows_barcode and not names_goods(product_scan, product=item.product, batch=item.batch, warehouse_id=item.task.warehouse_id):
@@ -64,7 +64,7 @@ def pick_item(
             missing=str(item.remaining),
             given=str(amount),
         )
-    confirm_tote(item.task, tote_scan)
+    confirm_tote(item, tote_scan)
     assert item.reservation_item_id is not None
     assert item.task.packing_location_id is not None
     picked = orchestrator.pick_reserved.inside(
