@@ -85,6 +85,12 @@ def touches(crosses: int) -> tuple[tuple[int, ...], ...]:
 
 
 @cache
+def with_ends(crosses: int, ends: int) -> tuple[int, ...]:
+    """The numbers of the states with so many ends of the walk."""
+    return tuple(number for state, number in states(crosses).items() if state.ends == ends)
+
+
+@cache
 def aisle_table(crosses: int, node: int, choices: tuple[int, ...]) -> Table:
     """The moves through the part of an aisle above a node (from 0) when these patterns, by number, can be chosen."""
 
