@@ -112,6 +112,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     first = [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]
     if actor.roles & READERS:
         first.append({"title": "Live", "icon": "sensors", "link": reverse("live")})
+    if may(actor, "view", "fulfillment.walksettings"):
+        first.append({"title": "Map", "icon": "map", "link": reverse("admin:fulfillment_map")})
     groups: list[dict[str, Any]] = [{"title": "", "items": first}]
     groups += [{"title": title, "separator": True, "items": _entries(actor, entries)} for title, entries in GROUPS]
     groups.append({"title": "Floor", "separator": True, "items": _screens(actor)})

@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from fulfillment.admin.base import workers_of
 from fulfillment.admin.priority import PriorityForm
+from fulfillment.admin.site_maps import walk_of_task
 from fulfillment.admin.tasks import TaskAdmin
 from fulfillment.enums import OPEN_PICKING, PickingItemStatus
 from fulfillment.models import Pick, PickingTask, PickingTaskItem
@@ -89,7 +90,7 @@ class PickingTaskAdmin(TaskAdmin):
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "created_at"]
     inlines = [PickingItemInline]
     readonly_fields = ["status", "progress", "how_far", "walk", "scans"]
-    prints = ["pick_list"]
+    prints = ["pick_list", "map"]
     steps = [
         Step("assign", "Assign", assign_picking_task, can("assign"), form=AssignForm, icon="person_add"),
         Step("start", "Start", start_picking_task, can("start"), description="The worker begins to walk.", icon="play_arrow"),
@@ -151,6 +152,14 @@ class PickingTaskAdmin(TaskAdmin):
         for stop in stops:
             stop.left = plain(stop.remaining)
         return render(request, "documents/picking_tasks/pick_list.html", {"task": task, "stops": stops, "barcode": code128.svg(task.number)})
+
+    @action(description="Map", url_path="map", icon="map")
+    def map(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The walk on the map of its warehouse."""
+        task = self.get_object(request, object_id)
+        if task is None or not self.has_view_permission(request, task):
+            raise Http404
+        return walk_of_task(request, task)
 
     def get_fieldsets(self, request: HttpRequest, obj: PickingTask | None = None) -> list[Any]:
         fields = ["number", "order", "warehouse", "status", "worker", "how_far", "priority", "ship_by", "packing_location", "created_at"]

@@ -7,9 +7,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
+from fulfillment.admin.site_maps import site_map_view
 from fulfillment.models import WalkSettings
 from fulfillment.services.walk_settings import WRITTEN, change_walk_settings, create_walk_settings, delete_walk_settings
 from warehouse.core.admin import RoleAdmin, actor_of, pairs
@@ -58,6 +60,10 @@ class WalkSettingsAdmin(RoleAdmin):
             },
         ),
     ]
+
+    def get_urls(self) -> list[Any]:
+        """With the maps of the warehouses."""
+        return [path("map/", self.admin_site.admin_view(site_map_view), name="fulfillment_map"), *super().get_urls()]
 
     def get_readonly_fields(self, request: HttpRequest, obj: WalkSettings | None = None) -> list[str]:
         return ["warehouse"] if obj else []

@@ -41,6 +41,12 @@ def remaining_stops(batch_id: int) -> QuerySet[PickingTaskItem]:
     return pending.order_by(F("deferred_at").asc(nulls_first=True), F("batch_position").asc(nulls_last=True), "pk")
 
 
+def stops_done(batch_id: int) -> QuerySet[PickingTaskItem]:
+    """What of the walk of a batch is done, as it was walked; short and skipped items first."""
+    done = PickingTaskItem.objects.filter(task__batch=batch_id).exclude(status=PickingItemStatus.PENDING)
+    return done.order_by(F("picked_at").asc(nulls_first=True), "pk")
+
+
 def next_stop(batch_id: int) -> PickingTaskItem | None:
     """The next stop of a batch, with product, batch, location, task and order; None when nothing is left to pick."""
     return remaining_stops(batch_id).select_related("product", "batch", "location", "task__order").first()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from fulfillment.queries.floor import order_refs_by_scan
-from fulfillment.screens import hand_over, labels, pack, pack_boxes, pick, pick_batch, pick_other, put_back, quality, words
+from fulfillment.screens import hand_over, labels, pack, pack_boxes, pick, pick_batch, pick_map, pick_other, put_back, quality, words
 from warehouse.core.screens import ORDER_FINDERS, WORDS
 
 WORDS.update(words.WORDS)
@@ -23,6 +23,7 @@ urlpatterns = [
     path("pick/<int:task_id>/other", pick_other.screen, name="pick_other"),
     path("pick/<int:task_id>/other/scan", pick_other.scan, name="pick_other_scan"),
     path("pick/<int:task_id>/other/leave", pick_other.lay_down, name="pick_other_leave"),
+    path("pick/<int:task_id>/map", pick_map.screen, name="pick_map"),
     path("pick/<int:task_id>/finish", pick.finish, name="pick_finish"),
     path("pick/batch/<int:batch_id>", pick_batch.screen, name="pick_batch"),
     path("pick/batch/<int:batch_id>/start", pick_batch.start, name="pick_batch_begin"),
@@ -31,6 +32,7 @@ urlpatterns = [
     path("pick/batch/<int:batch_id>/later", pick_batch.later, name="pick_batch_later"),
     path("pick/batch/<int:batch_id>/undo", pick_batch.undo, name="pick_batch_undo"),
     path("pick/batch/<int:batch_id>/off", pick_batch.taken_off, name="pick_batch_off"),
+    path("pick/batch/<int:batch_id>/map", pick_map.batch_screen, name="pick_batch_map"),
     path("pick/batch/<int:batch_id>/finish", pick_batch.finish, name="pick_batch_finish"),
     path("quality", quality.start_screen, name="quality"),
     path("quality/claim", quality.claim, name="quality_claim"),

@@ -18,6 +18,7 @@ from warehouse.demo.papers import write_papers
 from warehouse.demo.people import make_people
 from warehouse.demo.places import SITES, make_sites
 from warehouse.demo.printers import make_printers
+from warehouse.demo.walks import make_walks
 from warehouse.replay.stock import SITE as REPLAY_SITE
 
 
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         sites, products, suppliers = make_sites(), make_products(), make_suppliers()
         make_boxes()
         make_printers(sites.values())
+        make_walks(sites)
         deliveries = receive_goods(sites, products, suppliers, actor=Actor.of_user(users["receiver"]))
         orders = work_the_morning(users)
         papers = write_papers(sites, products, users)
