@@ -9,7 +9,7 @@ Point = tuple[int, int]  # x and y
 
 def euler_walk(edges: Iterable[tuple[Point, Point, int]], start: Point, end: Point) -> list[Point]:
     """A walk from start to end over every edge (from, to, how often) as often as it says, by Hierholzer's way: walk until stuck, then put in the rounds
-    that were left out. The edges hang together, and every point but start and end has an even number of them. Turns around only where it has to."""
+    that were left out. The edges hang together, and every point has an even number of them, but start and end where these differ."""
     left: dict[Point, dict[Point, int]] = {start: {}, end: {}}
     for a, b, count in edges:
         for one, other in ((a, b), (b, a)):
@@ -21,8 +21,7 @@ def euler_walk(edges: Iterable[tuple[Point, Point, int]], start: Point, end: Poi
         if not left[here]:
             walk.append(stack.pop())
             continue
-        came_from = stack[-2] if len(stack) > 1 else None
-        there = min(left[here], key=lambda point: (point == came_from, point))
+        there = min(left[here])
         for one, other in ((here, there), (there, here)):
             left[one][other] -= 1
             if not left[one][other]:

@@ -49,7 +49,8 @@ def largest_gap(layout: Layout, spots: Iterable[Spot], x: int) -> list[Spot]:
 
 
 def _by_blocks(layout: Layout, spots: Iterable[Spot], x: int, block: Block) -> list[Spot]:
-    """The whole block in one, or up to the far block, through it, and back through what is left of the near one."""
+    """The whole block in one, or up to the far block, through it, and back through what is left of the near one. What lies on the middle cross aisle
+    belongs to the far block."""
     spots = set(spots)
     middle = layout.cross_aisles[1]
     near = _by_aisle(spot for spot in spots if len(layout.cross_aisles) == 2 or spot.y < middle)

@@ -62,7 +62,7 @@ class Command(BaseCommand):
         self.stdout.write(_as_json(routes, options["by_leg"]) if options["json"] else _as_text(routes, problem))
 
     def _compare(self, instances: int, seed: int, *, as_json: bool) -> None:
-        rows = [compare(blocks, aisles, picks, instances, seed) for blocks in (1, 2) for aisles in AISLES for picks in PICKS]
+        rows = (compare(blocks, aisles, picks, instances, seed) for blocks in (1, 2) for aisles in AISLES for picks in PICKS)
         if as_json:
             told = [{"blocks": row.blocks, "aisles": row.aisles, "picks": row.picks, "mean_m": row.metres} for row in rows]
             self.stdout.write(json.dumps({"setting": SETTING, "instances": instances, "seed": seed, "rows": told}, indent=2))

@@ -42,6 +42,19 @@ def test_what_lies_right_in_the_middle_is_picked_from_the_front() -> None:
     assert walked(picks, Layout(AISLES, (0, 100)), Method.MIDPOINT) == (200 + 2 * (50 + 49) + 60, [(0, 10), (2, 51), (3, 10), (1, 50)])
 
 
+def test_the_largest_gap_may_lie_between_any_two_picks() -> None:
+    """The gaps of aisle 1 are 20, 10, 60, 10; those of aisle 2 are 70, 30; of aisle 3, where two are longest, 40, 20, 40: the first."""
+    picks = [Pick(0, 1), Pick(1, 20), Pick(1, 30), Pick(1, 90), Pick(2, 70), Pick(3, 40), Pick(3, 60), Pick(4, 1)]
+    stops = [(0, 1), (1, 90), (2, 70), (3, 60), (3, 40), (4, 1), (1, 20), (1, 30)]
+    assert walked(picks, Layout((*AISLES, 40), (0, 100)), Method.LARGEST_GAP) == (200 + 2 * (10 + 30 + 60 + 30) + 80, stops)
+
+
+def test_what_lies_on_the_middle_cross_aisle_belongs_to_the_far_block() -> None:
+    """So S-shape walks up aisle 1 and down aisle 2 behind it, and through nothing but aisle 0 before it."""
+    picks = [Pick(0, 20), Pick(1, 50), Pick(2, 60)]
+    assert walked(picks, Layout((0, 10, 20), (0, 50, 100)), Method.S_SHAPE) == (50 + 10 + 50 + 10 + 50 + 70, [(0, 20), (1, 50), (2, 60)])
+
+
 def test_the_front_is_picked_on_the_way_out_where_the_depot_lies_between() -> None:
     layout = Layout(AISLES, (0, 100), depot=15)
     assert walked(ONE, layout, Method.MIDPOINT) == (480, [(1, 20), (0, 30), (1, 90), (2, 60), (3, 80), (2, 40)])
