@@ -22,13 +22,13 @@ def main() -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from bench import data, intake, reserve, route
+    from bench import data, intake, reserve, route, streams
 
     if connection.settings_dict["NAME"] != os.environ.get("BENCH_DATABASE"):
         sys.exit("This fills the database with bench data: start it by `manage.py bench`, which makes one of its own.")
     call_command("migrate", verbosity=0)
     data.fill(options.products)
-    suites = {"reserve": reserve.bench, "intake": intake.bench, "route": route.bench}
+    suites = {"reserve": reserve.bench, "intake": intake.bench, "route": route.bench, "streams": streams.bench}
     rows = [row for case in options.cases for row in suites[case](options.seconds, options.products)]
     print(json.dumps(rows))
 

@@ -53,10 +53,12 @@ def one_of(name: str, words: list[str]) -> str:
 
 
 def live_sources(url: str, hosts: list[str], *, secure: bool) -> list[str]:
-    """What the policy of the site's pages lets them ask besides the site itself: the event streams, where they have another port or host."""
+    """What the policy of the site's pages lets them ask besides the site itself: the event streams, where they have another port or host.
+
+    A policy has no words for an IPv6 address: pages at one do without the stream."""
     if not url.startswith(":"):
         return [url] if url else []
-    return [f"{'https' if secure else 'http'}://{f'*{host}' if host.startswith('.') else host}{url}" for host in hosts]
+    return [f"{'https' if secure else 'http'}://{f'*{host}' if host.startswith('.') else host}{url}" for host in hosts if not host.startswith("[")]
 
 
 DEBUG = flag("DEBUG", False)
@@ -334,6 +336,7 @@ OUTBOX_SOURCE = os.environ.get("OUTBOX_SOURCE", "wms")
 # The first part of an event's type names its stream.
 OUTBOX_STREAMS = {
     "picking": "wms:events:picking",
+    "wave": "wms:events:picking",
     "packing": "wms:events:packing",
     "quality": "wms:events:packing",
     "shipment": "wms:events:shipment",

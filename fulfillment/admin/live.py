@@ -103,6 +103,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "sites": sites if len(sites) > 1 else [],
         "site": site,
         "is_popup": "wall" in request.GET,
+        "is_fullwidth": "1",
         "wall_url": f"?{where}&wall" if where else "?wall",
     }
     return TemplateResponse(request, "admin/live/board.html", page)
@@ -116,14 +117,13 @@ def open_sites() -> list[Any]:
 
 def board_context(work: Work) -> dict[str, Any]:
     """The work in the words of the board."""
-    most = max((speed.now for speed in work.speeds), default=0)
-    most = max([most, *(speed.picks for speed in work.speeds)])
+    most = max((speed.picks for speed in work.speeds), default=0)
     return {
         "now": timezone.localtime(),
         "tiles": [_tile(kind, work.queues[kind]) for kind in _TILES],
         "picks": sum(speed.picks for speed in work.speeds),
         "pace": sum(speed.now for speed in work.speeds),
-        "speeds": [{"speed": speed, "share": 100 * speed.now // most if most else 0, "hour": 100 * speed.picks // most} for speed in work.speeds],
+        "speeds": [{"speed": speed, "share": 100 * speed.picks // most} for speed in work.speeds],
         "averages": [(average.name, spent(average.seconds), average.count) for average in work.averages],
         "due": [_due(order) for order in work.due],
         "late": work.late,

@@ -154,4 +154,4 @@ def test_the_policy_lets_pages_ask_the_stream_and_nothing_else() -> None:
     live_sources = import_module("warehouse.settings").live_sources
     assert live_sources("", ["a.example"], secure=True) == []
     assert live_sources("https://live.example", ["a.example"], secure=True) == ["https://live.example"]
-    assert live_sources(":8001", ["localhost", ".b.example"], secure=False) == ["http://localhost:8001", "http://*.b.example:8001"]
+    assert live_sources(":8001", ["localhost", "[::1]", ".b.example"], secure=False) == ["http://localhost:8001", "http://*.b.example:8001"]

@@ -15,14 +15,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from psycopg import sql
 
-CASES = ("reserve", "intake", "route")
+CASES = ("reserve", "intake", "route", "streams")
 DATABASE = "wms_bench"
 
 
 class Command(BaseCommand):
     """Measures in a database of its own beside the real one, made and dropped by the command, so that the real one is never touched."""
 
-    help = "Measure the hot ways beside the floor: manage.py bench [reserve] [intake] [route]."
+    help = "Measure the hot ways beside the floor: manage.py bench [reserve] [intake] [route] [streams]."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("cases", nargs="*", metavar="CASE", help=f"which: {', '.join(CASES)} (default: all)")
