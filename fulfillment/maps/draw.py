@@ -21,7 +21,7 @@ from inventory.orchestrator import LocationKind, SitePlace
 INK, SOFT, WAY, FLOOR, LANE = "#10151b", "#47525e", "#0b4f9e", "#e4e8ed", "#fafbfc"
 NEXT, DONE = "#c2410c", "#6b7682"
 SHELVES = {
-    "ambient": ("#d9bf8c", gettext_lazy("ambient")),
+    "ambient": ("#d9bf8c", gettext_lazy("room temperature")),
     "cool": ("#9ed3b0", gettext_lazy("cool")),
     "chilled": ("#8cc3ee", gettext_lazy("chilled")),
     "frozen": ("#8a93e0", gettext_lazy("frozen")),
