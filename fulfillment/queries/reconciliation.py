@@ -121,6 +121,12 @@ CHECKS = (
         sql.PUT_BACKS,
     ),
     Check(
+        "picking_batches",
+        "batches are where their tasks are, and every tote stands for one order",
+        "Cancel the batch: what was not begun waits again, the rest is finished task by task.",
+        sql.PICKING_BATCHES,
+    ),
+    Check(
         "given_up",
         "nothing that partners are owed was given up",
         "Look why they refuse it (last error), mend that, and press `try again` or `report status again`.",

@@ -68,7 +68,7 @@ READS = {
     Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products discounts alerts batches"
     " mixed-batches stock stock/low receivings returns transfers write-offs put-backs count-requests",
     Role.PICKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock stock/low"
-    " reservations orders picking-tasks count-requests put-backs",
+    " reservations orders picking-tasks picking-batches count-requests put-backs",
     Role.PACKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock"
     " stock/low orders packing-tasks packages printers label-prints shipments put-backs",
     Role.SELLER: "offline-sales products barcodes warehouses locations stock stock/low movements movements/export alerts write-offs",
@@ -76,8 +76,8 @@ READS = {
 LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "discounts", "markdown-steps",
     "price-changes", "alerts", "batches", "mixed-batches", "stock", "stock/low", "movements", "movements/export", "offline-sales", "receivings",
-    "returns", "transfers", "write-offs", "audits", "count-requests", "reservations", "orders", "picking-tasks", "packing-tasks", "packages", "printers",
-    "label-prints", "shipments", "put-backs", "order-disagreements", "events",
+    "returns", "transfers", "write-offs", "audits", "count-requests", "reservations", "orders", "picking-tasks", "picking-batches", "packing-tasks", "packages",
+    "printers", "label-prints", "shipments", "put-backs", "order-disagreements", "events",
 ]  # fmt: skip
 
 
@@ -146,6 +146,13 @@ CALLS = {
     "picking-tasks/1/undo": {Role.PICKER},
     "picking-tasks/1/priority": set(),
     "picking-tasks/1/cancel": set(),
+    "picking-batches": set(),
+    "picking-batches/plan": set(),
+    "picking-batches/claim-next": {Role.PICKER},
+    "picking-batches/1/assign": {Role.PICKER},
+    "picking-batches/1/start": {Role.PICKER},
+    "picking-batches/1/complete": {Role.PICKER},
+    "picking-batches/1/cancel": set(),
     "packing-tasks/1/pack-item": {Role.PACKER},
     "packing-tasks/1/label": {Role.PACKER},
     "packing-tasks/print-labels": {Role.PACKER},

@@ -22,6 +22,7 @@ from fulfillment.models import (
     PackingTask,
     PackingTaskItem,
     Pick,
+    PickingBatch,
     PickingTask,
     PickingTaskItem,
     PutBack,
@@ -36,6 +37,7 @@ from inventory.models import Product, Reservation, ReservationItem
 from inventory.orchestrator import OrderedLine, reserve_for_order
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, picked, reachable_site, stocked
 from tests.factories.inventory import ProductFactory, Site
+from tests.fulfillment.batches import batch_of, pick_stop
 from warehouse.core.actor import Role
 
 pytestmark = pytest.mark.django_db
@@ -277,6 +279,50 @@ def a_shipment_that_nobody_asks_for(house: House) -> set[str]:
     return {"given_up"}
 
 
+def half_a_batch(house: House) -> PickingTask:
+    """Two orders in one walk, something of the first in its tote; that task."""
+    tasks = [PickingTask.objects.get(order=order_for([(house.product, 4)])) for _ in range(2)]
+    batch_of(tasks, picker := person(Role.PICKER))
+    pick_stop(tasks[0].items.get(), picker, 1)
+    return tasks[0]
+
+
+def a_walk_that_nobody_closes(house: House) -> set[str]:
+    half_a_batch(house)
+    for order in Order.objects.all():
+        process_order_cancelled(order.source, order.external_id, "", actor=ACTOR)
+    return {"picking_batches"}
+
+
+def a_batch_that_is_closed_before_its_tasks(house: House) -> set[str]:
+    half_a_batch(house)
+    PickingBatch.objects.update(status="completed")
+    return {"picking_batches"}
+
+
+def a_task_that_runs_ahead_of_its_batch(house: House) -> set[str]:
+    PickingTask.objects.filter(pk=half_a_batch(house).pk).update(worker=None)
+    return {"picking_batches"}
+
+
+def a_stop_without_a_place_in_the_walk(house: House) -> set[str]:
+    half_a_batch(house)
+    PickingTaskItem.objects.filter(quantity_picked=0).update(batch_position=None)
+    return {"picking_batches"}
+
+
+def goods_in_no_tote(house: House) -> set[str]:
+    PickingTask.objects.filter(pk=half_a_batch(house).pk).update(tote_code="")
+    return {"picking_batches"}
+
+
+def two_orders_in_one_tote(house: House) -> set[str]:
+    packing = house.to_pack()
+    task = half_a_batch(house)
+    PickingTask.objects.filter(pk=packing.picking_task_id).update(tote_code=PickingTask.objects.get(pk=task.pk).tote_code)
+    return {"picking_batches"}
+
+
 BROKEN: list[Callable[[House], set[str]]] = [
     a_task_without_its_promise, a_promise_that_nobody_works_on, less_promised_than_is_asked_for, a_promise_on_the_shelf_that_nobody_fetches,
     less_promised_on_the_bench_than_was_picked, a_scan_that_is_missing, an_item_that_is_done_too_early, more_picked_than_ordered,
@@ -285,7 +331,8 @@ BROKEN: list[Callable[[House], set[str]]] = [
     a_shipment_of_another_tasks_package, a_waybill_without_a_number, a_label_of_another_waybill, shipped_but_still_promised,
     shipped_less_than_was_packed, an_order_that_is_further_than_its_tasks, a_cancelled_order_with_open_work,
     an_order_that_was_shipped_and_does_not_know, goods_on_a_bench_that_nobody_puts_back, a_put_back_of_goods_that_are_not_there,
-    a_status_that_nobody_tells, a_shipment_that_nobody_asks_for,
+    a_status_that_nobody_tells, a_shipment_that_nobody_asks_for, a_walk_that_nobody_closes, a_batch_that_is_closed_before_its_tasks,
+    a_task_that_runs_ahead_of_its_batch, a_stop_without_a_place_in_the_walk, goods_in_no_tote, two_orders_in_one_tote,
 ]  # fmt: skip
 
 

@@ -307,10 +307,10 @@ def test_statements_of_a_pick_do_not_grow_with_the_batch(place: Any, picker: Act
 
 def test_statements_of_a_short_do_not_grow_with_the_batch(place: Any, picker: Actor) -> None:
     _, shelves = place
-    milk = goods_on(shelves["K-02"], 50)
-    stocked(milk, shelves["L-03"], 200, lot="LATER", expires_in_days=90)
     counts = []
-    for orders in (2, 5):
+    for orders, shelf in ((2, "K-02"), (5, "K-03")):
+        milk = goods_on(shelves[shelf], 50)
+        stocked(milk, shelves["L-03"], 200, lot="LATER", expires_in_days=90)
         tasks = [task_for((milk, 1)) for _ in range(orders)]
         batch = batch_of(tasks, picker)
         with CaptureQueriesContext(connection) as queries:
