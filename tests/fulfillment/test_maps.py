@@ -97,7 +97,7 @@ def test_the_way_is_drawn_as_its_method_walks_it() -> None:
     tops = {}
     for method in ("exact", "s_shape", "sequence"):
         site = hall(2, 9, method=method)
-        picture = draw_map(site, DESK, of(site, "00-01-0", "01-01-0"))
+        picture = draw_map(site, DESK, of(site, "01-01-0", "00-01-0"))
         line = (next(ET.fromstring(picture.svg).iter(f"{SVG}polyline")).get("points") or "").split()
         tops[method] = min(float(point.split(",")[1]) for point in line)
     # Both aisles are entered from the front, or walked through; the order of the stops is the same.
