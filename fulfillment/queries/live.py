@@ -1,6 +1,7 @@
 """How the work stands at this moment: for the live board. Five statements, whatever the size of the tables and however much work is open.
 
-Open work is read through its indexes by state, what is done through the newest rows of a table (`NEWEST`). A warehouse's id narrows everything to it.
+Open work is read through its indexes by state, what is done through the newest rows of a table (`NEWEST`). A warehouse's id narrows everything to it;
+an order belongs to those that have open work for it.
 """
 
 from __future__ import annotations
@@ -71,8 +72,10 @@ _DUE = f"""
     SELECT o.id, coalesce(nullif(o.order_number, ''), o.external_id), o.status, o.priority, o.ship_by,
            count(*) FILTER (WHERE o.ship_by < now()) OVER (), count(*) OVER ()
     FROM fulfillment_order o
-    WHERE o.status = ANY(%(open)s) AND o.ship_by < now() + interval '{NEAR_MINUTES} minutes' AND (%(site)s::bigint IS NULL OR EXISTS (
-      SELECT 1 FROM fulfillment_pickingtask t WHERE t.order_id = o.id AND t.warehouse_id = %(site)s))
+    WHERE o.status = ANY(%(open)s) AND o.ship_by < now() + interval '{NEAR_MINUTES} minutes' AND (%(site)s::bigint IS NULL OR o.id IN (
+      SELECT order_id FROM fulfillment_pickingtask WHERE status IN ('pending', 'assigned', 'in_progress') AND warehouse_id = %(site)s
+      UNION ALL SELECT order_id FROM fulfillment_qualitycheck WHERE status IN ('pending', 'in_progress') AND warehouse_id = %(site)s
+      UNION ALL SELECT order_id FROM fulfillment_packingtask WHERE status IN ('pending', 'in_progress') AND warehouse_id = %(site)s))
     ORDER BY o.ship_by, o.id LIMIT {SHOWN_ORDERS}
 """
 # Whoever walks stands between the last stop and the next one: the next one is shown, and the last where none is left.

@@ -31,9 +31,10 @@
     return show() ? asked : Math.min(asked, poll);
   };
 
+  // Counted from when it was asked last: a stream that fails again and again puts nothing off.
   const later = () => {
     clearTimeout(again);
-    again = setTimeout(refresh, pause());
+    again = setTimeout(refresh, Math.max(0, askedAt + pause() - Date.now()));
   };
 
   const refresh = async () => {
