@@ -9,7 +9,7 @@ from warehouse.core.quantities import plain
 from warehouse.outbox.events import Event
 
 if TYPE_CHECKING:
-    from fulfillment.models import Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, QualityCheck, Shipment
+    from fulfillment.models import Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, QualityCheck, Shipment, Wave
 
 ORDER_ACCEPTED = "order.accepted"
 ORDER_REJECTED = "order.rejected"
@@ -28,6 +28,12 @@ PICKING_BATCH_CREATED = "picking.batch_created"
 PICKING_BATCH_ASSIGNED = "picking.batch_assigned"
 PICKING_BATCH_COMPLETED = "picking.batch_completed"
 PICKING_BATCH_CANCELLED = "picking.batch_cancelled"
+
+# On the stream of picking: a wave is picking that is let go together.
+WAVE_PLANNED = "wave.planned"
+WAVE_RELEASED = "wave.released"
+WAVE_COMPLETED = "wave.completed"
+WAVE_CANCELLED = "wave.cancelled"
 
 PACKING_STARTED = "packing.started"
 PACKING_COMPLETED = "packing.completed"
@@ -63,6 +69,11 @@ def of_picking(type: str, task: PickingTask, **more: Any) -> Event:
 def of_picking_batch(type: str, batch: PickingBatch, **more: Any) -> Event:
     """An event about a picking batch whose lock is held."""
     return Event(type, "picking_batch", batch.pk, {"picking_batch_id": batch.pk, "number": batch.number, **more})
+
+
+def of_wave(type: str, wave: Wave, **more: Any) -> Event:
+    """An event about a wave whose lock is held; its warehouse must be loaded."""
+    return Event(type, "wave", wave.pk, {"wave_id": wave.pk, "number": wave.number, "warehouse_id": wave.warehouse.external_id, **more})
 
 
 def of_packing(type: str, task: PackingTask, **more: Any) -> Event:

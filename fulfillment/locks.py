@@ -1,4 +1,4 @@
-"""Every row lock of fulfilment. The order: the worker; Order; picking batches, picking tasks, quality checks, packing tasks, packages, shipments, put-backs;
+"""Every row lock of fulfilment. The order: the worker; Order; waves, picking batches, picking tasks, quality checks, packing tasks, packages, shipments, put-backs;
 then what inventory locks.
 
 A task is locked together with its order in one statement: PostgreSQL takes the locks of a row in the order in which OF names the tables.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
@@ -34,12 +34,13 @@ from fulfillment.models import (
     StatusReport,
     SweepCursor,
     WalkSettings,
+    Wave,
 )
 from fulfillment.queries.picking_batches import batches_waiting, holders_of
 from fulfillment.queries.picking_tasks import waiting_tasks
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import check_version, lock_row, lock_rows
-from warehouse.core.transactions import require_transaction
+from warehouse.core.transactions import StartAgain, require_transaction
 
 M = TypeVar("M", bound=models.Model)
 
@@ -137,6 +138,52 @@ def lock_next_picking_task(warehouse_id: int) -> PickingTask | None:
     require_transaction()
     rows = waiting_tasks(warehouse_id).select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
     return rows.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+
+
+@dataclass(slots=True)
+class WaveWork:
+    """A wave with its open tasks, by id; each knows its order and warehouse."""
+
+    wave: Wave
+    tasks: list[PickingTask]
+
+
+def lock_wave_planning(warehouse_id: int) -> None:
+    """Whoever plans a wave for this warehouse: one after the other, so that no two choose the same tasks. Taken before everything else."""
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"waves of warehouse {warehouse_id}"])
+
+
+def lock_wave(wave_id: int, expected_version: int | None = None) -> Wave:
+    """The wave alone; warehouse and provider are read with it."""
+    return _checked(_one(_for_update(Wave, "self").select_related("warehouse", "provider"), wave_id), expected_version)
+
+
+def lock_waves(ids: Iterable[int]) -> list[Wave]:
+    """These waves by id, without their tasks; the warehouse is read with them."""
+    return list(_for_update(Wave, "self").select_related("warehouse").filter(pk__in=sorted(set(ids))).order_by("pk"))
+
+
+def lock_wave_with_orders(wave_id: int, expected_version: int | None = None) -> WaveWork:
+    """The orders of its open tasks by id, the wave, then these tasks by id. Raises StartAgain when one joined meanwhile whose order is not locked."""
+    require_transaction()
+    open_ = PickingTask.objects.filter(wave=wave_id, status__in=sorted(OPEN_PICKING))
+    orders = lock_rows(Order, open_.values_list("order", flat=True))
+    wave = lock_wave(wave_id, expected_version)
+    tasks = list(_for_update(PickingTask, "self").filter(wave=wave, status__in=sorted(OPEN_PICKING)).order_by("pk"))
+    if any(task.order_id not in orders for task in tasks):
+        raise StartAgain
+    for task in tasks:
+        task.order, task.warehouse = orders[task.order_id], wave.warehouse
+    return WaveWork(wave, tasks)
+
+
+def lock_picking_tasks_alone(ids: Iterable[int]) -> list[PickingTask]:
+    """These tasks by id, without their orders, for what concerns the tasks only. Order, warehouse, batch and wave are read with them, by a later statement: a row
+    that was waited for would bring the batch and wave that it had before."""
+    locked = list(_for_update(PickingTask, "self").filter(pk__in=sorted(set(ids))).order_by("pk").values_list("pk", flat=True))
+    return list(PickingTask.objects.filter(pk__in=locked).select_related("order", "warehouse", "batch", "wave").order_by("pk"))
 
 
 def lock_quality_rule(rule_id: int, expected_version: int | None = None) -> QualityRule:

@@ -11,6 +11,7 @@ from fulfillment.services.picking_batches import settle_picking_batches
 from fulfillment.services.put_backs import close_lost_put_backs
 from fulfillment.services.quality_failures import hold_failed_lots
 from fulfillment.services.replanning import replan_picking
+from fulfillment.services.waves import settle_waves
 from inventory.orchestrator import (
     AUDIT_COMPLETED,
     BATCH_MIXED,
@@ -47,6 +48,12 @@ def settle_batches(events: Sequence[OutboxEvent]) -> None:
     tasks = {int(event.payload["task_id"]) for event in events if "task_id" in event.payload}
     orders = {int(event.aggregate_id) for event in events if event.type == ORDER_PRIORITY_CHANGED}
     settle_picking_batches.inside(tasks, order_ids=orders, actor=Actor.system("settle-picking-batches"))
+
+
+@subscriber("settle-waves", PICKING_COMPLETED, PICKING_CANCELLED)
+def close_waves(events: Sequence[OutboxEvent]) -> None:
+    """Close waves with nothing left to pick."""
+    settle_waves.inside({int(event.payload["task_id"]) for event in events}, actor=Actor.system("settle-waves"))
 
 
 @subscriber("close-lost-put-backs", AUDIT_COMPLETED, WRITE_OFF_CONFIRMED)

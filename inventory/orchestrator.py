@@ -17,6 +17,7 @@ from inventory.events import (
 from inventory.queries.alerts import AlertDraft
 from inventory.queries.availability import Availability, get_availability
 from inventory.queries.cycle_counts import suggest_cycle_count
+from inventory.queries.held_goods import HeldGoods, held_goods
 from inventory.queries.locations import Place, default_location, find_warehouse, places_of
 from inventory.queries.lot_families import made_of
 from inventory.queries.offline_sales import SaleConflict, SaleLine
@@ -109,6 +110,7 @@ __all__ = [
     "DocumentType",
     "EffectivePrice",
     "Finding",
+    "HeldGoods",
     "InsufficientStock",
     "LocationKind",
     "MixSource",
@@ -199,6 +201,7 @@ __all__ = [
     "get_low_stock",
     "get_product_stock",
     "get_reserved_items",
+    "held_goods",
     "hold_batch",
     "inspect_return",
     "is_taken_code",

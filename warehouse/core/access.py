@@ -85,6 +85,7 @@ ACCESS: dict[str, Access] = {
     "fulfillment.sweepcursor": Access(view=READERS),
     "fulfillment.statusreport": Access(view=READERS),
     "fulfillment.pickingbatch": Access(view=READERS | {Role.PICKER}),
+    "fulfillment.wave": Access(view=READERS | {Role.PICKER}, add=MANAGER),
     "fulfillment.pickingtask": Access(view=READERS | {Role.PICKER}),
     "fulfillment.pickingtaskitem": Access(view=READERS | {Role.PICKER}),
     "fulfillment.packingtask": Access(view=READERS | {Role.PACKER}),
