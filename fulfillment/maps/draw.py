@@ -227,7 +227,7 @@ class _Drawing:
         entries = [entry for name, entry in SHELVES.items() if name in found] + [entry for kind, entry in KINDS.items() if kind in self.kinds]
         x, y, rows = SIDE, top + 14, []
         for fill, text in entries:
-            width = 22 + len(str(text)) * LETTER + 10
+            width = 22 + len(str(text)) * 8.2 + 8
             if x > SIDE and x + width > self.scale.frame.width - SIDE:
                 x, y = SIDE, y + 20
             rows.append((_n(x), _n(y - 10), fill, _n(x + 18), _n(y + 1), str(text)))

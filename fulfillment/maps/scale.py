@@ -27,7 +27,7 @@ class Frame:
     hall: float
 
 
-PHONE, DESK = Frame(360, 400), Frame(1100, 560)
+PHONE, DESK = Frame(360, 340), Frame(1100, 560)
 
 
 @dataclass(frozen=True, slots=True)
