@@ -172,7 +172,8 @@ def _time_line(
         lines.append(Happened(scan.picked_at, "pick", f"picked {goods}", who))
         if scan.undone_at:
             lines.append(Happened(scan.undone_at, "pick", f"taken back: {goods}", ""))
-    return sorted(lines, key=lambda line: line.at, reverse=True)[:SHOWN]
+    # In their order first: what one transaction wrote has one time.
+    return sorted(lines, key=lambda line: line.at)[: -SHOWN - 1 : -1]
 
 
 # What an event adds to its name, by the fields of its payload.
