@@ -19,6 +19,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from fulfillment.admin.base import workers_of
+from fulfillment.admin.batch_plans import PlansBatches
 from fulfillment.admin.priority import PriorityForm
 from fulfillment.admin.site_maps import walk_of_task
 from fulfillment.admin.tasks import TaskAdmin
@@ -84,10 +85,11 @@ class PickingItemInline(ReadOnlyInline):
 
 
 @admin.register(PickingTask)
-class PickingTaskAdmin(TaskAdmin):
+class PickingTaskAdmin(PlansBatches, TaskAdmin):
     number_prefix = PickingTask.number_prefix
     open_states = frozenset(OPEN_PICKING)
     list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "created_at"]
+    actions = ["plan_batches"]  # type: ignore[assignment]
     inlines = [PickingItemInline]
     readonly_fields = ["status", "progress", "how_far", "walk", "scans"]
     prints = ["pick_list", "map"]
@@ -164,7 +166,8 @@ class PickingTaskAdmin(TaskAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: PickingTask | None = None) -> list[Any]:
         fields = ["number", "order", "warehouse", "status", "worker", "how_far", "priority", "ship_by", "packing_location", "created_at"]
         fields += ["walk"] if obj and obj.route_method else []
-        later = [name for name in ("started_at", "completed_at", "cancelled_at", "cancellation_reason", "notes") if obj and getattr(obj, name)]
+        names = ("batch", "tote", "tote_code", "started_at", "completed_at", "cancelled_at", "cancellation_reason", "notes")
+        later = [name for name in names if obj and getattr(obj, name)]
         return [(None, {"fields": [*pairs([*fields, *later]), *(["scans"] if obj and obj.started_at else [])]})]
 
     @display(description="items done")

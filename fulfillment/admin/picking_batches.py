@@ -1,0 +1,164 @@
+"""Picking batches: several orders in one walk, who walks, which tote is whose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from fulfillment.admin.base import COLOURS
+from fulfillment.admin.picking_tasks import AssignForm
+from fulfillment.admin.tasks import TaskAdmin
+from fulfillment.enums import OPEN_PICKING
+from fulfillment.models import PickingBatch, PickingTask
+from fulfillment.queries.picking_batches import batch_progress, remaining_stops
+from fulfillment.services.picking_batches import assign_picking_batch, cancel_picking_batch, complete_picking_batch, start_picking_batch
+from warehouse.core import code128
+from warehouse.core.admin import ReadOnlyInline, pairs, plain
+from warehouse.core.admin_steps import ReasonForm, Step, can
+
+
+class BatchTaskInline(ReadOnlyInline):
+    model = PickingTask
+    fields = ["position", "tote_code", "task", "order", "state", "priority", "ship_by", "progress"]
+    readonly_fields = ["position", "task", "state", "progress"]
+    verbose_name_plural = "orders on the cart"
+    ordering = ["tote"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PickingTask]:
+        return super().get_queryset(request).select_related("order")
+
+    @display(description="position")
+    def position(self, row: PickingTask) -> str:
+        return f"T{row.tote}"
+
+    @display(description="task")
+    def task(self, row: PickingTask) -> str:
+        return format_html('<a href="{}">{}</a>', reverse("admin:fulfillment_pickingtask_change", args=[row.pk]), row.number)
+
+    @display(description="status", label=COLOURS)
+    def state(self, row: PickingTask) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    @display(description="items done")
+    def progress(self, row: PickingTask) -> str:
+        return f"{row.picked_items} of {row.total_items}"
+
+
+@admin.register(PickingBatch)
+class PickingBatchAdmin(TaskAdmin):
+    number_prefix = PickingBatch.number_prefix
+    open_states = frozenset(OPEN_PICKING)
+    list_display = ["number", "warehouse", "state", "urgent", "worker", "orders", "progress", "walk", "left", "created_at"]
+    list_select_related = ["warehouse", "worker"]
+    list_filter = [
+        ("status", ChoicesDropdownFilter),
+        ("warehouse", RelatedDropdownFilter),
+        ("batching", ChoicesDropdownFilter),
+        ("priority", ChoicesDropdownFilter),
+        ("ship_by", RangeDateTimeFilter),
+        ("created_at", RangeDateTimeFilter),
+    ]
+    search_help_text = "A batch's or a task's number, an order's id, or a tote"
+    inlines = [BatchTaskInline]
+    readonly_fields = ["status", "orders", "progress", "walk"]
+    prints = ["cart_labels", "walk_list"]
+    steps = [
+        Step("assign", "Assign", assign_picking_batch, can("assign"), form=AssignForm, icon="person_add"),
+        Step(
+            "start",
+            "Start",
+            start_picking_batch,
+            can("start"),
+            description="The worker begins to walk; the route through all stops is planned.",
+            icon="play_arrow",
+        ),
+        Step(
+            "complete",
+            "Complete",
+            complete_picking_batch,
+            can("complete"),
+            description="Every item is picked, short or skipped; what was picked of each order goes to packing.",
+            icon="check",
+            variant=ActionVariant.PRIMARY,
+        ),
+        Step(
+            "cancel",
+            "Give up batch",
+            cancel_picking_batch,
+            can("cancel"),
+            description="Its orders stay: what nobody has begun waits again; what lies in a tote already is finished task by task by who has it.",
+            form=ReasonForm,
+            icon="close",
+            variant=ActionVariant.DANGER,
+        ),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PickingBatch]:
+        return super().get_queryset(request).prefetch_related("tasks")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if term.upper().startswith(f"{self.number_prefix}-"):
+            return queryset.filter(number=term.upper()), False
+        theirs = Q(order__external_id=term) | Q(number=term.upper()) | Q(tote_code=term.upper())
+        return queryset.filter(pk__in=PickingTask.objects.filter(theirs, batch__isnull=False).values("batch")), False
+
+    def get_fieldsets(self, request: HttpRequest, obj: PickingBatch | None = None) -> list[Any]:
+        fields = ["number", "warehouse", "status", "worker", "orders", "progress", "priority", "ship_by", "batching", "created_at"]
+        fields += ["walk"] if obj and obj.route_method else []
+        names = ("wave", "started_at", "completed_at", "cancelled_at", "cancellation_reason", "notes")
+        return [(None, {"fields": pairs([*fields, *(name for name in names if obj and getattr(obj, name))])})]
+
+    @action(description="Cart labels", url_path="cart-labels", icon="label", attrs={"target": "_blank"})
+    def cart_labels(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A label for each position of the cart; once a tote stands there its scan confirms a pick too."""
+        batch = self._found(request, object_id)
+        tasks = batch.tasks.select_related("order").order_by("tote")
+        labels = [{"code": f"T{task.tote}", "task": task, "barcode": code128.svg(f"T{task.tote}")} for task in tasks]
+        return render(request, "documents/picking_batches/cart_labels.html", {"batch": batch, "labels": labels})
+
+    @action(description="Pick list", url_path="pick-list", icon="print", attrs={"target": "_blank"})
+    def walk_list(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The walk on paper: what is still to be picked, in walking order, with the tote of each."""
+        batch = self._found(request, object_id)
+        stops = list(remaining_stops(batch.pk).select_related("product", "batch", "location", "task__order"))
+        for stop in stops:
+            stop.left = plain(stop.remaining)  # type: ignore[attr-defined]
+        return render(request, "documents/picking_batches/pick_list.html", {"batch": batch, "stops": stops, "barcode": code128.svg(batch.number)})
+
+    def _found(self, request: HttpRequest, object_id: str) -> PickingBatch:
+        batch: PickingBatch | None = self.get_object(request, object_id)
+        if batch is None or not self.has_view_permission(request, batch):
+            raise Http404
+        return batch
+
+    @display(description="orders")
+    def orders(self, row: PickingBatch) -> str:
+        far = batch_progress(row.tasks.all())
+        gone = len(row.tasks.all()) - far.tasks
+        return f"{far.tasks_done} of {far.tasks} done" + (f", {gone} cancelled" if gone else "")
+
+    @display(description="items done")
+    def progress(self, row: PickingBatch) -> str:
+        far = batch_progress(row.tasks.all())
+        return f"{far.done} of {far.items}, {far.percent} %"
+
+    @display(description="walk")
+    def walk(self, row: PickingBatch) -> str:
+        if not row.route_method:
+            return ""
+        if row.route_length is None:
+            return f"{row.get_route_method_display()}; not all of its places are on the map"
+        longer = f", {row.route_gap:.1%} longer than the shortest" if row.route_gap else ""
+        return f"{row.get_route_method_display()}: {row.route_length} m{longer}"
