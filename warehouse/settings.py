@@ -263,7 +263,7 @@ SPECTACULAR_SETTINGS = {
             (
                 "fulfillment",
                 "BatchingMethod DisagreementKind LabelFormat LabelKind OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus "
-                "PrintStatus PutBackStatus QualityDecision QualityStatus RouteMethod ShipmentStatus",
+                "PrintStatus PutBackStatus QualityDecision QualityStatus RouteMethod ShipmentStatus WaveStatus",
             ),
         )
         for name in names.split()

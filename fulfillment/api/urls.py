@@ -17,12 +17,14 @@ from fulfillment.api.quality_checks import QualityChecks
 from fulfillment.api.quality_rules import QualityRules
 from fulfillment.api.shipments import Shipments
 from fulfillment.api.walk_settings import WalkSettingsOfWarehouses
+from fulfillment.api.waves import Waves
 
 
 def register(router: SimpleRouter) -> None:
     """Give every resource its address."""
     router.register("orders", Orders, basename="orders")
     router.register("order-disagreements", OrderDisagreements, basename="order-disagreements")
+    router.register("waves", Waves, basename="waves")
     router.register("picking-tasks", PickingTasks, basename="picking-tasks")
     router.register("picking-batches", PickingBatches, basename="picking-batches")
     router.register("packing-tasks", PackingTasks, basename="packing-tasks")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -39,7 +40,7 @@ class Judged:
 
 def obstacles(wave: Wave) -> list[Judged]:
     """Every task of a wave that is not released, the most urgent first, as `judge` sees it. Four statements, whatever the number of tasks."""
-    return judge(wave, waiting_in(wave))
+    return judge(waiting_in(wave), warehouse_id=wave.warehouse_id, cut_off=wave.cut_off)
 
 
 def waiting_in(wave: Wave) -> Sequence[PickingTask]:
@@ -48,7 +49,7 @@ def waiting_in(wave: Wave) -> Sequence[PickingTask]:
     return list(rows.order_by("urgency", "ship_by", "pk"))
 
 
-def judge(wave: Wave, tasks: Sequence[PickingTask], *, attended: bool = False) -> list[Judged]:
+def judge(tasks: Sequence[PickingTask], *, warehouse_id: int, cut_off: datetime | None = None, attended: bool = False) -> list[Judged]:
     """What is in the way of each of these tasks, in their order. With `attended` orders that need attention are nothing in the way: somebody has looked.
 
     Obstacles: the order is closed or needs attention; the goods may not leave any more (held, recalled, expired, their place closed); the promise moved or is
@@ -61,18 +62,18 @@ def judge(wave: Wave, tasks: Sequence[PickingTask], *, attended: bool = False) -
     ):
         stops[item.task_id].append(item)
     held = {part.item_id: part for part in orchestrator.held_goods(task.reservation_id for task in tasks)}
-    shared = list(_no_bench(wave))
+    shared = list(_no_bench(warehouse_id))
     return [
         Judged(
-            task, (*shared, *_of_order(task, attended), *_of_goods(task, stops[task.pk], held)), tuple(_warnings(wave, task, stops[task.pk], held))
+            task, (*shared, *_of_order(task, attended), *_of_goods(task, stops[task.pk], held)), tuple(_warnings(task, cut_off, stops[task.pk], held))
         )
         for task in tasks
     ]
 
 
-def _no_bench(wave: Wave) -> Iterator[Reason]:
+def _no_bench(warehouse_id: int) -> Iterator[Reason]:
     try:
-        orchestrator.default_location(wave.warehouse_id, LocationKind.PACKING)
+        orchestrator.default_location(warehouse_id, LocationKind.PACKING)
     except NotFound:
         yield Reason("no_packing_bench", "The warehouse has no active packing bench. Make a location of this kind.")
 
@@ -97,9 +98,9 @@ def _of_goods(task: PickingTask, stops: Collection[PickingTaskItem], held: dict[
             yield Reason("goods_unfit", f"{what}, lot {part.lot_number}: {part.unfit}. Free them, or have others promised instead.")
 
 
-def _warnings(wave: Wave, task: PickingTask, stops: Collection[PickingTaskItem], held: dict[int, HeldGoods]) -> Iterator[Reason]:
+def _warnings(task: PickingTask, cut_off: datetime | None, stops: Collection[PickingTaskItem], held: dict[int, HeldGoods]) -> Iterator[Reason]:
     now = timezone.now()
-    if wave.cut_off is not None and wave.cut_off <= now:
+    if cut_off is not None and cut_off <= now:
         yield Reason("cut_off_passed", "The carrier's cut-off has passed.")
     elif task.ship_by is not None and task.ship_by <= now:
         yield Reason("late", "It should have left by now.")

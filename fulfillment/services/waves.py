@@ -77,7 +77,7 @@ def release_wave(
     waiting = [task for task in work.tasks if task.status == PickingStatus.PENDING and task.released_at is None]
     if not waiting:
         raise Conflict(f"{wave}: nothing in it waits to be released.", wave=wave.pk)
-    judged = judge(wave, waiting, attended=attended)
+    judged = judge(waiting, warehouse_id=wave.warehouse_id, cut_off=wave.cut_off, attended=attended)
     free = [each.task for each in judged if not each.obstacles]
     if not free:
         raise _nothing_can_go(wave, judged)
