@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from fulfillment.api.names import named_warehouse
-from fulfillment.api.wave_bodies import WaveReleaseIn, WaveCriteria, WaveIn, WaveOut, WavePreviewOut, WaveSummary, WaveTasksIn
+from fulfillment.api.wave_bodies import WaveCriteria, WaveIn, WaveOut, WavePreviewOut, WaveReleaseIn, WaveSummary, WaveTasksIn
 from fulfillment.enums import Priority, WaveStatus
 from fulfillment.models import PickingTask, Wave
 from fulfillment.queries.wave_obstacles import judge
