@@ -87,7 +87,7 @@ def _scanned(request: HttpRequest, item: PickingTaskItem) -> Feedback:
     if "location" not in kept:
         _keep(request, item, location=find_other_goods(item, code).location.code)
         return Feedback(RIGHT, _("Right place"))
-    if "product" not in kept:
+    if "product" not in kept or item.task.batch_id is None:
         other = find_other_goods(item, kept["location"], code)
         _keep(request, item, location=kept["location"], product=code, lot=other.batch.lot_number)
         return Feedback(RIGHT, _("Right product"))
