@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from fulfillment.enums import OPEN_PACKING, PackingStatus, ShipmentStatus
+from fulfillment.enums import OPEN_PACKING, ShipmentStatus
 from fulfillment.locks import lock_packing_task, lock_shipment, lock_shipments_of
 from fulfillment.models import DeliveryProvider, Package, PackingTask, Shipment
 from fulfillment.services import waybills
@@ -26,7 +26,8 @@ def change_provider(task_id: int, provider: str, *, actor: Actor, expected_versi
     """Have the packages of a packing task carried by another provider, before or after they are packed, as long as none has a waybill.
 
     Locks order, task and shipments. Shipments that were asked for already are replaced (see `replace_shipment`). Raises Conflict for one that has its
-    waybill and for a task that is closed, NotFound for a provider that there is not, ValidationFailed naming every package beyond its limits.
+    waybill, for one that waits until another's is voided and for a task that is closed, NotFound for a provider that there is not, ValidationFailed
+    naming every package beyond its limits.
     """
     task = lock_packing_task(task_id, expected_version)
     if task.status not in OPEN_PACKING:
@@ -40,14 +41,15 @@ def change_provider(task_id: int, provider: str, *, actor: Actor, expected_versi
         raise Conflict(
             f"{', '.join(with_waybill)} of {task} has a waybill already. Replace that shipment: its waybill is voided first.", shipments=with_waybill
         )
+    others = [row for row in living if row.provider_id != chosen.pk]
+    for shipment in others:
+        require_none_to_void(shipment)
     task.provider = chosen
     task.save_changes("provider")
-    if task.status == PackingStatus.PACKED:
-        by_id = {package.pk: package for package in packages}
-        for shipment in living:
-            if shipment.provider_id != chosen.pk:
-                shipment.order, shipment.packing_task, shipment.package = task.order, task, by_id[shipment.package_id]
-                _replace(shipment, chosen, f"carried by {chosen.name}", actor)
+    by_id = {package.pk: package for package in packages}
+    for shipment in others:
+        shipment.order, shipment.packing_task, shipment.package = task.order, task, by_id[shipment.package_id]
+        _replace(shipment, chosen, f"carried by {chosen.name}", actor)
     return task
 
 
@@ -64,8 +66,7 @@ def replace_shipment(shipment_id: int, reason: str, *, actor: Actor, provider: s
     shipment = lock_shipment(shipment_id, expected_version)
     if shipment.status not in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
         raise Conflict(f"{shipment} is {shipment.get_status_display()}: it can't be replaced any more.", status=shipment.status)
-    if waits_for_void(shipment):
-        raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
+    require_none_to_void(shipment)
     chosen = active_provider(provider) if provider else shipment.provider
     require_within_limits(chosen, [shipment.package])
     return _replace(shipment, chosen, reason, actor)
@@ -74,6 +75,12 @@ def replace_shipment(shipment_id: int, reason: str, *, actor: Actor, provider: s
 def waits_for_void(shipment: Shipment) -> bool:
     """Whether the carrier still has the waybill of the shipment that this one replaces."""
     return shipment.replaces is not None and shipment.replaces.status == ShipmentStatus.VOID_REQUESTED
+
+
+def require_none_to_void(shipment: Shipment) -> None:
+    """Raise Conflict while the carrier still has the waybill of the shipment that this locked one replaces: another now would be a second one."""
+    if waits_for_void(shipment):
+        raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
 
 
 def active_provider(code: str) -> DeliveryProvider:

@@ -9,7 +9,7 @@ from fulfillment.locks import lock_shipment
 from fulfillment.models import Shipment
 from fulfillment.services import packing_tasks, stuck
 from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT, soon
-from fulfillment.services.providers import waits_for_void
+from fulfillment.services.providers import require_none_to_void
 from fulfillment.services.waybills import OWED
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict
@@ -29,8 +29,7 @@ def retry_shipment(shipment_id: int, *, actor: Actor, expected_version: int | No
         raise Conflict(f"{shipment} is {shipment.get_status_display()}: there is nothing to try again.", status=shipment.status)
     if shipment.leased_until and shipment.leased_until > now:
         raise Conflict(f"{shipment}: the carrier is being asked right now. Wait a minute.")
-    if waits_for_void(shipment):
-        raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
+    require_none_to_void(shipment)
     stuck.is_over(shipment, actor=actor)
     shipment.next_attempt_at = shipment.waiting_since = now
     shipment.answered = 0

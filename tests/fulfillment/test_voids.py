@@ -317,6 +317,25 @@ def test_the_carrier_of_a_task_is_changed_as_long_as_there_is_no_waybill(deliver
         change_provider(task.pk, "acs", actor=person(Role.PICKER))
 
 
+def test_the_carrier_is_not_changed_while_the_waybill_before_is_being_voided(delivery):
+    task, packer = packed_order(), person(Role.PACKER)
+    sweep_shipments()
+    replace_shipment(shipments()[0].pk, "wrong address", actor=packer, provider="bex")
+    with pytest.raises(Conflict, match="still being voided"):
+        change_provider(task.pk, "acs", actor=packer)
+    due_now()
+    sweep_shipments()
+    assert [(row.status, row.provider.code) for row in shipments()] == [("void_requested", "postexpress"), ("requested", "bex")]
+    assert PackingTask.objects.get().provider.code == "postexpress"
+    one_living_each(delivery, [shipments()[0].package.barcode])
+    sweep_voids()
+    change_provider(task.pk, "acs", actor=packer)
+    sweep_shipments()
+    assert [row.status for row in shipments()] == ["voided", "cancelled", "created"]
+    assert [row["request"]["provider"] for row in delivery.partner.living()] == ["acs"]
+    one_living_each(delivery, [shipments()[0].package.barcode])
+
+
 @pytest.mark.parametrize(
     ("weight", "sides", "code", "limit"),
     [("30.001", (10, 10, 10), "too_heavy", "30.00"), ("1", (121, 10, 10), "too_long", "120.00"), ("1", (100, 60, 41), "too_big", "300.00")],
