@@ -86,7 +86,7 @@ class PickingItemInline(ReadOnlyInline):
 class PickingTaskAdmin(TaskAdmin):
     number_prefix = PickingTask.number_prefix
     open_states = frozenset(OPEN_PICKING)
-    list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "created_at"]
+    list_display = ["number", "of_order", "site", "state", "urgent", "worker", "progress", "left", "created_at"]
     inlines = [PickingItemInline]
     readonly_fields = ["status", "progress", "how_far", "scans"]
     prints = ["pick_list"]

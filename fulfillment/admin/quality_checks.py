@@ -135,7 +135,7 @@ def being_checked(row: QualityCheck) -> bool:
 class QualityCheckAdmin(TaskAdmin):
     number_prefix = QualityCheck.number_prefix
     open_states = frozenset(OPEN_QUALITY)
-    list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "reason", "created_at"]
+    list_display = ["number", "of_order", "site", "state", "urgent", "worker", "progress", "left", "reason", "created_at"]
     inlines = [QualityItemInline]
     readonly_fields = ["status", "progress"]
     steps = [

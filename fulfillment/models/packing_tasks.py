@@ -205,6 +205,13 @@ class PackageItem(models.Model):
     def __str__(self) -> str:
         return f"package item {self.pk}"
 
+    @property
+    def real_quantity(self) -> Decimal:
+        """What the scale said, where all of a weighed item is in this package; else what was packed."""
+        item = self.item
+        weighed = item.actual_quantity if self.quantity == item.quantity else None
+        return self.quantity if weighed is None else weighed
+
 
 class PackScan(models.Model):
     """Goods that one scan of a packer put into a package; `key` is that scan's, which may have filled items of several lots.

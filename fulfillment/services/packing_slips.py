@@ -74,15 +74,8 @@ def _package(package: Package, number: int, shipment: Shipment | None) -> SlipPa
         code=package.barcode,
         weight=f"{plain(package.weight)} kg" if package.weight else "",
         tracking_number=clean(shipment.tracking_number) if shipment else "",
-        lines=[_line(part.item, _inside(part)) for part in package.items.all()],
+        lines=[_line(part.item, quantity_text(part.real_quantity, part.item.product.base_unit)) for part in package.items.all()],
     )
-
-
-def _inside(part: PackageItem) -> str:
-    """How much is in the package: what the scale said, where all of a weighed item is in it."""
-    item = part.item
-    weighed = item.actual_quantity if part.quantity == item.quantity else None
-    return quantity_text(part.quantity if weighed is None else weighed, item.product.base_unit)
 
 
 def _line(item: PackingTaskItem, quantity: str) -> SlipLine:
