@@ -127,7 +127,7 @@ def finish(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
 
     def close() -> Feedback:
         complete_packing_task(task_id, actor=actor)
-        return Feedback(DONE, _("Packed"), _("The carrier is asked for a waybill."))
+        return Feedback(DONE, _("Packed"))
 
     return answered(request, actor, task_id, attempt(close))
 
