@@ -11,6 +11,7 @@ from django.utils import timezone
 from fulfillment.enums import OPEN_PACKING, ShipmentStatus
 from fulfillment.locks import lock_packing_task, lock_shipment, lock_shipments_of
 from fulfillment.models import DeliveryProvider, Package, PackingTask, Shipment
+from fulfillment.queries.stuck import WAITS_FOR_VOID
 from fulfillment.services import waybills
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
 from warehouse.core.actor import Actor, Role
@@ -72,14 +73,9 @@ def replace_shipment(shipment_id: int, reason: str, *, actor: Actor, provider: s
     return _replace(shipment, chosen, reason, actor)
 
 
-def waits_for_void(shipment: Shipment) -> bool:
-    """Whether the carrier still has the waybill of the shipment that this one replaces."""
-    return shipment.replaces is not None and shipment.replaces.status == ShipmentStatus.VOID_REQUESTED
-
-
 def require_none_to_void(shipment: Shipment) -> None:
     """Raise Conflict while the carrier still has the waybill of the shipment that this locked one replaces: another now would be a second one."""
-    if waits_for_void(shipment):
+    if Shipment.objects.filter(WAITS_FOR_VOID, pk=shipment.pk).exists():
         raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from fulfillment import events
-from fulfillment.enums import ShipmentStatus
+from fulfillment.enums import OWED_SHIPMENTS, ShipmentStatus
 from fulfillment.locks import lock_shipment, try_lock_shipment
 from fulfillment.models import Package, PackingTask, Shipment
 from fulfillment.services import stuck
@@ -24,8 +24,6 @@ from warehouse.outbox.events import publish
 
 # Longer than the calls of one try may take together; a worker that died is followed by another after it.
 LEASE = timedelta(seconds=90)
-# Shipments about which a worker has something to say to the carrier.
-OWED = (ShipmentStatus.REQUESTED, ShipmentStatus.VOID_REQUESTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def record_waybill(shipment_id: int, waybill: Waybill, *, actor: Actor) -> Shipm
     owed that news. A shipment that was cancelled meanwhile keeps its waybill, to be voided at once. Its alert is resolved.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status not in OWED or shipment.external_id:
+    if shipment.status not in OWED_SHIPMENTS or shipment.external_id:
         return shipment
     wanted = shipment.status == ShipmentStatus.REQUESTED
     fields = note_waybill(shipment, waybill)
@@ -115,7 +113,7 @@ def postpone_shipment(
     opened then, and also after some hours without an answer.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status not in OWED:
+    if shipment.status not in OWED_SHIPMENTS:
         return
     shipment.answered += answered
     enough = shipment.answered >= settings.SHIPMENT_MAX_ATTEMPTS
@@ -129,7 +127,7 @@ def give_back_shipment(shipment_id: int, error: str, next_attempt_at: datetime, 
     Locks order, task, package, shipment. After some hours it is an alert all the same.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status in OWED:
+    if shipment.status in OWED_SHIPMENTS:
         shipment.attempts = max(shipment.attempts - 1, 0)
         _leave(shipment, error, next_attempt_at, in_doubt, actor)
 
@@ -142,7 +140,7 @@ def stop_shipment(shipment_id: int, error: str, *, actor: Actor, in_doubt: bool 
     One that is not wanted any more, and of which the carrier surely knows nothing, is closed.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status not in OWED:
+    if shipment.status not in OWED_SHIPMENTS:
         return
     if not in_doubt and not shipment.external_id:
         shipment.request = None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from fulfillment import flows
 from fulfillment.models import Order, PackingTask, Shipment
 from fulfillment.partners.delivery import DeliveryClient
+from fulfillment.queries import stuck
 from fulfillment.services import waybills
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packages import set_package_details
@@ -315,6 +317,20 @@ def test_the_carrier_of_a_task_is_changed_as_long_as_there_is_no_waybill(deliver
         change_provider(task.pk, "pigeon", actor=packer)
     with pytest.raises(PermissionDenied):
         change_provider(task.pk, "acs", actor=person(Role.PICKER))
+
+
+def test_one_that_waits_for_a_void_is_not_stuck_itself_and_asking_for_one_or_for_all_says_the_same(delivery):
+    packed_order()
+    sweep_shipments()
+    delivery.fail("status", status=422, path=VOIDED)
+    replace_shipment(shipments()[0].pk, "torn", actor=ACTOR)
+    Shipment.objects.update(waiting_since=timezone.now() - stuck.PATIENCE)
+    sweep_voids()
+    old, new = shipments()
+    assert (old.status, new.status, new.next_attempt_at) == ("void_requested", "requested", None)
+    assert [row.pk for row in stuck.stuck_shipments()] == [old.pk]
+    assert (stuck.is_stuck(old), stuck.is_stuck(new)) == (True, False)
+    assert [alert.subject for alert in open_alerts()] == [f"shipment:{old.pk}"]
 
 
 def test_the_carrier_is_not_changed_while_the_waybill_before_is_being_voided(delivery):
