@@ -137,6 +137,11 @@ def lock_shipment(shipment_id: int, expected_version: int | None = None) -> Ship
     return _checked(_one(rows, shipment_id), expected_version)
 
 
+def lock_successor(shipment: Shipment) -> Shipment | None:
+    """The shipment that replaces this locked one, if there is one. Its order is locked with this one: nobody else changes whether there is."""
+    return _for_update(Shipment, "self").filter(replaces=shipment).first()
+
+
 def try_lock_shipment(shipment_id: int) -> Shipment | None:
     """The shipment alone, for a worker that claims it; None while somebody else holds it."""
     require_transaction()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from fulfillment import events
 from fulfillment.enums import OWED_SHIPMENTS, ShipmentStatus
-from fulfillment.locks import lock_shipment, try_lock_shipment
+from fulfillment.locks import lock_shipment, lock_successor, try_lock_shipment
 from fulfillment.models import Package, PackingTask, Shipment
 from fulfillment.services import stuck
 from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT, soon
@@ -197,16 +197,18 @@ def give_up(shipment: Shipment, reason: str = "", *, actor: Actor | None = None)
 
 
 def close_void(shipment: Shipment, *, actor: Actor) -> None:
-    """The carrier has no waybill of a locked shipment any more: its alert is resolved, and the one that waits to replace it is asked for."""
+    """The carrier has no waybill of a locked shipment any more: its alert is resolved, and the one that waits to replace it is asked for.
+
+    Locks that successor, then the alert.
+    """
+    successor = lock_successor(shipment)
     take(shipment, "void")
     stuck.is_over(shipment, actor=actor)
     shipment.voided_at = timezone.now()
     shipment.next_attempt_at = shipment.leased_until = None
     shipment.in_doubt, shipment.last_error = False, ""
     shipment.save_changes("status", "voided_at", "next_attempt_at", "leased_until", "in_doubt", "last_error", "request")
-    # Under the lock of the order: nobody else changes whether it waits.
-    waiting = Shipment.objects.select_for_update(no_key=True).filter(replaces=shipment, status=ShipmentStatus.REQUESTED, next_attempt_at=None)
-    for successor in waiting:
+    if successor is not None and successor.status == ShipmentStatus.REQUESTED:
         successor.next_attempt_at = successor.waiting_since = timezone.now()
         successor.save_changes("next_attempt_at", "waiting_since")
         soon(REQUEST_SHIPMENT, successor.pk)

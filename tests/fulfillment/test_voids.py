@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fulfillment import flows
@@ -262,6 +264,20 @@ def test_a_waybill_is_replaced_only_after_it_was_voided(delivery):
     assert Order.objects.get().status == "shipped"
     with pytest.raises(Conflict, match="can't be replaced"):
         replace_shipment(new.pk, "too late", actor=packer)
+
+
+def test_the_successor_is_locked_before_the_alert(delivery):
+    packed_order()
+    sweep_shipments()
+    replace_shipment(shipments()[0].pk, "torn", actor=ACTOR)
+    with CaptureQueriesContext(connection) as captured:
+        settle_void(shipments()[0].pk, "told by telephone", actor=ACTOR)
+    said = [query["sql"] for query in captured]
+    locks = [place for place, sql in enumerate(said) if "FOR NO KEY UPDATE" in sql]
+    alert = next(place for place, sql in enumerate(said) if sql.startswith('UPDATE "inventory_alert"'))
+    assert (len(locks), max(locks) < alert) == (2, True)
+    sweep_shipments()
+    assert [row.status for row in shipments()] == ["voided", "created"]
 
 
 def test_one_that_is_refused_goes_with_another_carrier(delivery):
