@@ -194,7 +194,7 @@ def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_ver
     take(task, "cancel")
     for shipment in lock_shipments_of(task):
         if shipment.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
-            waybills.give_up(shipment)
+            waybills.give_up(shipment, reason, actor=actor)
     task.cancelled_at, task.cancellation_reason = timezone.now(), reason[:200]
     task.save_changes("status", "cancelled_at", "cancellation_reason")
     orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor, for_order=True)

@@ -181,10 +181,10 @@ def note_waybill(shipment: Shipment, waybill: Waybill) -> list[str]:
     return ["external_id", "tracking_number", "label_url", "carrier_status", "estimated_delivery", "in_doubt"]
 
 
-def give_up(shipment: Shipment, reason: str = "", *, actor: Actor | None = None) -> None:
+def give_up(shipment: Shipment, reason: str, *, actor: Actor) -> None:
     """Cancel a locked shipment that is not wanted any more; one that the carrier knows, or may know, is voided there by a worker."""
     known = shipment.status == ShipmentStatus.CREATED or shipment.in_doubt
-    stuck.is_over(shipment, actor=actor or Actor.system("worker"))
+    stuck.is_over(shipment, actor=actor)
     take(shipment, "request_void" if known else "cancel")
     now = timezone.now()
     shipment.cancelled_at, shipment.cancellation_reason = now, reason[:200]

@@ -220,6 +220,7 @@ def test_a_cancelled_task_brings_the_goods_back(task, packer):
     packed(task, packer)
     cancel_packing_task(task.pk, "the box got wet", actor=ACTOR)
     assert (PackingTask.objects.get().status, Shipment.objects.get().status) == ("cancelled", "cancelled")
+    assert Shipment.objects.get().cancellation_reason == "the box got wet"
     assert sorted(PutBack.objects.values_list("product__sku", "quantity")) == [("APPLE", Decimal(1)), ("APPLE", Decimal(3)), ("PEAR", Decimal(1))]
     assert sum(Stock.objects.values_list("reserved", flat=True)) == 0
     assert Order.objects.get().status == "needs_attention"
