@@ -98,7 +98,7 @@ class PackageInline(ReadOnlyInline):
 class PackingTaskAdmin(TaskLabelButtons, TaskAdmin):
     number_prefix = PackingTask.number_prefix
     open_states = frozenset(OPEN_PACKING)
-    list_display = ["number", "of_order", "site", "state", "urgent", "worker", "progress", "left", "tracking_number", "created_at"]
+    list_display = ["number", "of_order", "site", "state", "urgent", "worker", "progress", "left", "tracking_number"]
     inlines = [PackingItemInline, PackageInline]
     actions = ["print_slips", "print_chosen_labels"]  # type: ignore[assignment]
     readonly_fields = ["status", "progress", "label_url"]

@@ -60,7 +60,7 @@ class TroubleFilter(admin.SimpleListFilter):
 
 @admin.register(Shipment)
 class ShipmentAdmin(ShipmentLabelButtons, BigTableAdmin):
-    list_display = ["number", "of_order", "provider", "state", "tracking_number", "attempts", "problem", "next_attempt_at", "created_at"]
+    list_display = ["number", "of_order", "provider", "state", "tracking_number", "attempts", "problem", "next_attempt_at"]
     list_display_links = ["number"]
     list_select_related = ["order", "provider"]
     list_filter = [("status", ChoicesDropdownFilter), TroubleFilter, ("provider", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter)]
