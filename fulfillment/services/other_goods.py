@@ -15,8 +15,8 @@ from fulfillment.services.walks import added_stop, require_open, stops_of, write
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.documents import require_reason, take
+from warehouse.core.errors import Conflict
 from warehouse.core.quantities import parse_quantity, plain
 from warehouse.core.transactions import operation
 
@@ -32,11 +32,10 @@ def pick_other(
 
     A part of an item becomes an item of its own. Returns the item that was picked. Locks order, task and item, then what inventory locks (ledger `release`,
     `reservation` and `pick`; event stock.reallocated). Raises WrongScan when the scans name no such goods, or more than one lot; ValidationFailed without a
-    reason; Surplus; UnfitNow for goods that may not leave; InsufficientStock, naming who is promised them, when less of them is free.
+    reason, or for one that is too long; Surplus; UnfitNow for goods that may not leave; InsufficientStock, naming who is promised them, when less of them is free.
     """
     amount = parse_quantity(quantity)
-    if not reason.strip():
-        raise ValidationFailed("Say why other goods are picked.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason)
     item, _ = lock_picking_item(item_id, expected_version)
     require_open(item, actor)
     if amount > item.remaining:
@@ -47,11 +46,11 @@ def pick_other(
         )
     other = _scanned(item, location_scan, product_scan)
     assert item.reservation_item_id is not None
-    promise = orchestrator.reallocate_item.inside(item.reservation_item_id, other.pk, reason=reason.strip()[:200], actor=actor, quantity=amount)
+    promise = orchestrator.reallocate_item.inside(item.reservation_item_id, other.pk, reason=reason, actor=actor, quantity=amount)
     where = {"batch_id": other.batch_id, "batch_location_id": other.pk, "location_id": other.location_id}
     stops = stops_of(item.task, item)
     row = _row_for(item, amount, promise.pk, where, stops)
-    _pick(row, amount, reason.strip()[:200], stops, actor)
+    _pick(row, amount, reason, stops, actor)
     return row
 
 

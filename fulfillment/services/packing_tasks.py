@@ -25,8 +25,8 @@ from fulfillment.services.workers import require_worker
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import next_number, next_numbers, take
-from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
+from warehouse.core.documents import cancel, next_number, next_numbers, take
+from warehouse.core.errors import Conflict, TransitionRefused
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
@@ -186,21 +186,18 @@ def ship_packing_task(task_id: int, *, actor: Actor, expected_version: int | Non
 def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
     """Do not ship it: the promise is released and the goods on the bench become put-backs; its shipments are cancelled, or to be voided.
 
-    Locks order, task and shipments, then what inventory locks. Event packing.cancelled.
+    Locks order, task and shipments, then what inventory locks. Event packing.cancelled. Raises TransitionRefused, ValidationFailed for a reason that is
+    missing or too long.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say why the task is cancelled.", errors=[{"field": "reason", "code": "required"}])
     task = lock_packing_task(task_id, expected_version)
-    take(task, "cancel")
+    reason = cancel(task, reason)
     for shipment in lock_shipments_of(task):
         if shipment.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
             waybills.give_up(shipment, reason, actor=actor)
-    task.cancelled_at, task.cancellation_reason = timezone.now(), reason[:200]
-    task.save_changes("status", "cancelled_at", "cancellation_reason")
-    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor, for_order=True)
+    orchestrator.release_reservation.inside(task.reservation_id, reason=reason, actor=actor, for_order=True)
     if task.picking_task is not None:
         put_backs.make_put_backs(task.picking_task)
-    publish([events.of_packing(events.PACKING_CANCELLED, task, reason=reason[:200])], actor=actor)
+    publish([events.of_packing(events.PACKING_CANCELLED, task, reason=reason)], actor=actor)
     settle(task.order, actor=actor)
     return task
 

@@ -24,7 +24,7 @@ from fulfillment.services.workers import require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import cancel, require_reason, take
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import operation
@@ -126,8 +126,7 @@ def complete_picking_task(
     packing task, and when nothing else is left of the order it needs attention. Locks order and task. Events picking.completed, packing.started (or
     quality.created, where a rule asks for a look at the goods), with `short_rest` picking.short. Raises WorkLeft listing the items that are not done.
     """
-    if short_rest and not reason.strip():
-        raise ValidationFailed("Say why the rest is not picked.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason, needed=short_rest)
     task = lock_picking_task(task_id, expected_version)
     take(task, "complete")
     require_worker(task, actor)
@@ -138,7 +137,7 @@ def complete_picking_task(
             errors=[{"item": i.pk, "sku": i.product.sku, "location": i.location.code, "remaining": plain(i.remaining)} for i in left],
         )
     if left:
-        shorts.close_short(task, left, reason.strip()[:200], actor=actor)
+        shorts.close_short(task, left, reason, actor=actor)
     task.completed_at = timezone.now()
     task.save_changes("status", "completed_at", "picked_items")
     started = quality_checks.after_picking(task, actor=actor)
@@ -151,17 +150,14 @@ def complete_picking_task(
 def cancel_picking_task(task_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
     """Stop a task: what is promised is released, what was picked becomes put-backs; the order goes on without it or needs attention.
 
-    Locks order and task, then what inventory locks. Event picking.cancelled.
+    Locks order and task, then what inventory locks. Event picking.cancelled. Raises TransitionRefused, ValidationFailed for a reason that is missing or
+    too long.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say why the task is cancelled.", errors=[{"field": "reason", "code": "required"}])
     task = lock_picking_task(task_id, expected_version)
-    take(task, "cancel")
-    task.cancelled_at, task.cancellation_reason = timezone.now(), reason[:200]
-    task.save_changes("status", "cancelled_at", "cancellation_reason")
-    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor, for_order=True)
+    reason = cancel(task, reason)
+    orchestrator.release_reservation.inside(task.reservation_id, reason=reason, actor=actor, for_order=True)
     put_backs.make_put_backs(task)
-    publish([events.of_picking(events.PICKING_CANCELLED, task, reason=reason[:200])], actor=actor)
+    publish([events.of_picking(events.PICKING_CANCELLED, task, reason=reason)], actor=actor)
     settle(task.order, actor=actor)
     return task
 

@@ -20,7 +20,7 @@ from fulfillment.services.walks import require_open
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType, PickedItem
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import require_reason, take
 from warehouse.core.errors import Conflict
 from warehouse.core.quantities import parse_quantity, plain
 from warehouse.core.transactions import operation
@@ -39,6 +39,7 @@ def pick_item(
     for goods that may not leave (report them short).
     """
     amount = parse_quantity(quantity)
+    notes = require_reason(notes, needed=False, field="notes")
     item, knows_barcode = lock_picking_item(item_id, expected_version, barcode=product_scan.strip())
     require_open(item, actor)
     _check_location(item, location_scan)
@@ -69,7 +70,7 @@ def pick_item(
     item.quantity_picked += amount
     item.reservation_item_id = picked.remaining_item_id
     item.picked_at = timezone.now()
-    item.notes = notes[:200] or item.notes
+    item.notes = notes or item.notes
     if not item.remaining:
         take(item, "finish")
         item.task.picked_items += 1

@@ -15,6 +15,7 @@ from fulfillment.queries.stuck import WAITS_FOR_VOID
 from fulfillment.services import waybills
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
 from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import require_reason
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.transactions import operation
 
@@ -62,8 +63,7 @@ def replace_shipment(shipment_id: int, reason: str, *, actor: Actor, provider: s
     so that the carrier never has two for one package. Locks order, task, package, shipment. Raises Conflict once it was handed over, NotFound,
     ValidationFailed as `change_provider`.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say why the shipment is replaced.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason)
     shipment = lock_shipment(shipment_id, expected_version)
     if shipment.status not in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
         raise Conflict(f"{shipment} is {shipment.get_status_display()}: it can't be replaced any more.", status=shipment.status)

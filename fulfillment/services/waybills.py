@@ -187,7 +187,7 @@ def give_up(shipment: Shipment, reason: str, *, actor: Actor) -> None:
     stuck.is_over(shipment, actor=actor)
     take(shipment, "request_void" if known else "cancel")
     now = timezone.now()
-    shipment.cancelled_at, shipment.cancellation_reason = now, reason[:200]
+    shipment.cancelled_at, shipment.cancellation_reason = now, reason
     shipment.next_attempt_at, shipment.waiting_since = (now if known else None), now
     shipment.attempts = shipment.answered = 0
     shipment.last_error = ""
