@@ -13,7 +13,17 @@ from django.utils import timezone
 from django_fsm import can_proceed
 
 from fulfillment import events
-from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PackingStatus, PickingItemStatus, PickingStatus, Priority, QualityStatus
+from fulfillment.enums import (
+    OPEN_PACKING,
+    OPEN_PICKING,
+    OPEN_QUALITY,
+    OrderStatus,
+    PackingStatus,
+    PickingItemStatus,
+    PickingStatus,
+    Priority,
+    QualityStatus,
+)
 from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task, lock_worker
 from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, QualityCheck
@@ -48,11 +58,7 @@ def create_picking_task(
     order = lock_order(order_id, expected_version)
     if order.status not in (OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.PACKING, OrderStatus.NEEDS_ATTENTION):
         raise Conflict(f"{order} is {order.get_status_display()}: no picking can be added.", status=order.status)
-    if (
-        PickingTask.objects.filter(order=order, warehouse=warehouse_id, status__in=OPEN_PICKING).exists()
-        or PackingTask.objects.filter(order=order, warehouse=warehouse_id, status__in=OPEN_PACKING).exists()
-    ):
-        raise Conflict(f"{order} has open work in this warehouse already: finish or cancel that first.", order=order.pk, warehouse=warehouse_id)
+    _require_nothing_open(order, warehouse_id)
     days = dict(order.lines.order_by().values_list("product_id").annotate(Max("min_remaining_days")))
     lines = [
         orchestrator.OrderedLine(
@@ -168,6 +174,19 @@ def _assign(task: PickingTask, worker_id: int, actor: Actor) -> PickingTask:
     task.save_changes("status", "worker")
     publish([events.of_picking(events.PICKING_ASSIGNED, task, worker_id=worker_id)], actor=actor)
     return task
+
+
+def _require_nothing_open(order: Order, warehouse_id: int) -> None:
+    """Two tasks must not stand on one promise: that of goods which are still looked at or packed would be found again for the new one."""
+    kinds: tuple[tuple[type[PickingTask | QualityCheck | PackingTask], set[Any]], ...] = (
+        (PickingTask, set(OPEN_PICKING)),
+        (QualityCheck, set(OPEN_QUALITY)),
+        (PackingTask, set(OPEN_PACKING)),
+    )
+    for kind, states in kinds:
+        found = kind._default_manager.filter(order=order, warehouse=warehouse_id, status__in=states).first()
+        if found is not None:
+            raise Conflict(f"{order} has open work in this warehouse: finish or cancel {found} first.", order=order.pk, warehouse=warehouse_id)
 
 
 def _require_ordered(order: Order, lines: Iterable[orchestrator.OrderedLine]) -> None:

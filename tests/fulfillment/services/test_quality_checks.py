@@ -16,6 +16,7 @@ from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, QualityCheck, QualityCheckItem, QualityRule
 from fulfillment.queries.reconciliation import everything_that_contradicts
 from fulfillment.services.orders import process_order_cancelled
+from fulfillment.services.packing_tasks import cancel_packing_task
 from fulfillment.services.picking_tasks import complete_picking_task, create_picking_task
 from fulfillment.services.quality_checks import (
     attach_quality_photo,
@@ -26,7 +27,7 @@ from fulfillment.services.quality_checks import (
     start_quality_check,
 )
 from fulfillment.services.quality_rules import change_quality_rule, create_quality_rule, delete_quality_rule, reason_to_check
-from fulfillment.services.shorts import skip_item
+from fulfillment.services.shorts import short_item, skip_item
 from inventory.models import BatchLocation, Product
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, reachable_site, stocked
 from tests.factories.inventory import ProductFactory, Site
@@ -330,6 +331,35 @@ def test_no_more_picking_is_added_while_somebody_looks(milk: Product, picker: Ac
     check = to_check([(milk, 3)], picker, packer)
     with pytest.raises(Conflict):
         create_picking_task(check.order_id, house.id, [{"sku": "MILK", "quantity": 1}], actor=ACTOR)
+
+
+def test_no_picking_is_added_on_the_promise_that_is_looked_at(milk: Product, picker: Actor, packer: Actor, house: Site) -> None:
+    """One of two was there; as much is asked for again as lies on the bench."""
+    other = ProductFactory(sku="HONEY")
+    stocked(other, house.shelf, 2)
+    rule()
+    order = order_for([(other, 2)])
+    task = begun(PickingTask.objects.get(order=order), picker)
+    pick(task.items.get(), picker, 1)
+    short_item(task.items.get().pk, actor=picker)
+    complete_picking_task(task.pk, actor=picker)
+    check = QualityCheck.objects.get(order=order)
+    stocked(other, house.shelf, 5, lot="NEW")
+
+    def more() -> PickingTask:
+        return create_picking_task(order.pk, house.id, [{"sku": "HONEY", "quantity": 1}], actor=ACTOR)
+
+    with pytest.raises(Conflict, match=check.number):
+        more()
+    start_quality_check(check.pk, actor=packer)
+    good(check.items.get(), packer)
+    pass_quality_check(check.pk, actor=packer)
+    packing = PackingTask.objects.get(order=order)
+    with pytest.raises(Conflict, match=packing.number):
+        more()
+    cancel_packing_task(packing.pk, "wait for the rest", actor=ACTOR)
+    assert more().reservation_id != packing.reservation_id
+    assert_books_balance()
 
 
 def test_rules_are_kept_by_managers(milk: Product, packer: Actor) -> None:
