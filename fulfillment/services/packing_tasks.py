@@ -15,7 +15,7 @@ from fulfillment import events
 from fulfillment.enums import LIVING_SHIPMENTS, OPEN_ORDERS, OPEN_QUALITY, PackingItemStatus, PickingStatus, ShipmentStatus
 from fulfillment.errors import WorkLeft
 from fulfillment.locks import lock_packing_task, lock_picking_task, lock_shipments_of
-from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, Shipment
+from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, PutBack, Shipment
 from fulfillment.queries.package_weights import weight_faults
 from fulfillment.services import put_backs, waybills, weighing
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
@@ -80,7 +80,7 @@ def create_packing_task(picking_task_id: int, *, actor: Actor) -> PackingTask:
     """The packing task of a completed picking task that has none, should it ever lack one; asking again returns the one there is.
 
     Locks order and picking task. Event packing.started. Raises TransitionRefused for a picking task that is not completed or an order that is closed,
-    Conflict while a quality check is open or when nothing lies on the bench.
+    Conflict while a quality check is open, or when its goods are not promised any more or nothing lies on the bench.
     """
     picking = lock_picking_task(picking_task_id)
     known = PackingTask.objects.filter(picking_task=picking).first()
@@ -93,6 +93,11 @@ def create_packing_task(picking_task_id: int, *, actor: Actor) -> PackingTask:
     check = picking.quality_checks.filter(status__in=OPEN_QUALITY).first()
     if check is not None:
         raise Conflict(f"{picking} waits for the quality check {check.number}.", quality_check=check.pk)
+    if PutBack.objects.filter(picking_task=picking).exists() or not orchestrator.get_reserved_items(picking.reservation_id):
+        raise Conflict(
+            f"What {picking} brought is promised to {picking.order} no more. Have it put back; what is still wanted gets a new picking task.",
+            picking_task=picking.pk,
+        )
     started = make_packing_task(picking, actor=actor)
     if not started:
         raise Conflict(f"Nothing of {picking} lies on the bench: there is nothing to pack.", picking_task=picking.pk)

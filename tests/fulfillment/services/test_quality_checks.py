@@ -16,8 +16,9 @@ from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, QualityCheck, QualityCheckItem, QualityRule
 from fulfillment.queries.reconciliation import everything_that_contradicts
 from fulfillment.services.orders import process_order_cancelled
-from fulfillment.services.packing_tasks import cancel_packing_task
+from fulfillment.services.packing_tasks import cancel_packing_task, create_packing_task
 from fulfillment.services.picking_tasks import complete_picking_task, create_picking_task
+from fulfillment.services.put_backs import complete_put_back
 from fulfillment.services.quality_checks import (
     attach_quality_photo,
     cancel_quality_check,
@@ -331,6 +332,20 @@ def test_no_more_picking_is_added_while_somebody_looks(milk: Product, picker: Ac
     check = to_check([(milk, 3)], picker, packer)
     with pytest.raises(Conflict):
         create_picking_task(check.order_id, house.id, [{"sku": "MILK", "quantity": 1}], actor=ACTOR)
+
+
+def test_goods_that_are_to_be_put_back_are_not_packed(milk: Product, picker: Actor, packer: Actor, house: Site) -> None:
+    rule()
+    check = to_check([(milk, 3)], picker, packer)
+    cancel_quality_check(check.pk, "changed my mind", actor=ACTOR)
+    with pytest.raises(Conflict, match=r"promised to .* no more"):
+        create_packing_task(check.picking_task_id, actor=ACTOR)
+    complete_put_back(PutBack.objects.get().pk, 3, actor=picker, location_scan=house.shelf.barcode)
+    with pytest.raises(Conflict, match=r"promised to .* no more"):
+        create_packing_task(check.picking_task_id, actor=ACTOR)
+    assert (PackingTask.objects.count(), Order.objects.get().status) == (0, "needs_attention")
+    assert BatchLocation.objects.values_list("quantity", "reserved").get(location=house.shelf) == (20, 0)
+    assert_books_balance()
 
 
 def test_no_picking_is_added_on_the_promise_that_is_looked_at(milk: Product, picker: Actor, packer: Actor, house: Site) -> None:
