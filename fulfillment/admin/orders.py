@@ -157,7 +157,7 @@ class OrderAdmin(StepsAdmin, BigTableAdmin):
             "Priority",
             change_priority,
             is_changeable,
-            description="How urgent it is, and with it all its open picking and packing.",
+            description="How urgent it is, and with it all its open work.",
             form=PriorityForm,
             icon="priority_high",
         ),

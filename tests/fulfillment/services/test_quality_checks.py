@@ -18,6 +18,7 @@ from fulfillment.queries.reconciliation import everything_that_contradicts
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packing_tasks import cancel_packing_task, create_packing_task
 from fulfillment.services.picking_tasks import complete_picking_task, create_picking_task
+from fulfillment.services.priorities import change_priority
 from fulfillment.services.put_backs import complete_put_back
 from fulfillment.services.quality_checks import (
     attach_quality_photo,
@@ -27,6 +28,7 @@ from fulfillment.services.quality_checks import (
     record_quality_finding,
     start_quality_check,
 )
+from fulfillment.services.quality_failures import fail_quality_check
 from fulfillment.services.quality_rules import change_quality_rule, create_quality_rule, delete_quality_rule, reason_to_check
 from fulfillment.services.shorts import short_item, skip_item
 from inventory.models import BatchLocation, Product
@@ -332,6 +334,28 @@ def test_no_more_picking_is_added_while_somebody_looks(milk: Product, picker: Ac
     check = to_check([(milk, 3)], picker, packer)
     with pytest.raises(Conflict):
         create_picking_task(check.order_id, house.id, [{"sku": "MILK", "quantity": 1}], actor=ACTOR)
+
+
+def test_urgency_reaches_a_check_and_what_follows_from_it(milk: Product, picker: Actor, packer: Actor) -> None:
+    rule()
+    first, second = to_check([(milk, 3)], picker), to_check([(milk, 2)], picker)
+    before = PickingTask.objects.get(pk=first.picking_task_id).version
+    change_priority(second.order_id, "urgent", actor=ACTOR)
+    assert PickingTask.objects.get(pk=first.picking_task_id).version == before
+    check = claim_next_quality_check(second.warehouse_id, actor=packer)
+    assert check is not None
+    assert (check.pk, check.priority) == (second.pk, "urgent")
+    bad(check.items.get(), packer, 1, decision="repick")
+    fail_quality_check(check.pk, actor=packer)
+    task = PickingTask.objects.get(pk=second.picking_task_id)
+    assert (task.status, task.priority) == ("pending", "urgent")
+    walked(task, picker)
+    again = QualityCheck.objects.get(picking_task=task, status="pending")
+    assert again.priority == "urgent"
+    start_quality_check(again.pk, actor=packer)
+    good(again.items.get(), packer)
+    pass_quality_check(again.pk, actor=packer)
+    assert PackingTask.objects.get(order=second.order_id).priority == "urgent"
 
 
 def test_goods_that_are_to_be_put_back_are_not_packed(milk: Product, picker: Actor, packer: Actor, house: Site) -> None:
