@@ -14,6 +14,7 @@ from fulfillment.models import DeliveryProvider, Package, PackingTask, Shipment
 from fulfillment.queries.stuck import WAITS_FOR_VOID
 from fulfillment.services import waybills
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
+from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import require_reason
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
@@ -52,6 +53,7 @@ def change_provider(task_id: int, provider: str, *, actor: Actor, expected_versi
     for shipment in others:
         shipment.order, shipment.packing_task, shipment.package = task.order, task, by_id[shipment.package_id]
         _replace(shipment, chosen, f"carried by {chosen.name}", actor)
+    settle(task.order, actor=actor)
     return task
 
 
@@ -60,8 +62,8 @@ def replace_shipment(shipment_id: int, reason: str, *, actor: Actor, provider: s
     """Give a package a new shipment instead of one that is wrong, perhaps with another provider. Returns the new one.
 
     The old one is cancelled, or voided at the carrier when it has, or may have, a waybill; the new one, with a key of its own, is asked for after that,
-    so that the carrier never has two for one package. Locks order, task, package, shipment. Raises Conflict once it was handed over, NotFound,
-    ValidationFailed as `change_provider`.
+    so that the carrier never has two for one package; until it is there the order is not ready. Locks order, task, package, shipment. Raises Conflict
+    once it was handed over, NotFound, ValidationFailed as `change_provider`.
     """
     reason = require_reason(reason)
     shipment = lock_shipment(shipment_id, expected_version)
@@ -70,7 +72,9 @@ def replace_shipment(shipment_id: int, reason: str, *, actor: Actor, provider: s
     require_none_to_void(shipment)
     chosen = active_provider(provider) if provider else shipment.provider
     require_within_limits(chosen, [shipment.package])
-    return _replace(shipment, chosen, reason, actor)
+    successor = _replace(shipment, chosen, reason, actor)
+    settle(shipment.order, actor=actor)
+    return successor
 
 
 def require_none_to_void(shipment: Shipment) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fulfillment import flows
-from fulfillment.models import Order, PackingTask, Shipment
+from fulfillment.models import Order, PackingTask, Shipment, StatusReport
 from fulfillment.partners.delivery import DeliveryClient
 from fulfillment.queries import stuck
+from fulfillment.queries.reconciliation import Contradiction, everything_that_contradicts
 from fulfillment.services import waybills
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packages import set_package_details
@@ -27,6 +28,11 @@ from warehouse.core.errors import Conflict, NotFound, PermissionDenied, Validati
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "order_system")]
 MADE = "/api/v1/shipments"
 VOIDED = "/api/v1/shipments/*/void"
+
+
+def contradictions() -> list[Contradiction]:
+    with transaction.atomic():
+        return everything_that_contradicts()
 
 
 def cancel(external_id: str = "4711") -> None:
@@ -237,13 +243,14 @@ def test_a_void_is_tried_again_by_hand(delivery):
 def test_a_waybill_is_replaced_only_after_it_was_voided(delivery):
     task = packed_order()
     sweep_shipments()
-    old = shipments()[0]
+    old, before = shipments()[0], Order.objects.get().status
     packer = person(Role.PACKER)
 
     new = replace_shipment(old.pk, "label torn", actor=packer, provider="bex")
 
     assert (new.status, new.replaces_id, new.next_attempt_at, new.provider.code) == ("requested", old.pk, None, "bex")
     assert (PackingTask.objects.get().tracking_number, Shipment.objects.get(pk=old.pk).cancellation_reason) == ("", "label torn")
+    assert (before, Order.objects.get().status, contradictions()) == ("ready_for_shipment", "packing", [])
     sweep_shipments()
     assert shipments()[1].status == "requested"
     for refused in (retry_shipment, lambda pk, **kw: replace_shipment(pk, "no", **kw)):
@@ -259,6 +266,7 @@ def test_a_waybill_is_replaced_only_after_it_was_voided(delivery):
     assert made[1]["request"]["provider"] == "bex"
     one_living_each(delivery, [old.package.barcode])
     assert PackingTask.objects.get().tracking_number == shipments()[1].tracking_number
+    assert (Order.objects.get().status, StatusReport.objects.count()) == ("ready_for_shipment", 1)
     assert open_alerts() == []
     ship_packing_task(task.pk, actor=packer)
     assert Order.objects.get().status == "shipped"
