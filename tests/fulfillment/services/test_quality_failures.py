@@ -21,6 +21,7 @@ from fulfillment.services.packing_tasks import ship_packing_task
 from fulfillment.services.picking_tasks import cancel_picking_task, complete_picking_task, create_picking_task
 from fulfillment.services.quality_checks import pass_quality_check, record_quality_finding, start_quality_check
 from fulfillment.services.quality_failures import fail_quality_check
+from fulfillment.services.undo import undo_pick
 from inventory.models import Batch, BatchLocation, CountRequest, Location, Movement, Product, Reservation, WriteOff
 from inventory.orchestrator import recall_batch
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, reachable_site, stocked
@@ -28,7 +29,7 @@ from tests.factories.inventory import LocationFactory, ProductFactory, Site
 from tests.factories.quality import bad, good, rule, to_check, told, walked
 from tests.inventory.books import assert_books_balance, totals
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
+from warehouse.core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
 from warehouse.outbox import subscribers
 from warehouse.outbox.relay import Relay
 
@@ -359,6 +360,22 @@ def test_goods_of_several_picks_fail_from_the_newest_on(house: Site, milk: Produ
     picks = Pick.objects.order_by("pk").values_list("quantity", "undone_at")
     assert [(quantity, undone is None) for quantity, undone in picks] == [(1, True), (1, True), (3, False), (1, False)]
     assert stops(task)[0] == ("A-01", "L", 6, 2, "short")
+    assert_books_balance()
+
+
+def test_what_was_looked_at_is_not_undone_on_the_walk_for_others(house: Site, milk: Product, picker: Actor, packer: Actor) -> None:
+    rule()
+    stocked(milk, house.shelf, 20, lot="L")
+    check = to_check([(milk, 5)], picker, packer)
+    failed(check, packer, 2, "repick")
+    task = begun(PickingTask.objects.get(), picker)
+    with pytest.raises(Conflict, match="nothing to undo"):
+        undo_pick(task.pk, actor=picker)
+    assert lying(house.bench) == {"L": (3, 3)}
+    pick(task.items.get(status="pending"), picker)
+    assert undo_pick(task.pk, actor=picker).quantity == 2
+    with pytest.raises(Conflict, match="nothing to undo"):
+        undo_pick(task.pk, actor=picker)
     assert_books_balance()
 
 
