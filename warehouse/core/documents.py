@@ -98,8 +98,8 @@ def cancel(document: Any, reason: str, *, needed: bool = True) -> str:
 
     Raises TransitionRefused, and as `require_reason`.
     """
-    take(document, "cancel")
     document.cancellation_reason = require_reason(reason, needed=needed)
+    take(document, "cancel")
     fields = ["status", "cancellation_reason"]
     if hasattr(document, "cancelled_at"):
         document.cancelled_at = timezone.now()

