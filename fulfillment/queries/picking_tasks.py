@@ -62,6 +62,6 @@ def next_item(task_id: int) -> PickingTaskItem | None:
 
 def last_pick(task_id: int) -> Pick | None:
     """The last scan of a walk that is not undone, with its item, product and place. What a quality check has looked at is no scan of this walk any more."""
-    checked = QualityCheck.objects.filter(picking_task=task_id, status=QualityStatus.FAILED, finished_at__gte=OuterRef("picked_at"))
+    checked = QualityCheck.objects.filter(picking_task=task_id, status=QualityStatus.FAILED, last_pick_id__gte=OuterRef("pk"))
     standing = Pick.objects.filter(~Exists(checked), item__task=task_id, undone_at=None)
     return standing.select_related("item__product", "item__batch", "item__location").order_by("-pk").first()

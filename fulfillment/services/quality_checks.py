@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import Max, Min, QuerySet, Sum
 from django.utils import timezone
 
 from fulfillment import events
@@ -41,7 +41,7 @@ def after_picking(task: PickingTask, *, actor: Actor, draw: Draw = random.random
     rows = list(
         unchecked_picks(task, failed)
         .values("batch_location")
-        .annotate(quantity=Sum("quantity"), product=Min("item__product"), batch=Min("item__batch"))
+        .annotate(quantity=Sum("quantity"), product=Min("item__product"), batch=Min("item__batch"), newest=Max("pk"))
         .order_by("batch_location")
     )
     if not rows:
@@ -57,6 +57,7 @@ def after_picking(task: PickingTask, *, actor: Actor, draw: Draw = random.random
         ship_by=task.ship_by,
         total_items=len(rows),
         reason=reason,
+        last_pick_id=max(row["newest"] for row in rows),
     )
     QualityCheckItem.objects.bulk_create(
         QualityCheckItem(
@@ -74,7 +75,7 @@ def after_picking(task: PickingTask, *, actor: Actor, draw: Draw = random.random
 def unchecked_picks(task: PickingTask, failed: QualityCheck | None) -> QuerySet[Pick]:
     """What was picked of a task and lies on the bench, since the check that failed before."""
     picks = Pick.objects.filter(item__task=task, undone_at=None)
-    return picks if failed is None else picks.filter(picked_at__gt=failed.finished_at)
+    return picks if failed is None else picks.filter(pk__gt=failed.last_pick_id)
 
 
 @operation(Role.PACKER)

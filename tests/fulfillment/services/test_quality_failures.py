@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import redis as redis_client
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from fulfillment import flows
 from fulfillment.errors import WorkLeft
@@ -124,6 +126,31 @@ def test_failed_goods_go_to_quarantine_and_others_are_fetched(house: Site, milk:
     }
     assert [(e["quantity"], e["reason"]) for e in told("stock.reallocated")] == [("2", "QUALITY_FAILED")]
     assert (told("picking.short"), told("order.needs_attention")) == ([], [])
+    assert_books_balance()
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_clocks_that_differ_do_not_hide_what_was_fetched(house: Site, milk: Product, picker: Actor, packer: Actor, minutes: int) -> None:
+    """The web server that the packer's phone speaks to is ahead of the picker's, or behind it."""
+    rule()
+    stocked(milk, house.shelf, 9)
+    check = to_check([(milk, 5)], picker, packer)
+    failed(check, packer, 2, "repick")
+    QualityCheck.objects.update(finished_at=timezone.now() + timedelta(minutes=minutes))
+    task = PickingTask.objects.get()
+    begun(task, picker)
+    with pytest.raises(Conflict, match="nothing to undo"):
+        undo_pick(task.pk, actor=picker)
+    pick(task.items.get(status="pending"), picker)
+    undo_pick(task.pk, actor=picker)
+    pick(task.items.get(status="pending"), picker)
+    complete_picking_task(task.pk, actor=picker)
+    again = QualityCheck.objects.get(status="pending")
+    assert [(item.product_id, item.quantity) for item in again.items.all()] == [(milk.pk, 2)]
+    start_quality_check(again.pk, actor=packer)
+    failed(again, packer, 1, "repick")
+    assert lying(house.quarantine) == {check.items.get().batch.lot_number: (3, 0)}
+    assert sum(Pick.objects.filter(undone_at=None).values_list("quantity", flat=True)) == 4
     assert_books_balance()
 
 
