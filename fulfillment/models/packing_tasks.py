@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -207,10 +207,19 @@ class PackageItem(models.Model):
 
     @property
     def real_quantity(self) -> Decimal:
-        """What the scale said, where all of a weighed item is in this package; else what was packed."""
-        item = self.item
-        weighed = item.actual_quantity if self.quantity == item.quantity else None
-        return self.quantity if weighed is None else weighed
+        """What was packed; of a weighed item its share of what the scale said, in steps of the product, so that the shares of all packages are just that.
+
+        Reads the item's product, and for a weighed item all its `package_items` (prefetch them).
+        """
+        actual = self.item.actual_quantity
+        if actual is None:
+            return self.quantity
+        before = sum((part.quantity for part in self.item.package_items.all() if part.pk < self.pk), Decimal(0))
+        return self._share(actual, before + self.quantity) - self._share(actual, before)
+
+    def _share(self, actual: Decimal, quantity: Decimal) -> Decimal:
+        step = self.item.product.quantity_step
+        return (actual * quantity / self.item.quantity / step).to_integral_value(ROUND_FLOOR) * step
 
 
 class PackScan(models.Model):

@@ -26,7 +26,7 @@ def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> bytes:
     Locks nothing. Raises NotFound, TransitionRefused for tasks that nobody packs, ValidationFailed for none or too many.
     """
     tasks = labels.tasks_in(task_ids, STATES, "A packing slip is printed when it is being packed.")
-    inside = PackageItem.objects.select_related("item__product", "item__batch").order_by("item")
+    inside = PackageItem.objects.select_related("item__product", "item__batch").prefetch_related("item__package_items").order_by("item")
     packages = list(
         Package.objects.filter(packing_task__in=tasks)
         .prefetch_related(Prefetch("items", queryset=inside))
