@@ -111,6 +111,7 @@ def _pick(row: PickingTaskItem, amount: Decimal, reason: str, stops: list[Pickin
     picked = take_from_shelf(row, amount, actor)
     row.notes = reason
     write_walk(row.task, stops, standing_at=row.location_id)
+    assert row.picked_at is not None
     Pick.objects.create(
         item=row,
         batch_location_id=picked.batch_location_id,
