@@ -15,9 +15,10 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from fulfillment.enums import PickingStatus, PrintStatus, PutBackStatus, QualityStatus
+from fulfillment.enums import PackingStatus, PickingStatus, PrintStatus, PutBackStatus, QualityStatus
 from fulfillment.models import (
     BoxType,
+    DeliveryProvider,
     LabelPrint,
     Order,
     OrderDisagreement,
@@ -38,6 +39,7 @@ from warehouse.core.locking import check_version, lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
 
 M = TypeVar("M", bound=models.Model)
+T = TypeVar("T", PickingTask, QualityCheck, PackingTask)
 
 
 def lock_order(order_id: int, expected_version: int | None = None) -> Order:
@@ -78,10 +80,7 @@ def lock_picking_item(item_id: int, expected_version: int | None = None, *, barc
 
 def lock_next_picking_task(warehouse_id: int) -> PickingTask | None:
     """The best pending task of a warehouse that nobody else is claiming: by priority, ship-by, age. Locks that one task only."""
-    require_transaction()
-    rows = PickingTask.objects.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
-    pending = rows.filter(warehouse=warehouse_id, status=PickingStatus.PENDING)
-    return pending.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+    return _next(PickingTask, warehouse_id, PickingStatus.PENDING)
 
 
 def lock_quality_rule(rule_id: int, expected_version: int | None = None) -> QualityRule:
@@ -105,16 +104,18 @@ def lock_quality_item(item_id: int, expected_version: int | None = None) -> Qual
 
 def lock_next_quality_check(warehouse_id: int) -> QualityCheck | None:
     """The best pending check of a warehouse that nobody else is claiming, as with picking tasks. Locks that one check only."""
-    require_transaction()
-    rows = QualityCheck.objects.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
-    pending = rows.filter(warehouse=warehouse_id, status=QualityStatus.PENDING)
-    return pending.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+    return _next(QualityCheck, warehouse_id, QualityStatus.PENDING)
 
 
 def lock_packing_task(task_id: int, expected_version: int | None = None) -> PackingTask:
     """The order, then the packing task; warehouse and provider are read with it."""
     task = _one(_for_update(PackingTask, "order", "self").select_related("order", "warehouse", "provider", "picking_task"), task_id)
     return _checked(task, expected_version)
+
+
+def lock_next_packing_task(warehouse_id: int) -> PackingTask | None:
+    """The best pending packing task of a warehouse that nobody else is claiming, as with picking tasks. Locks that one task only."""
+    return _next(PackingTask, warehouse_id, PackingStatus.PENDING)
 
 
 def lock_packing_tasks(ids: Iterable[int]) -> list[PackingTask]:
@@ -127,6 +128,11 @@ def lock_packing_tasks(ids: Iterable[int]) -> list[PackingTask]:
 def lock_shipments_of(task: PackingTask) -> list[Shipment]:
     """All shipments of a locked packing task, by id."""
     return list(_for_update(Shipment, "self").filter(packing_task=task).order_by("pk"))
+
+
+def lock_shipments_of_all(tasks: Iterable[PackingTask]) -> list[Shipment]:
+    """All shipments of these locked packing tasks, by id; their packages are read with them."""
+    return list(_for_update(Shipment, "self").select_related("package").filter(packing_task__in=list(tasks)).order_by("pk"))
 
 
 def lock_shipment(shipment_id: int, expected_version: int | None = None) -> Shipment:
@@ -218,6 +224,11 @@ def lock_work_of(order: Order) -> Work:
     return work
 
 
+def lock_carrier(provider_id: int, expected_version: int | None = None) -> DeliveryProvider:
+    """The delivery provider, alone."""
+    return lock_row(DeliveryProvider, provider_id, expected_version)
+
+
 def lock_box_type(box_type_id: int, expected_version: int | None = None) -> BoxType:
     """The box type, alone."""
     return lock_row(BoxType, box_type_id, expected_version)
@@ -228,12 +239,17 @@ def lock_printer(printer_id: int, expected_version: int | None = None) -> Printe
     return lock_row(Printer, printer_id, expected_version)
 
 
-def lock_queued_prints(printer_id: int, limit: int) -> list[LabelPrint]:
-    """What waits for a printer and nobody else is claiming, oldest first; printer, package and task are read with it."""
+def lock_next_print(printer: Printer) -> LabelPrint | None:
+    """What waits longest for a locked printer; package and task are read with it."""
+    task = "package__packing_task"
+    rows = _for_update(LabelPrint, "self").select_related(f"{task}__order", f"{task}__warehouse", f"{task}__provider")
+    return rows.filter(printer=printer, status=PrintStatus.QUEUED).order_by("pk").first()
+
+
+def _next(model: type[T], warehouse_id: int, pending: str) -> T | None:
     require_transaction()
-    rows = LabelPrint.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    rows = rows.select_related("printer", "package__packing_task__order", "package__packing_task__warehouse", "package__packing_task__provider")
-    return list(rows.filter(printer=printer_id, status=PrintStatus.QUEUED).order_by("pk")[:limit])
+    rows = model._default_manager.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
+    return rows.filter(warehouse=warehouse_id, status=pending).order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
 
 
 def _for_update(model: type[M], *of: str) -> QuerySet[M]:

@@ -65,7 +65,7 @@ def labels_pdf(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse
 def slip_pdf(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """The packing slip as PDF."""
     try:
-        return file_response(print_packing_slip(task_id, actor=actor), f"packing-slip-{task_id}.pdf", "application/pdf")
+        return file_response(print_packing_slip(task_id, actor=actor).pdf, f"packing-slip-{task_id}.pdf", "application/pdf")
     except DomainError as error:
         return leave(request, feedback_of(error), to=reverse("floor:pack_labels", args=[task_id]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db.models import Prefetch
 
@@ -19,9 +20,21 @@ from warehouse.core.transactions import operation
 STATES = (PackingStatus.IN_PROGRESS, *labels.LABELLED)
 
 
+@dataclass(frozen=True, slots=True)
+class PackingSlips:
+    """What stands on the slips, for whoever draws them when the transaction is over."""
+
+    slips: list[Slip]
+
+    @property
+    def pdf(self) -> bytes:
+        """All of them, each from a new page."""
+        return slips_pdf(self.slips)
+
+
 @operation(Role.PACKER)
-def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> bytes:
-    """The packing slips of these tasks as one PDF, each from a new page. While a task is being packed its slip says what is not packed yet.
+def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> PackingSlips:
+    """The packing slips of these tasks. While a task is being packed its slip says what is not packed yet.
 
     Locks nothing. Raises NotFound, TransitionRefused for tasks that nobody packs, ValidationFailed for none or too many.
     """
@@ -34,7 +47,7 @@ def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> bytes:
     )
     items = list(PackingTaskItem.objects.filter(task__in=tasks).select_related("product", "batch").order_by("pk"))
     shipments = labels.living_shipments(tasks)
-    return slips_pdf(
+    return PackingSlips(
         [
             _slip(
                 task,
@@ -48,8 +61,8 @@ def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> bytes:
 
 
 @operation(Role.PACKER)
-def print_packing_slip(task_id: int, *, actor: Actor) -> bytes:
-    """The packing slip of one task as PDF, as `print_packing_slips` makes it. Locks nothing. Raises NotFound, TransitionRefused."""
+def print_packing_slip(task_id: int, *, actor: Actor) -> PackingSlips:
+    """The packing slip of one task, as `print_packing_slips` makes it. Locks nothing. Raises NotFound, TransitionRefused."""
     return print_packing_slips.inside([task_id], actor=actor)
 
 

@@ -86,7 +86,7 @@ def test_a_weighed_item_in_several_packages_comes_back_by_its_weight(
     for box, weight in zip(boxes, real, strict=True):
         set_package_details(task.pk, weight, 20, 20, 10, actor=packer, package_id=box.pk)  # the scale agrees: no reason is asked for
     complete_packing_task(task.pk, actor=packer)
-    slip = pypdfium2.PdfDocument(print_packing_slip(task.pk, actor=packer))[0].get_textpage().get_text_range()
+    slip = pypdfium2.PdfDocument(print_packing_slip(task.pk, actor=packer).pdf)[0].get_textpage().get_text_range()
     assert all(quantity_text(Decimal(weight), "kg") in slip for weight in real)
     for number, shipment in enumerate(Shipment.objects.order_by("pk")):
         record_waybill(shipment.pk, Waybill(f"X{number}", f"T{number}", "", "created", None), actor=ACTOR)
