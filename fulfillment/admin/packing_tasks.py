@@ -14,6 +14,7 @@ from fulfillment.admin.labels import PRINT_TASK, TaskLabelButtons, label_links
 from fulfillment.admin.packing_forms import MeasureForm, MoveForm, PackageForm, WeighForm, contents_of
 from fulfillment.admin.providers import ProviderForm
 from fulfillment.admin.tasks import TaskAdmin
+from fulfillment.admin.workers import PackerForm, hand_on_step
 from fulfillment.enums import OPEN_PACKING, PackingStatus
 from fulfillment.models import Package, PackingTask, PackingTaskItem
 from fulfillment.services.labels import LABELLED
@@ -21,6 +22,7 @@ from fulfillment.services.pack_scans import move_packed, undo_pack_scan
 from fulfillment.services.packages import add_package, set_package_details
 from fulfillment.services.packing_tasks import cancel_packing_task, complete_packing_task, ship_packing_task, start_packing_task
 from fulfillment.services.providers import change_provider
+from fulfillment.services.reassigning import reassign_packing_task
 from fulfillment.services.weighing import weigh_item
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, can
@@ -104,6 +106,7 @@ class PackingTaskAdmin(TaskLabelButtons, TaskAdmin):
     readonly_fields = ["status", "progress", "label_url"]
     steps = [
         Step("start", "Start", start_packing_task, can("start"), description="You become its packer.", icon="play_arrow"),
+        hand_on_step(reassign_packing_task, PackerForm),
         Step(
             "add_package",
             "Add package",

@@ -59,6 +59,10 @@ class PackingTask(Task):
     def start(self) -> None:
         """Somebody packs it."""
 
+    @transition(field=status, source=PackingStatus.IN_PROGRESS, target=PackingStatus.IN_PROGRESS)
+    def hand_on(self) -> None:
+        """Another one packs on."""
+
     @transition(field=status, source=PackingStatus.IN_PROGRESS, target=PackingStatus.PACKED)
     def pack(self) -> None:
         """Every item is in a package, every package is measured."""

@@ -55,6 +55,10 @@ class PickingTask(Task):
     def start(self) -> None:
         """The worker walks."""
 
+    @transition(field=status, source=PickingStatus.IN_PROGRESS, target=PickingStatus.IN_PROGRESS)
+    def hand_on(self) -> None:
+        """Another one walks on."""
+
     @transition(field=status, source=PickingStatus.IN_PROGRESS, target=PickingStatus.COMPLETED)
     def complete(self) -> None:
         """Every item is done."""

@@ -75,6 +75,10 @@ class QualityCheck(Task):
     def start(self) -> None:
         """Somebody looks."""
 
+    @transition(field=status, source=QualityStatus.IN_PROGRESS, target=QualityStatus.IN_PROGRESS)
+    def hand_on(self) -> None:
+        """Another one looks on."""
+
     @transition(field=status, source=QualityStatus.IN_PROGRESS, target=QualityStatus.PASSED)
     def succeed(self) -> None:
         """All of it is good."""

@@ -12,9 +12,9 @@ from django.db.models import Min, Sum
 from django.utils import timezone
 
 from fulfillment import events
-from fulfillment.enums import LIVING_SHIPMENTS, OPEN_ORDERS, OPEN_QUALITY, PackingItemStatus, PickingStatus, ShipmentStatus
+from fulfillment.enums import LIVING_SHIPMENTS, OPEN_ORDERS, OPEN_QUALITY, PackingItemStatus, PackingStatus, PickingStatus, ShipmentStatus
 from fulfillment.errors import WorkLeft
-from fulfillment.locks import lock_packing_task, lock_picking_task, lock_shipments_of
+from fulfillment.locks import lock_next_packing_task, lock_packing_task, lock_picking_task, lock_shipments_of, lock_worker
 from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, PutBack, Shipment
 from fulfillment.queries.package_weights import weight_faults
 from fulfillment.services import put_backs, waybills, weighing
@@ -26,7 +26,7 @@ from inventory import orchestrator
 from inventory.orchestrator import DocumentType
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, next_number, next_numbers, take
-from warehouse.core.errors import Conflict, TransitionRefused
+from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
@@ -109,11 +109,25 @@ def create_packing_task(picking_task_id: int, *, actor: Actor) -> PackingTask:
 @operation(Role.PACKER)
 def start_packing_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
     """The actor begins to pack the task and becomes its worker. Locks order and task."""
-    task = lock_packing_task(task_id, expected_version)
-    take(task, "start")
-    task.worker_id, task.started_at = actor.user_id, timezone.now()
-    task.save_changes("status", "worker", "started_at")
-    return task
+    return _start(lock_packing_task(task_id, expected_version), actor)
+
+
+@operation(Role.PACKER)
+def claim_next_packing_task(warehouse_id: int, *, actor: Actor) -> PackingTask | None:
+    """The task that the actor should pack now: the one at hand, else the best pending one of the warehouse, begun. None when there is none.
+
+    Best is by priority, then ship-by, then age. Locks the worker, so that two scanners of one person get one task; then that one task only, passing over
+    one that somebody else is claiming.
+    """
+    if actor.user_id is None:
+        raise ValidationFailed("Only a person can claim a task.")
+    lock_worker(actor.user_id)
+    mine = PackingTask.objects.filter(worker=actor.user_id, warehouse=warehouse_id, status=PackingStatus.IN_PROGRESS)
+    at_hand = mine.select_related("order", "warehouse").order_by("pk").first()
+    if at_hand is not None:
+        return at_hand
+    task = lock_next_packing_task(warehouse_id)
+    return task and _start(task, actor)
 
 
 @operation(Role.PACKER)
@@ -204,6 +218,13 @@ def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_ver
         put_backs.make_put_backs(task.picking_task)
     publish([events.of_packing(events.PACKING_CANCELLED, task, reason=reason)], actor=actor)
     settle(task.order, actor=actor)
+    return task
+
+
+def _start(task: PackingTask, actor: Actor) -> PackingTask:
+    take(task, "start")
+    task.worker_id, task.started_at = actor.user_id, timezone.now()
+    task.save_changes("status", "worker", "started_at")
     return task
 
 

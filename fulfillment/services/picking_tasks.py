@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db.models import Max
 from django.utils import timezone
 from django_fsm import can_proceed
@@ -30,12 +29,12 @@ from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem,
 from fulfillment.services import put_backs, quality_checks, shorts
 from fulfillment.services.intake import make_picking_tasks
 from fulfillment.services.progress import settle
-from fulfillment.services.workers import require_worker
+from fulfillment.services.workers import require_active_user, require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, require_reason, take
-from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
@@ -77,12 +76,14 @@ def create_picking_task(
 
 @operation(Role.PICKER)
 def assign_picking_task(task_id: int, worker_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
-    """Give a task to a worker, or to another one before it is started; a picker only to oneself. Locks order and task. Event picking.assigned."""
+    """Give a task to a worker, or to another one before it is started; a picker only to oneself. Locks order and task. Event picking.assigned.
+
+    Of one that is started `reassign_picking_task` changes the hands.
+    """
     task = lock_picking_task(task_id, expected_version)
     if worker_id != actor.user_id:
         actor.require(frozenset(), "assign tasks to others")
-    if not get_user_model().objects.filter(pk=worker_id, is_active=True).exists():
-        raise NotFound(f"There is no active user {worker_id}.", kind="user", id=worker_id)
+    require_active_user(worker_id)
     return _assign(task, worker_id, actor)
 
 
