@@ -112,6 +112,9 @@ class ShipmentStatus(TextChoices):
     VOIDED = "voided", "voided"
 
 
+# Shipments about which a worker has something to say to the carrier.
+OWED_SHIPMENTS = {ShipmentStatus.REQUESTED, ShipmentStatus.VOID_REQUESTED}
+
 # A package has at most one shipment in these states.
 LIVING_SHIPMENTS = {ShipmentStatus.REQUESTED, ShipmentStatus.CREATED, ShipmentStatus.HANDED_OVER, ShipmentStatus.DELIVERED, ShipmentStatus.RETURNED}
 

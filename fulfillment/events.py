@@ -35,12 +35,14 @@ WAVE_RELEASED = "wave.released"
 WAVE_COMPLETED = "wave.completed"
 WAVE_CANCELLED = "wave.cancelled"
 
+PACKING_ASSIGNED = "packing.assigned"
 PACKING_STARTED = "packing.started"
 PACKING_COMPLETED = "packing.completed"
 PACKING_CANCELLED = "packing.cancelled"
 
 # On the stream of packing: what is looked at is not packed yet.
 QUALITY_CREATED = "quality.created"
+QUALITY_ASSIGNED = "quality.assigned"
 QUALITY_PASSED = "quality.passed"
 QUALITY_FAILED = "quality.failed"
 QUALITY_CANCELLED = "quality.cancelled"

@@ -15,9 +15,10 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from fulfillment.enums import OPEN_PICKING, PrintStatus, PutBackStatus, QualityStatus
+from fulfillment.enums import OPEN_PICKING, PackingStatus, PrintStatus, PutBackStatus, QualityStatus
 from fulfillment.models import (
     BoxType,
+    DeliveryProvider,
     LabelPrint,
     Order,
     OrderDisagreement,
@@ -43,6 +44,7 @@ from warehouse.core.locking import check_version, lock_row, lock_rows
 from warehouse.core.transactions import StartAgain, require_transaction
 
 M = TypeVar("M", bound=models.Model)
+T = TypeVar("T", QualityCheck, PackingTask)
 
 
 def lock_order(order_id: int, expected_version: int | None = None) -> Order:
@@ -207,16 +209,18 @@ def lock_quality_item(item_id: int, expected_version: int | None = None) -> Qual
 
 def lock_next_quality_check(warehouse_id: int) -> QualityCheck | None:
     """The best pending check of a warehouse that nobody else is claiming, as with picking tasks. Locks that one check only."""
-    require_transaction()
-    rows = QualityCheck.objects.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
-    pending = rows.filter(warehouse=warehouse_id, status=QualityStatus.PENDING)
-    return pending.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+    return _next(QualityCheck, warehouse_id, QualityStatus.PENDING)
 
 
 def lock_packing_task(task_id: int, expected_version: int | None = None) -> PackingTask:
     """The order, then the packing task; warehouse and provider are read with it."""
     task = _one(_for_update(PackingTask, "order", "self").select_related("order", "warehouse", "provider", "picking_task"), task_id)
     return _checked(task, expected_version)
+
+
+def lock_next_packing_task(warehouse_id: int) -> PackingTask | None:
+    """The best pending packing task of a warehouse that nobody else is claiming, as with picking tasks. Locks that one task only."""
+    return _next(PackingTask, warehouse_id, PackingStatus.PENDING)
 
 
 def lock_packing_tasks(ids: Iterable[int]) -> list[PackingTask]:
@@ -231,12 +235,22 @@ def lock_shipments_of(task: PackingTask) -> list[Shipment]:
     return list(_for_update(Shipment, "self").filter(packing_task=task).order_by("pk"))
 
 
+def lock_shipments_of_all(tasks: Iterable[PackingTask]) -> list[Shipment]:
+    """All shipments of these locked packing tasks, by id; their packages are read with them."""
+    return list(_for_update(Shipment, "self").select_related("package").filter(packing_task__in=list(tasks)).order_by("pk"))
+
+
 def lock_shipment(shipment_id: int, expected_version: int | None = None) -> Shipment:
     """The order, its packing task, the package, the shipment."""
     rows = _for_update(Shipment, "order", "packing_task", "package", "self").select_related(
         "order", "packing_task", "package", "provider", "replaces"
     )
     return _checked(_one(rows, shipment_id), expected_version)
+
+
+def lock_successor(shipment: Shipment) -> Shipment | None:
+    """The shipment that replaces this locked one, if there is one. Its order is locked with this one: nobody else changes whether there is."""
+    return _for_update(Shipment, "self").filter(replaces=shipment).first()
 
 
 def try_lock_shipment(shipment_id: int) -> Shipment | None:
@@ -315,6 +329,11 @@ def lock_work_of(order: Order) -> Work:
     return work
 
 
+def lock_carrier(provider_id: int, expected_version: int | None = None) -> DeliveryProvider:
+    """The delivery provider, alone."""
+    return lock_row(DeliveryProvider, provider_id, expected_version)
+
+
 def lock_box_type(box_type_id: int, expected_version: int | None = None) -> BoxType:
     """The box type, alone."""
     return lock_row(BoxType, box_type_id, expected_version)
@@ -330,12 +349,17 @@ def lock_printer(printer_id: int, expected_version: int | None = None) -> Printe
     return lock_row(Printer, printer_id, expected_version)
 
 
-def lock_queued_prints(printer_id: int, limit: int) -> list[LabelPrint]:
-    """What waits for a printer and nobody else is claiming, oldest first; printer, package and task are read with it."""
+def lock_next_print(printer: Printer) -> LabelPrint | None:
+    """What waits longest for a locked printer; package and task are read with it."""
+    task = "package__packing_task"
+    rows = _for_update(LabelPrint, "self").select_related(f"{task}__order", f"{task}__warehouse", f"{task}__provider")
+    return rows.filter(printer=printer, status=PrintStatus.QUEUED).order_by("pk").first()
+
+
+def _next(model: type[T], warehouse_id: int, pending: str) -> T | None:
     require_transaction()
-    rows = LabelPrint.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    rows = rows.select_related("printer", "package__packing_task__order", "package__packing_task__warehouse", "package__packing_task__provider")
-    return list(rows.filter(printer=printer_id, status=PrintStatus.QUEUED).order_by("pk")[:limit])
+    rows = model._default_manager.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
+    return rows.filter(warehouse=warehouse_id, status=pending).order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
 
 
 def _for_update(model: type[M], *of: str) -> QuerySet[M]:

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from fulfillment.models import LabelPrint, Printer
 from fulfillment.services import label_prints
+from fulfillment.services.labels import PackageLabel
 from warehouse.core.actor import Actor
 
 logger = logging.getLogger(__name__)
@@ -29,14 +30,25 @@ class NotPrinted(Exception):
 def print_queued(printer_id: int) -> None:
     """Send what is queued for a printer, in order, each once. After the first that fails the others fail with the same words, without being tried."""
     failure = ""
-    while jobs := label_prints.claim_label_prints(printer_id, actor=ACTOR):
-        for job in jobs:
-            if not job.error and not failure:
+    while (job := label_prints.claim_label_print(printer_id, actor=ACTOR)) is not None:
+        error = job.error or failure
+        if job.label is not None and not error:
+            data, error = _drawn(job.label, job.printer.label_format)
+            if not error:
                 try:
-                    send(job.printer, job.data)
-                except NotPrinted as error:
-                    failure = str(error)
-            _record(job.row, job.error or failure)
+                    send(job.printer, data)
+                except NotPrinted as refused:
+                    failure = error = str(refused)
+        _record(job.row, error)
+
+
+def _drawn(label: PackageLabel, label_format: str) -> tuple[bytes, str]:
+    """The file, or why there is none: a label that can't be drawn does not hold up the others."""
+    try:
+        return label.rendered(label_format), ""
+    except Exception as error:
+        logger.exception("The label of %s can't be drawn", label.content.code)
+        return b"", f"This label can't be drawn ({type(error).__name__}). Correct what stands on it, or tell the administrator; then print again."
 
 
 def send(printer: Printer, data: bytes) -> None:

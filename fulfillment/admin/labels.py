@@ -17,7 +17,7 @@ from unfold.decorators import action
 from fulfillment.enums import LabelKind, ShipmentStatus
 from fulfillment.models import Package, PackingTask, Printer, Shipment
 from fulfillment.services.label_prints import queue_labels
-from fulfillment.services.labels import LABELLED, print_label, print_labels_pdf, print_package_label
+from fulfillment.services.labels import LABELLED, print_label, print_labels, print_package_label
 from fulfillment.services.packing_slips import STATES, print_packing_slips
 from warehouse.core.actor import Actor
 from warehouse.core.admin import actor_of
@@ -116,7 +116,7 @@ class TaskLabelButtons(LabelButtons):
     @action(description="Packing slip", url_path="packing-slip", icon="receipt_long", attrs={"target": "_blank"})
     def packing_slip(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What is in which package, for the box."""
-        return self.paper(request, object_id, lambda row, actor: print_packing_slips([row.pk], actor=actor), "packing-slip")
+        return self.paper(request, object_id, lambda row, actor: print_packing_slips([row.pk], actor=actor).pdf, "packing-slip")
 
     @action(description="Labels as PDF", url_path="labels", icon="picture_as_pdf", attrs={"target": "_blank"})
     def labels(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -138,11 +138,11 @@ class TaskLabelButtons(LabelButtons):
     @admin.action(description="Labels (PDF)", permissions=["view"])
     def print_chosen_labels(self, request: HttpRequest, queryset: QuerySet[PackingTask]) -> HttpResponse | None:
         """The labels of all packages of the chosen tasks in one document."""
-        return self._of_chosen(request, queryset, print_labels_pdf, "labels")
+        return self._of_chosen(request, queryset, print_labels, "labels")
 
     def _of_chosen(self, request: HttpRequest, queryset: QuerySet[PackingTask], made: Any, name: str) -> HttpResponse | None:
         try:
-            return file_response(made(list(queryset.values_list("pk", flat=True)), actor=actor_of(request)), f"{name}.pdf", "application/pdf")
+            return file_response(made(list(queryset.values_list("pk", flat=True)), actor=actor_of(request)).pdf, f"{name}.pdf", "application/pdf")
         except DomainError as error:
             messages.error(request, error.detail)
             return None

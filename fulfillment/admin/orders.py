@@ -7,13 +7,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due
+from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due, order_name, orders_named
 from fulfillment.admin.order_progress import ProgressPage
 from fulfillment.admin.priority import PriorityForm
 from fulfillment.enums import OPEN_ORDERS, ORDERS_FOR_A_PERSON
@@ -45,9 +46,13 @@ class OrderLineInline(ReadOnlyInline):
 
 
 class TaskInline(ReadOnlyInline):
-    show_change_link = True
-    hide_title = False
     tab = True
+
+    @display(description="number")
+    def page(self, row: Any) -> SafeString:
+        """The way to it."""
+        address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        return format_html('<a class="text-primary-600 whitespace-nowrap" href="{}">{}</a>', address, getattr(row, "number", row.pk))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("warehouse", "worker", "order").order_by("pk")
@@ -55,20 +60,20 @@ class TaskInline(ReadOnlyInline):
 
 class PickingTaskInline(TaskInline):
     model = PickingTask
-    fields = ["number", "warehouse", "status", "worker", "picked_items", "total_items", "ship_by"]
-    readonly_fields = ["number", "status"]
+    fields = ["page", "warehouse", "status", "worker", "picked_items", "total_items", "ship_by"]
+    readonly_fields = ["page", "status"]
 
 
 class PackingTaskInline(TaskInline):
     model = PackingTask
-    fields = ["number", "warehouse", "status", "worker", "packed_items", "total_items", "tracking_number"]
-    readonly_fields = ["number", "status"]
+    fields = ["page", "warehouse", "status", "worker", "packed_items", "total_items", "tracking_number"]
+    readonly_fields = ["page", "status"]
 
 
 class ShipmentInline(TaskInline):
     model = Shipment
-    fields = ["number", "provider", "status", "tracking_number", "attempts", "last_error"]
-    readonly_fields = ["number", "status"]
+    fields = ["page", "provider", "status", "tracking_number", "attempts", "last_error"]
+    readonly_fields = ["page", "status"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super(TaskInline, self).get_queryset(request).select_related("provider", "order").order_by("pk")
@@ -76,8 +81,8 @@ class ShipmentInline(TaskInline):
 
 class PutBackInline(TaskInline):
     model = PutBack
-    fields = ["product", "batch", "from_location", "quantity", "done_quantity", "status"]
-    readonly_fields = ["status"]
+    fields = ["page", "product", "batch", "from_location", "quantity", "done_quantity", "status"]
+    readonly_fields = ["page", "status"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super(TaskInline, self).get_queryset(request).select_related("product", "batch", "from_location", "order").order_by("pk")
@@ -153,7 +158,7 @@ class OrderAdmin(ProgressPage, StepsAdmin, BigTableAdmin):
             "Priority",
             change_priority,
             is_changeable,
-            description="How urgent it is, and with it all its open picking and packing.",
+            description="How urgent it is, and with it all its open work.",
             form=PriorityForm,
             icon="priority_high",
         ),
@@ -175,15 +180,11 @@ class OrderAdmin(ProgressPage, StepsAdmin, BigTableAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         """The id through its index; the number only when no order has that id."""
-        term = search_term.strip().removeprefix("listings:")
-        if not term:
-            return queryset, False
-        by_id = queryset.filter(external_id=term)
-        return (by_id if by_id.exists() else queryset.filter(order_number__iexact=term)), False
+        return (queryset.filter(pk__in=orders_named(search_term)) if search_term.strip() else queryset), False
 
     @display(description="order")
     def order_number_or_id(self, row: Order) -> str:
-        return row.order_number or row.external_id
+        return order_name(row)
 
     @display(description="status", label=COLOURS)
     def state(self, row: Order) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from fulfillment.enums import PackagingType
-from fulfillment.models import BoxType
+from fulfillment.models import BoxType, Package
 from fulfillment.queries.package_weights import should_weigh
 from warehouse.core.admin import plain
 from warehouse.core.admin_steps import StepForm, choice_field, quantity_field, text_field
@@ -15,6 +15,7 @@ from warehouse.core.admin_steps import StepForm, choice_field, quantity_field, t
 class PackageForm(StepForm):
     """The box, the weight and the sides of a package."""
 
+    no_box = "none of ours"
     box_type_id = choice_field("Box", (), required=False)
     packaging_type = choice_field("Packaging", [("", "as the box"), *PackagingType.choices], required=False)
     weight = quantity_field("Weight, kg", min_value=Decimal("0.001"), required=False)
@@ -25,7 +26,7 @@ class PackageForm(StepForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         boxes = [(box.pk, str(box)) for box in BoxType.objects.filter(is_active=True)]
-        self.fields["box_type_id"].choices = [("", "none of ours"), *boxes]  # type: ignore[attr-defined]
+        self.fields["box_type_id"].choices = [("", self.no_box), *boxes]  # type: ignore[attr-defined]
 
     def arguments(self) -> dict[str, Any]:
         box = self.cleaned_data["box_type_id"]
@@ -40,7 +41,7 @@ class _OfPackage(StepForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.packages = list(self.row.packages.prefetch_related("items__item__product"))
-        self.fields["package_id"].choices = [(row.pk, f"{row.sequence_number}: {row.barcode}") for row in self.packages]  # type: ignore[attr-defined]
+        self.fields["package_id"].choices = [(row.pk, _named(row)) for row in self.packages]  # type: ignore[attr-defined]
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"package_id": int(self.cleaned_data["package_id"])}
@@ -49,7 +50,10 @@ class _OfPackage(StepForm):
 class MeasureForm(_OfPackage, PackageForm):
     """The scale is held against what goods and box should weigh; a reason lets another weight pass."""
 
+    no_box = "as it is"
+    packaging_type = choice_field("Packaging", [("", "as it is"), *PackagingType.choices], required=False)
     weight = quantity_field("Weight, kg", min_value=Decimal("0.001"))
+    length = quantity_field("Length, cm", min_value=Decimal("0.01"), decimals=2, required=False, help_text="Empty: as it is, or as the box.")
     weight_reason = text_field("Why that weight", required=False, help_text="Only when it weighs otherwise than it should.")
     field_order = ["package_id", "box_type_id"]
 
@@ -69,11 +73,11 @@ class MoveForm(StepForm):
         super().__init__(*args, **kwargs)
         packages = list(self.row.packages.prefetch_related("items__item__product"))
         self.fields["what"].choices = [  # type: ignore[attr-defined]
-            (f"{package.pk}-{part.item_id}", f"{plain(part.quantity)} × {part.item.product.sku} in package {package.sequence_number}")
+            (f"{package.pk}-{part.item_id}", f"{plain(part.real_quantity)} × {part.item.product.sku} in package {package.sequence_number}")
             for package in packages
             for part in package.items.all()
         ]
-        self.fields["to_package_id"].choices = [(row.pk, f"{row.sequence_number}: {row.barcode}") for row in packages]  # type: ignore[attr-defined]
+        self.fields["to_package_id"].choices = [(row.pk, _named(row)) for row in packages]  # type: ignore[attr-defined]
 
     def arguments(self) -> dict[str, Any]:
         package, item = self.cleaned_data["what"].split("-")
@@ -89,7 +93,7 @@ class WeighForm(StepForm):
     """What the scale says of weighed goods."""
 
     item_id = choice_field("Goods", ())
-    quantity = quantity_field("Really")
+    quantity = quantity_field("What the scale says")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,3 +104,12 @@ class WeighForm(StepForm):
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"item_id": int(self.cleaned_data["item_id"])}
+
+
+def contents_of(package: Package) -> str:
+    """What lies in a package, weighed goods as the scale said."""
+    return ", ".join(f"{plain(part.real_quantity)} × {part.item.product.sku}" for part in package.items.all())
+
+
+def _named(package: Package) -> str:
+    return f"{package.sequence_number}: {contents_of(package) or 'empty'}"

@@ -11,9 +11,10 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from fulfillment.admin.labels import PRINT_TASK, TaskLabelButtons, label_links
-from fulfillment.admin.packing_forms import MeasureForm, MoveForm, PackageForm, WeighForm
+from fulfillment.admin.packing_forms import MeasureForm, MoveForm, PackageForm, WeighForm, contents_of
 from fulfillment.admin.providers import ProviderForm
 from fulfillment.admin.tasks import TaskAdmin
+from fulfillment.admin.workers import PackerForm, hand_on_step
 from fulfillment.enums import OPEN_PACKING, PackingStatus
 from fulfillment.models import Package, PackingTask, PackingTaskItem
 from fulfillment.services.labels import LABELLED
@@ -21,6 +22,7 @@ from fulfillment.services.pack_scans import move_packed, undo_pack_scan
 from fulfillment.services.packages import add_package, set_package_details
 from fulfillment.services.packing_tasks import cancel_packing_task, complete_packing_task, ship_packing_task, start_packing_task
 from fulfillment.services.providers import change_provider
+from fulfillment.services.reassigning import reassign_packing_task
 from fulfillment.services.weighing import weigh_item
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, can
@@ -51,18 +53,16 @@ class PackingItemInline(ReadOnlyInline):
 class PackageInline(ReadOnlyInline):
     model = Package
     fields = [
-        "sequence_number",
         "numbers",
+        "contents",
         "kind",
         "weighs",
         "sides",
-        "volumetric",
         "chargeable",
-        "contents",
         "tracking_number",
         "labels",
     ]
-    readonly_fields = ["numbers", "kind", "weighs", "sides", "volumetric", "chargeable", "contents", "labels"]
+    readonly_fields = ["numbers", "contents", "kind", "weighs", "sides", "chargeable", "labels"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Package]:
         return super().get_queryset(request).select_related("packing_task__provider", "box_type").prefetch_related("items__item__product")
@@ -83,13 +83,9 @@ class PackageInline(ReadOnlyInline):
     def sides(self, row: Package) -> str:
         return " × ".join(plain(side) for side in (row.length, row.width, row.height)) if row.is_measured else "not measured"
 
-    @display(description="volumetric, kg")
-    def volumetric(self, row: Package) -> str:
-        return plain(row.volumetric_weight)
-
-    @display(description="chargeable, kg")
+    @display(description="chargeable (volumetric), kg")
     def chargeable(self, row: Package) -> str:
-        return plain(row.chargeable_weight)
+        return f"{plain(row.chargeable_weight)} ({plain(row.volumetric_weight)})" if row.is_measured else ""
 
     @display(description="label")
     def labels(self, row: Package) -> str:
@@ -97,19 +93,20 @@ class PackageInline(ReadOnlyInline):
 
     @display(description="goods")
     def contents(self, row: Package) -> str:
-        return ", ".join(f"{plain(part.quantity)} × {part.item.product.sku}" for part in row.items.all())
+        return contents_of(row)
 
 
 @admin.register(PackingTask)
 class PackingTaskAdmin(TaskLabelButtons, TaskAdmin):
     number_prefix = PackingTask.number_prefix
     open_states = frozenset(OPEN_PACKING)
-    list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "tracking_number", "created_at"]
+    list_display = ["number", "of_order", "site", "state", "urgent", "worker", "progress", "left", "tracking_number"]
     inlines = [PackingItemInline, PackageInline]
     actions = ["print_slips", "print_chosen_labels"]  # type: ignore[assignment]
     readonly_fields = ["status", "progress", "label_url"]
     steps = [
         Step("start", "Start", start_packing_task, can("start"), description="You become its packer.", icon="play_arrow"),
+        hand_on_step(reassign_packing_task, PackerForm),
         Step(
             "add_package",
             "Add package",
@@ -185,7 +182,7 @@ class PackingTaskAdmin(TaskLabelButtons, TaskAdmin):
             "change_provider",
             "Another carrier",
             change_provider,
-            lambda row: row.status in OPEN_PACKING,
+            lambda row: row.status in OPEN_PACKING and not row.tracking_number,
             description="As long as no package has a waybill.",
             form=ProviderForm,
             icon="swap_horiz",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,39 +15,40 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminSelectWidget
 
-from fulfillment.admin.base import workers_of
 from fulfillment.admin.batch_plans import PlansBatches
 from fulfillment.admin.priority import PriorityForm
 from fulfillment.admin.site_maps import walk_of_task
 from fulfillment.admin.tasks import TaskAdmin
+from fulfillment.admin.workers import WorkerForm, hand_on_step
 from fulfillment.enums import OPEN_PICKING, PickingItemStatus
 from fulfillment.models import Pick, PickingTask, PickingTaskItem
 from fulfillment.queries.picking_tasks import progress_of
 from fulfillment.services.picking_tasks import assign_picking_task, cancel_picking_task, complete_picking_task, start_picking_task
 from fulfillment.services.priorities import change_picking_priority
+from fulfillment.services.reassigning import reassign_picking_task
 from fulfillment.services.undo import undo_pick
 from warehouse.core import code128
 from warehouse.core.actor import Actor, Role
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
-from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can
+from warehouse.core.admin_steps import ReasonForm, Step, can
 
 # The newest scans that a page shows.
 SCANS = 20
 
 
-class AssignForm(StepForm):
-    """Managers choose a picker, a picker oneself."""
+class PickerForm(WorkerForm):
+    role = Role.PICKER
 
-    worker_id = forms.TypedChoiceField(label="Worker", coerce=int, widget=UnfoldAdminSelectWidget())
+
+class AssignForm(PickerForm):
+    """Managers choose a picker, a picker oneself."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = workers_of(Role.PICKER)
         if not self.actor.may(frozenset()):
-            choices = [choice for choice in choices if choice[0] == self.actor.user_id]
-        self.fields["worker_id"].choices = choices  # type: ignore[attr-defined]
+            field: Any = self.fields["worker_id"]
+            field.choices = [choice for choice in field.choices if choice[0] == self.actor.user_id]
 
 
 class CloseShortForm(ReasonForm):
@@ -88,13 +88,14 @@ class PickingItemInline(ReadOnlyInline):
 class PickingTaskAdmin(PlansBatches, TaskAdmin):
     number_prefix = PickingTask.number_prefix
     open_states = frozenset(OPEN_PICKING)
-    list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "created_at"]
+    list_display = ["number", "of_order", "site", "state", "urgent", "worker", "progress", "left", "created_at"]
     actions = ["plan_batches"]  # type: ignore[assignment]
     inlines = [PickingItemInline]
     readonly_fields = ["status", "progress", "how_far", "walk", "scans"]
     prints = ["pick_list", "map"]
     steps = [
         Step("assign", "Assign", assign_picking_task, can("assign"), form=AssignForm, icon="person_add"),
+        hand_on_step(reassign_picking_task, PickerForm),
         Step("start", "Start", start_picking_task, can("start"), description="The worker begins to walk.", icon="play_arrow"),
         Step(
             "complete",

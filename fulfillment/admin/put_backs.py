@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from fulfillment.admin.base import COLOURS
+from fulfillment.admin.base import COLOURS, orders_named
 from fulfillment.enums import PutBackStatus
 from fulfillment.models import PutBack
 from fulfillment.services.put_backs import complete_put_back, quarantine_put_back
@@ -51,8 +51,8 @@ class PutBackAdmin(StepsAdmin, BigTableAdmin):
     list_display_links = ["id", "product"]
     list_select_related = ["product", "batch", "batch_location__location", "from_location", "warehouse", "order", "worker"]
     list_filter = [("status", ChoicesDropdownFilter), ("warehouse", RelatedDropdownFilter), BenchFilter]
-    search_fields = ["=order__external_id"]
-    search_help_text = "An order's id"
+    search_fields = ["order__external_id"]
+    search_help_text = "An order's id or number"
     readonly_fields = ["status", "amount", "done", "quarantined", "bench", "in_hand_of"]
     fields = [
         "order", "picking_task", "warehouse", "product", "batch", "amount", "done", "quarantined", "status", "bench", "from_location", "in_hand_of",
@@ -79,6 +79,9 @@ class PutBackAdmin(StepsAdmin, BigTableAdmin):
             icon="coronavirus",
         ),
     ]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        return (queryset.filter(order__in=orders_named(search_term)) if search_term.strip() else queryset), False
 
     @display(description="quantity")
     def amount(self, row: PutBack) -> str:

@@ -16,6 +16,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from fulfillment.admin.tasks import TaskAdmin
+from fulfillment.admin.workers import PackerForm, hand_on_step
 from fulfillment.enums import OPEN_QUALITY, QualityDecision, QualityStatus
 from fulfillment.models import QualityCheck, QualityCheckItem
 from fulfillment.services.quality_checks import (
@@ -26,6 +27,7 @@ from fulfillment.services.quality_checks import (
     start_quality_check,
 )
 from fulfillment.services.quality_failures import fail_quality_check
+from fulfillment.services.reassigning import reassign_quality_check
 from warehouse.core.actor import Actor
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, can, choice_field, quantity_field, text_field
@@ -135,11 +137,12 @@ def being_checked(row: QualityCheck) -> bool:
 class QualityCheckAdmin(TaskAdmin):
     number_prefix = QualityCheck.number_prefix
     open_states = frozenset(OPEN_QUALITY)
-    list_display = ["number", "order", "warehouse", "state", "urgent", "worker", "progress", "left", "reason", "created_at"]
+    list_display = ["number", "of_order", "site", "state", "urgent", "worker", "progress", "left", "reason", "created_at"]
     inlines = [QualityItemInline]
     readonly_fields = ["status", "progress"]
     steps = [
         Step("start", "Start", start_quality_check, can("start"), description="You look at the goods.", icon="play_arrow"),
+        hand_on_step(reassign_quality_check, PackerForm),
         Step("find", "Note a finding", record_quality_finding, being_checked, form=FindingForm, icon="edit_note", call=find),
         Step("photo", "Photo", attach_quality_photo, being_checked, form=PhotoForm, icon="photo_camera", call=attach_photo),
         Step(

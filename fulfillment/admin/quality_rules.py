@@ -24,6 +24,14 @@ class QualityRuleAdmin(RoleAdmin):
     actions = None
     fieldsets = [(None, {"fields": pairs(["name", "share", "product", "storefront_external_id", "is_active"])})]
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        told = {
+            "share": "So many of a hundred orders that fit, by chance.",
+            "product": "Empty: whatever is in the order. With a product: all of an order that has it is looked at.",
+            "storefront_external_id": "The order system's id of it. Empty: any.",
+        }
+        return super().get_form(request, obj, change, **kwargs | {"help_texts": told})
+
     @display(description="product", ordering="product__sku")
     def goods(self, row: QualityRule) -> str:
         return str(row.product or "any")

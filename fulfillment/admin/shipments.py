@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,15 +10,17 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from fulfillment.admin.base import COLOURS
+from fulfillment.admin.base import COLOURS, order_name, orders_named
 from fulfillment.admin.labels import PRINT_SHIPMENT, ShipmentLabelButtons
 from fulfillment.admin.providers import ProviderForm, say_how_carriers_answer
 from fulfillment.enums import ShipmentStatus
-from fulfillment.models import Order, Shipment
+from fulfillment.models import Shipment
 from fulfillment.services.carrier_news import return_shipment
 from fulfillment.services.hand_over import hand_over_shipments
 from fulfillment.services.providers import replace_shipment
@@ -57,13 +60,13 @@ class TroubleFilter(admin.SimpleListFilter):
 
 @admin.register(Shipment)
 class ShipmentAdmin(ShipmentLabelButtons, BigTableAdmin):
-    list_display = ["number", "order", "provider", "state", "tracking_number", "attempts", "problem", "next_attempt_at", "created_at"]
+    list_display = ["number", "of_order", "provider", "state", "tracking_number", "attempts", "problem", "next_attempt_at"]
     list_display_links = ["number"]
     list_select_related = ["order", "provider"]
     list_filter = [("status", ChoicesDropdownFilter), TroubleFilter, ("provider", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter)]
     search_fields = ["number"]
-    search_help_text = "A shipment's number, a tracking number, or an order's id"
-    readonly_fields = ["status", "label_url"]
+    search_help_text = "A shipment's number, a tracking number, or an order's id or number"
+    readonly_fields = ["status", "label_url", "asked"]
     actions = ["hand_over_chosen", "print_manifest"]  # type: ignore[assignment]
     steps = [
         Step(
@@ -116,15 +119,24 @@ class ShipmentAdmin(ShipmentLabelButtons, BigTableAdmin):
         fields = ["number", "order", "packing_task", "package", "provider", "status", "tracking_number", "label_url", "carrier_status", "created_at"]
         names = (
             "carrier_status_at", "estimated_delivery", "external_id", "replaces", "handed_over_at", "delivered_at", "returned_at", "return_id",
-            "cancelled_at", "cancellation_reason", "voided_at", "attempts", "next_attempt_at", "last_error", "in_doubt", "notes", "request",
+            "cancelled_at", "cancellation_reason", "voided_at", "attempts", "next_attempt_at", "last_error", "in_doubt", "notes",
         )  # fmt: skip
-        return [(None, {"fields": pairs([*fields, *(name for name in names if obj and getattr(obj, name))])})]
+        asked = ["asked"] if obj and obj.request else []
+        return [(None, {"fields": [*pairs([*fields, *(name for name in names if obj and getattr(obj, name))]), *asked]})]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
         if not term:
             return queryset, False
-        return queryset.filter(Q(number=term.upper()) | Q(tracking_number=term) | Q(order__in=_orders(term))), False
+        return queryset.filter(Q(number=term.upper()) | Q(tracking_number=term) | Q(order__in=orders_named(term))), False
+
+    @display(description="order", ordering="order")
+    def of_order(self, row: Shipment) -> str:
+        return order_name(row.order)
+
+    @display(description="what the carrier is asked")
+    def asked(self, row: Shipment) -> SafeString:
+        return format_html('<pre class="whitespace-pre-wrap">{}</pre>', json.dumps(row.request, ensure_ascii=False, indent=2))
 
     @display(description="status", label=COLOURS)
     def state(self, row: Shipment) -> tuple[str, str]:
@@ -171,10 +183,6 @@ class ShipmentAdmin(ShipmentLabelButtons, BigTableAdmin):
             for (carrier, site), rows in sorted(sheets.items())
         ]
         return TemplateResponse(request, "documents/shipments/manifest.html", {"lists": lists, "now": timezone.now()})
-
-
-def _orders(external_id: str) -> list[int]:
-    return list(Order.objects.filter(external_id=external_id).values_list("pk", flat=True))
 
 
 def _with_parcels(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due
+from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due, order_name, orders_named
 from warehouse.core.admin import BigTableAdmin
 from warehouse.core.admin_steps import StepsAdmin
 
@@ -27,7 +27,7 @@ class TaskAdmin(StepsAdmin, BigTableAdmin):
         ("created_at", RangeDateTimeFilter),
     ]
     search_fields = ["number"]
-    search_help_text = "A task's number, or an order's id"
+    search_help_text = "A task's number, or an order's id or number"
     number_prefix = ""
     open_states: frozenset[str] = frozenset()
 
@@ -37,7 +37,15 @@ class TaskAdmin(StepsAdmin, BigTableAdmin):
             return queryset, False
         if term.upper().startswith(f"{self.number_prefix}-"):
             return queryset.filter(number=term.upper()), False
-        return queryset.filter(order__external_id=term), False
+        return queryset.filter(order__in=orders_named(term)), False
+
+    @display(description="order", ordering="order")
+    def of_order(self, row: Any) -> str:
+        return order_name(row.order)
+
+    @display(description="site", ordering="warehouse__code")
+    def site(self, row: Any) -> str:
+        return str(row.warehouse.code)
 
     @display(description="status", label=COLOURS)
     def state(self, row: Any) -> tuple[str, str]:

@@ -121,7 +121,7 @@ class LabelActions(Endpoints):
     @action(detail=True, url_path="packing-slip")
     def packing_slip(self, request: Request, pk: str) -> HttpResponse:
         """Its packing slip as PDF."""
-        return file_response(print_packing_slip(int(pk), actor=self.actor), f"packing-slip-{pk}.pdf", "application/pdf")
+        return file_response(print_packing_slip(int(pk), actor=self.actor).pdf, f"packing-slip-{pk}.pdf", "application/pdf")
 
     @extend_schema(responses=PDF, parameters=[TASKS])
     @action(detail=False, url_path="packing-slips", filter_backends=[], pagination_class=None)
@@ -131,7 +131,7 @@ class LabelActions(Endpoints):
         tasks = [int(each) for each in asked if each.isascii() and each.isdigit() and int(each) <= BIGGEST_ID]
         if len(tasks) != len(asked) or not tasks:
             raise ValidationFailed("Name the tasks: ?task=1&task=2.", errors=[{"field": "task", "code": "invalid" if asked else "required"}])
-        return file_response(print_packing_slips(tasks, actor=self.actor), "packing-slips.pdf", "application/pdf")
+        return file_response(print_packing_slips(tasks, actor=self.actor).pdf, "packing-slips.pdf", "application/pdf")
 
 
 def _shown(found: TaskLabels, label_format: str) -> dict[str, Any]:

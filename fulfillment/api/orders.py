@@ -202,7 +202,7 @@ class Orders(WithProgress, ReadEndpoints):
 
     @action(detail=True, methods=["post"])
     def priority(self, request: Request, pk: str) -> Response:
-        """Say how urgent it is, and with it all its open picking and packing."""
+        """Say how urgent it is, and with it all its open work."""
         return self.run(int(pk), self.body()["priority"])
 
     @extend_schema(operation_id="cancel_order")

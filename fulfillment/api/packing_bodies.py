@@ -78,6 +78,10 @@ class PackingOut(PackingSummary):
         )  # fmt: skip
 
 
+class ClaimedPackingOut(serializers.Serializer):
+    task = PackingOut(allow_null=True, help_text="Null when there is no work.")
+
+
 class SuggestedItemOut(serializers.Serializer):
     item = serializers.IntegerField()
     sku = serializers.CharField()

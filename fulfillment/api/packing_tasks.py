@@ -13,11 +13,13 @@ from rest_framework.response import Response
 
 from fulfillment.api import packing_bodies as bodies
 from fulfillment.api.labels import LABEL_INPUTS, LABEL_OPERATIONS, LABEL_OUTPUTS, LabelActions
+from fulfillment.api.names import named_warehouse, named_worker
 from fulfillment.api.packing_bodies import PackageOut, PackingOut, PackingSummary
+from fulfillment.api.picking_bodies import ReassignIn, SiteIn
 from fulfillment.enums import PackingStatus, Priority
 from fulfillment.models import BoxType, Package, PackingTask, PackingTaskItem
 from fulfillment.queries.box_suggestions import suggest_boxes
-from fulfillment.services import pack_scans, packages, packing_tasks, weighing
+from fulfillment.services import pack_scans, packages, packing_tasks, reassigning, weighing
 from fulfillment.services.providers import change_provider
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import Nothing, Reason
@@ -56,6 +58,8 @@ class PackingTasks(LabelActions, ReadEndpoints):
     version_field = "version"
     operations = {
         "create": packing_tasks.create_packing_task,
+        "claim_next": packing_tasks.claim_next_packing_task,
+        "reassign": reassigning.reassign_packing_task,
         "start": packing_tasks.start_packing_task,
         "pack_item": packages.pack_item,
         "undo": pack_scans.undo_pack_scan,
@@ -73,6 +77,8 @@ class PackingTasks(LabelActions, ReadEndpoints):
     }
     inputs = {
         "create": bodies.PackingIn,
+        "claim_next": SiteIn,
+        "reassign": ReassignIn,
         "start": Nothing,
         "pack_item": bodies.PackItemIn,
         "undo": Nothing,
@@ -87,7 +93,13 @@ class PackingTasks(LabelActions, ReadEndpoints):
         "change_provider": bodies.ProviderIn,
         **LABEL_INPUTS,
     }
-    outputs = {"list": PackingSummary, "packages": PackageOut(many=True), "suggest_boxes": bodies.BoxSuggestionOut, **LABEL_OUTPUTS}
+    outputs = {
+        "list": PackingSummary,
+        "claim_next": bodies.ClaimedPackingOut,
+        "packages": PackageOut(many=True),
+        "suggest_boxes": bodies.BoxSuggestionOut,
+        **LABEL_OUTPUTS,
+    }
     created = {"create": 201, "add_package": 201}
     described = frozenset({"create"})
 
@@ -100,6 +112,16 @@ class PackingTasks(LabelActions, ReadEndpoints):
     def create(self, request: Request) -> Response:
         """Have a completed picking task packed that lacks its packing task; others get theirs by themselves. The one there is, is shown."""
         return self.run(self.body()["picking_task"])
+
+    @action(detail=False, methods=["post"], url_path="claim-next")
+    def claim_next(self, request: Request) -> Response:
+        """The task that the caller should pack now: the one at hand, else the best pending one, begun."""
+        return self.run(named_warehouse(self.body()), render=lambda task: {"task": task and self.show(task)})
+
+    @action(detail=True, methods=["post"])
+    def reassign(self, request: Request, pk: str) -> Response:
+        """Give one that is begun to another worker, who goes on with it."""
+        return self.run(int(pk), named_worker(self.body()["worker"]))
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:

@@ -115,6 +115,10 @@ class AssignIn(Input):
     worker = serializers.CharField(max_length=150, required=False, help_text="A user name; default: the caller.")
 
 
+class ReassignIn(Input):
+    worker = serializers.CharField(max_length=150, help_text="A user name.")
+
+
 class SiteIn(Input):
     warehouse_id = CodeField(required=False)
     warehouse = CodeField(required=False, max_length=40)

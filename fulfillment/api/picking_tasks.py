@@ -27,12 +27,13 @@ from fulfillment.api.picking_bodies import (
     PickingSummary,
     PickOtherIn,
     PriorityIn,
+    ReassignIn,
     SiteIn,
 )
 from fulfillment.enums import SOURCE_LISTINGS, PickingStatus, Priority
 from fulfillment.models import Order, PickingTask, PickingTaskItem
 from fulfillment.queries.picking_tasks import next_item
-from fulfillment.services import other_goods, picking_tasks, picks, priorities, shorts, undo
+from fulfillment.services import other_goods, picking_tasks, picks, priorities, reassigning, shorts, undo
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import Nothing, Reason
 from warehouse.outbox.http import ReadEndpoints
@@ -70,6 +71,7 @@ class PickingTasks(ReadEndpoints):
     operations = {
         "create": picking_tasks.create_picking_task,
         "assign": picking_tasks.assign_picking_task,
+        "reassign": reassigning.reassign_picking_task,
         "claim_next": picking_tasks.claim_next_picking_task,
         "start": picking_tasks.start_picking_task,
         "pick": picks.pick_item,
@@ -85,6 +87,7 @@ class PickingTasks(ReadEndpoints):
     inputs = {
         "create": PickingIn,
         "assign": AssignIn,
+        "reassign": ReassignIn,
         "claim_next": SiteIn,
         "start": Nothing,
         "pick": PickIn,
@@ -144,6 +147,11 @@ class PickingTasks(ReadEndpoints):
         """Give it to a worker."""
         worker = self.body().get("worker")
         return self.run(int(pk), named_worker(worker) if worker else self.actor.user_id)
+
+    @action(detail=True, methods=["post"])
+    def reassign(self, request: Request, pk: str) -> Response:
+        """Give one that is begun to another worker, who goes on with it."""
+        return self.run(int(pk), named_worker(self.body()["worker"]))
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:

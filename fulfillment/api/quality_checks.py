@@ -16,11 +16,12 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from fulfillment.api.names import named_warehouse
+from fulfillment.api.names import named_warehouse, named_worker
+from fulfillment.api.picking_bodies import ReassignIn
 from fulfillment.api.tasks import TaskSummary
 from fulfillment.enums import Priority, QualityDecision, QualityStatus
 from fulfillment.models import QualityCheck, QualityCheckItem
-from fulfillment.services import quality_checks, quality_failures
+from fulfillment.services import quality_checks, quality_failures, reassigning
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, Input, Nothing, QuantityField, Reason
 from warehouse.core.photos import IMAGES, PHOTO_BYTES, photo_response
@@ -120,6 +121,7 @@ class QualityChecks(ReadEndpoints):
     version_field = "version"
     operations = {
         "claim_next": quality_checks.claim_next_quality_check,
+        "reassign": reassigning.reassign_quality_check,
         "start": quality_checks.start_quality_check,
         "find": quality_checks.record_quality_finding,
         "attach_photo": quality_checks.attach_quality_photo,
@@ -129,6 +131,7 @@ class QualityChecks(ReadEndpoints):
     }
     inputs = {
         "claim_next": QualitySiteIn,
+        "reassign": ReassignIn,
         "start": Nothing,
         "find": QualityFindingIn,
         "attach_photo": QualityPhotoIn,
@@ -148,6 +151,11 @@ class QualityChecks(ReadEndpoints):
     def claim_next(self, request: Request) -> Response:
         """The check that the caller should do now: the one at hand, else the best pending one, begun."""
         return self.run(named_warehouse(self.body()), render=lambda check: {"check": check and self.show(check)})
+
+    @action(detail=True, methods=["post"])
+    def reassign(self, request: Request, pk: str) -> Response:
+        """Give one that is begun to another worker, who goes on with it."""
+        return self.run(int(pk), named_worker(self.body()["worker"]))
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:

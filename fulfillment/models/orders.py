@@ -82,9 +82,13 @@ class Order(Versioned):
     def begin_picking(self) -> None:
         """Somebody walks for it, for the first time or for what was short."""
 
-    @transition(field=status, source=[OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.NEEDS_ATTENTION], target=OrderStatus.PACKING)
+    @transition(
+        field=status,
+        source=[OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.READY_FOR_SHIPMENT, OrderStatus.NEEDS_ATTENTION],
+        target=OrderStatus.PACKING,
+    )
     def begin_packing(self) -> None:
-        """Everything that could be picked lies on the benches."""
+        """Everything that could be picked lies on the benches; or a package lost its waybill again."""
 
     @transition(field=status, source=[OrderStatus.PACKING, OrderStatus.PICKING, OrderStatus.NEEDS_ATTENTION], target=OrderStatus.READY_FOR_SHIPMENT)
     def get_ready(self) -> None:

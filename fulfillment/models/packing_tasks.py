@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -58,6 +58,10 @@ class PackingTask(Task):
     @transition(field=status, source=PackingStatus.PENDING, target=PackingStatus.IN_PROGRESS)
     def start(self) -> None:
         """Somebody packs it."""
+
+    @transition(field=status, source=PackingStatus.IN_PROGRESS, target=PackingStatus.IN_PROGRESS)
+    def hand_on(self) -> None:
+        """Another one packs on."""
 
     @transition(field=status, source=PackingStatus.IN_PROGRESS, target=PackingStatus.PACKED)
     def pack(self) -> None:
@@ -204,6 +208,22 @@ class PackageItem(models.Model):
 
     def __str__(self) -> str:
         return f"package item {self.pk}"
+
+    @property
+    def real_quantity(self) -> Decimal:
+        """What was packed; of a weighed item its share of what the scale said, in steps of the product, so that the shares of all packages are just that.
+
+        Reads the item's product, and for a weighed item all its `package_items` (prefetch them).
+        """
+        actual = self.item.actual_quantity
+        if actual is None:
+            return self.quantity
+        before = sum((part.quantity for part in self.item.package_items.all() if part.pk < self.pk), Decimal(0))
+        return self._share(actual, before + self.quantity) - self._share(actual, before)
+
+    def _share(self, actual: Decimal, quantity: Decimal) -> Decimal:
+        step = self.item.product.quantity_step
+        return (actual * quantity / self.item.quantity / step).to_integral_value(ROUND_FLOOR) * step
 
 
 class PackScan(models.Model):

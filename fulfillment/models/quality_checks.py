@@ -51,6 +51,10 @@ class QualityCheck(Task):
     status = FSMField(default=QualityStatus.PENDING, choices=QualityStatus.choices, protected=True)
     checked_items = models.PositiveIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # By number, not by time: the clocks of two web servers differ.
+    last_pick_id = models.BigIntegerField(
+        default=0, db_default=0, editable=False, help_text="The last scan of its walk that it is about; later ones are for the next check."
+    )
 
     class Meta:
         constraints = [
@@ -70,6 +74,10 @@ class QualityCheck(Task):
     @transition(field=status, source=QualityStatus.PENDING, target=QualityStatus.IN_PROGRESS)
     def start(self) -> None:
         """Somebody looks."""
+
+    @transition(field=status, source=QualityStatus.IN_PROGRESS, target=QualityStatus.IN_PROGRESS)
+    def hand_on(self) -> None:
+        """Another one looks on."""
 
     @transition(field=status, source=QualityStatus.IN_PROGRESS, target=QualityStatus.PASSED)
     def succeed(self) -> None:

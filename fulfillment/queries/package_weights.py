@@ -97,12 +97,9 @@ def _heaviest_box() -> Decimal | None:
 
 
 def _weight_of(part: PackageItem) -> Decimal | None:
-    item, product = part.item, part.item.product
+    product = part.item.product
     each = product.weight or BY_UNIT.get(product.base_unit)
-    if each is None:
-        return None
-    quantity = part.quantity if item.actual_quantity is None else part.quantity * item.actual_quantity / item.quantity
-    return quantity * each
+    return None if each is None else part.real_quantity * each
 
 
 def _tolerance(weight: Decimal) -> Decimal:

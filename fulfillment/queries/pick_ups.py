@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, ShipmentStatus
 from fulfillment.labels.sscc import scanned_sscc
-from fulfillment.models import Shipment
+from fulfillment.models import Package, PackingTask, Shipment
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +51,15 @@ def parcel_by_scan(warehouse_id: int, code: str) -> Shipment | None:
         if found:
             return (living or found)[0]
     return None
+
+
+def orders_of(task_ids: Sequence[int]) -> list[str]:
+    """The orders of packing tasks, as people call them."""
+    rows = PackingTask.objects.filter(pk__in=task_ids).order_by("pk").values_list("order__order_number", "order__external_id")
+    return list(dict.fromkeys(number or external_id for number, external_id in rows))
+
+
+def tracking_numbers(barcodes: Sequence[str]) -> list[str]:
+    """What the labels of packages say; the package's own number where it has no waybill."""
+    rows = Package.objects.filter(barcode__in=barcodes).order_by("pk").values_list("tracking_number", "barcode")
+    return [number or barcode for number, barcode in rows]

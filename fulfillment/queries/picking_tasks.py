@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from fulfillment.enums import PickingItemStatus, PickingStatus
-from fulfillment.models import Pick, PickingTask, PickingTaskItem, WalkSettings
+from fulfillment.enums import PickingItemStatus, PickingStatus, QualityStatus
+from fulfillment.models import Pick, PickingTask, PickingTaskItem, QualityCheck, WalkSettings
 from warehouse.core.quantities import ZERO
 
 
@@ -72,6 +72,7 @@ def next_item(task_id: int) -> PickingTaskItem | None:
 
 
 def last_pick(task_id: int) -> Pick | None:
-    """The last scan of a walk that is not undone, with its item, product and place."""
-    standing = Pick.objects.filter(item__task=task_id, undone_at=None)
+    """The last scan of a walk that is not undone, with its item, product and place. What a quality check has looked at is no scan of this walk any more."""
+    checked = QualityCheck.objects.filter(picking_task=task_id, status=QualityStatus.FAILED, last_pick_id__gte=OuterRef("pk"))
+    standing = Pick.objects.filter(~Exists(checked), item__task=task_id, undone_at=None)
     return standing.select_related("item__product", "item__batch", "item__location").order_by("-pk").first()

@@ -7,15 +7,11 @@ Nothing is written.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
-
 from fulfillment.queries import reconciliation_sql as sql
-
-AT_ONCE = 500
+from warehouse.core.whole_tables import stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +131,14 @@ CHECKS = (
 )
 
 
-@contextmanager
-def snapshot() -> Iterator[None]:
-    """One repeatable-read, read-only view of the database: all that is read within happened before the same moment. It locks nothing."""
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
-
-
 def contradictions(check: Check) -> Iterator[Contradiction]:
     """What breaks one check, streamed. Requires an open transaction; several checks agree with each other within one `snapshot`."""
     statement = f"""
         SELECT c.subject::text, c.order_ref::text, c.field::text, c.found::text, c.expected::text
         FROM ({check.sql}) AS c (subject, order_ref, field, found, expected) ORDER BY 1, 3
     """
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(statement)
-        while rows := cursor.fetchmany(AT_ONCE):
-            for subject, order_ref, field, found, expected in rows:
-                yield Contradiction(check.name, subject, order_ref, field, found, expected, check.todo)
+    for subject, order_ref, field, found, expected in stream(statement):
+        yield Contradiction(check.name, subject, order_ref, field, found, expected, check.todo)
 
 
 def everything_that_contradicts() -> list[Contradiction]:

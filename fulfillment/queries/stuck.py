@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from fulfillment.enums import OrderStatus, ShipmentStatus
+from fulfillment.enums import OWED_SHIPMENTS, OrderStatus, ShipmentStatus
 from fulfillment.models import Shipment, StatusReport
 from inventory.orchestrator import AlertDraft, Severity
 
@@ -17,32 +18,24 @@ PATIENCE = timedelta(hours=6)
 # More alerts at once say no more.
 SHOWN = 1000
 
-_OWED = (ShipmentStatus.REQUESTED, ShipmentStatus.VOID_REQUESTED)
+# The carrier still has the waybill of the shipment that this one replaces: this one is not asked for before that is voided.
+WAITS_FOR_VOID = Q(replaces__status=ShipmentStatus.VOID_REQUESTED)
 
 
 def stuck_shipments() -> list[Shipment]:
     """Shipments whose waybill neither comes nor goes, the oldest first. One that waits for its predecessor's void is not stuck itself."""
-    late = Q(waiting_since__lte=timezone.now() - PATIENCE) | Q(next_attempt_at=None)
-    waits = Q(next_attempt_at=None, replaces__status=ShipmentStatus.VOID_REQUESTED)
-    rows = Shipment.objects.filter(late, status__in=_OWED).exclude(waits)
-    return list(rows.select_related("order", "package", "packing_task", "replaces").order_by("pk")[:SHOWN])
+    return list(_stuck_shipments().select_related("order", "package", "packing_task", "replaces").order_by("pk")[:SHOWN])
 
 
 def stuck_reports() -> list[StatusReport]:
     """Statuses that the order system does not take, the oldest first. What was not told of a cancelled order need not be told any more."""
-    late = Q(waiting_since__lte=timezone.now() - PATIENCE) | Q(next_attempt_at=None)
-    rows = StatusReport.objects.filter(late, sent_at=None).exclude(order__status=OrderStatus.CANCELLED)
-    return list(rows.select_related("order").order_by("pk")[:SHOWN])
+    return list(_stuck_reports().select_related("order").order_by("pk")[:SHOWN])
 
 
 def is_stuck(row: Shipment | StatusReport) -> bool:
-    """Whether a person has to go on with it, or it is owed for too long."""
-    if isinstance(row, Shipment):
-        if row.status not in _OWED or (row.next_attempt_at is None and row.replaces and row.replaces.status == ShipmentStatus.VOID_REQUESTED):
-            return False
-    elif row.sent_at is not None or row.order.status == OrderStatus.CANCELLED:
-        return False
-    return row.next_attempt_at is None or row.waiting_since <= timezone.now() - PATIENCE
+    """Whether a person has to go on with it, or it is owed for too long, as it is saved."""
+    rows: QuerySet[Any] = _stuck_shipments() if isinstance(row, Shipment) else _stuck_reports()
+    return rows.filter(pk=row.pk).exists()
 
 
 def kind_of(row: Shipment | StatusReport) -> str:
@@ -67,6 +60,18 @@ def draft_of(row: Shipment | StatusReport) -> AlertDraft:
     what = "no waybill" if row.status == ShipmentStatus.REQUESTED else "its waybill is not voided"
     message = f"{row.package.barcode} of {row.order}: {what}, {since}. {row.last_error}"
     return AlertDraft(subject_of(row), severity, message, data, warehouse_id=row.packing_task.warehouse_id)
+
+
+def _stuck_shipments() -> QuerySet[Shipment]:
+    return Shipment.objects.filter(_late(), status__in=OWED_SHIPMENTS).exclude(WAITS_FOR_VOID)
+
+
+def _stuck_reports() -> QuerySet[StatusReport]:
+    return StatusReport.objects.filter(_late(), sent_at=None).exclude(order__status=OrderStatus.CANCELLED)
+
+
+def _late() -> Q:
+    return Q(waiting_since__lte=timezone.now() - PATIENCE) | Q(next_attempt_at=None)
 
 
 def _since(moment: datetime) -> str:

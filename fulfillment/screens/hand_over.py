@@ -105,10 +105,11 @@ def _told(manifest: Manifest) -> Feedback:
     first = manifest.refused[0]
     missing = first.error.data.get("missing", [])
     hint = _("Scan the parcels that belong to it, or take it off the list.") if missing else _("Keep it here.")
-    stays = ", ".join(row.number for row in manifest.refused[:3])
-    return Feedback(
-        WRONG, _("Stays here: %(tasks)s") % {"tasks": stays}, f"{went}. {hint}", expected=", ".join(missing[:3]), detail=first.error.detail
-    )
+    # In the words of the labels: who stands there with a parcel in hand reads those.
+    stays = ", ".join(pick_ups.orders_of([row.task_id for row in manifest.refused[:3]]))
+    needed = ", ".join(pick_ups.tracking_numbers(missing[:3]))
+    detail = "" if missing else first.error.detail
+    return Feedback(WRONG, _("Stays here: %(tasks)s") % {"tasks": stays}, f"{went}. {hint}" if count else hint, expected=needed, detail=detail)
 
 
 def _scanned(request: HttpRequest, warehouse: int) -> Feedback:

@@ -35,7 +35,8 @@ def state(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """How far the labels are: what htmx asks every two seconds while a printer has not taken them all."""
     if not is_htmx(request):
         return redirect("floor:pack_labels", task_id)
-    return render(request, "floor/label_states.html", _states(get_object_or_404(PackingTask, pk=task_id)))
+    task = get_object_or_404(PackingTask, pk=task_id)
+    return render(request, "floor/label_states.html", _states(task) | _buttons(task) | {"polled": True})
 
 
 @floor_view(queue_labels, method="POST")
@@ -64,27 +65,43 @@ def labels_pdf(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse
 def slip_pdf(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """The packing slip as PDF."""
     try:
-        return file_response(print_packing_slip(task_id, actor=actor), f"packing-slip-{task_id}.pdf", "application/pdf")
+        return file_response(print_packing_slip(task_id, actor=actor).pdf, f"packing-slip-{task_id}.pdf", "application/pdf")
     except DomainError as error:
         return leave(request, feedback_of(error), to=reverse("floor:pack_labels", args=[task_id]))
 
 
 def _screen(request: HttpRequest, task_id: int, feedback: Feedback | None = None) -> HttpResponse:
     task = get_object_or_404(PackingTask.objects.select_related("order"), pk=task_id)
-    printers = list(Printer.objects.filter(warehouse=task.warehouse_id, is_active=True))
-    context = {"printers": printers, "printable": task.status in LABELLED, "with_slip": task.status in STATES}
-    return show(request, "floor/labels.html", _states(task) | context, feedback)
+    return show(request, "floor/labels.html", _states(task) | _buttons(task) | {"with_slip": task.status in STATES}, feedback)
+
+
+def _buttons(task: PackingTask) -> dict[str, Any]:
+    return {"printers": list(Printer.objects.filter(warehouse=task.warehouse_id, is_active=True)), "printable": task.status in LABELLED}
 
 
 def _states(task: PackingTask) -> dict[str, Any]:
-    """Each box with its waybill and the last print of its label."""
-    latest: dict[int, LabelPrint] = {}
+    """Each box with its waybill and the last print of its label, and of the label for the way back."""
+    living = floor.living_shipments(task.pk)
+    # What was printed of a waybill that was replaced since is no label any more.
+    since = {row.package_id: row.created_at for row in living}
+    latest: dict[tuple[int, str], LabelPrint] = {}
     for row in LabelPrint.objects.filter(package__packing_task=task).select_related("printer").order_by("pk"):
-        latest[row.package_id] = row
-    ready = {row.package_id for row in floor.living_shipments(task.pk) if row.status in (ShipmentStatus.CREATED, ShipmentStatus.HANDED_OVER)}
-    boxes = [{"row": box, "ready": box.pk in ready, "print": latest.get(box.pk)} for box in Package.objects.filter(packing_task=task)]
+        if row.package_id not in since or row.requested_at > since[row.package_id]:
+            latest[row.package_id, row.kind] = row
+    ready = {row.package_id for row in living if row.status in (ShipmentStatus.CREATED, ShipmentStatus.HANDED_OVER)}
+    boxes: list[dict[str, Any]] = [
+        {
+            "row": box,
+            "ready": box.pk in ready,
+            "print": latest.get((box.pk, LabelKind.SHIPPING)),
+            "way_back": latest.get((box.pk, LabelKind.RETURN)),
+        }
+        for box in Package.objects.filter(packing_task=task)
+    ]
+    shipping = [box["print"] for box in boxes]
     return {
         "task": task,
         "boxes": boxes,
+        "printed": bool(shipping) and all(row is not None and row.status == PrintStatus.PRINTED for row in shipping),
         "moving": any(row.status in OPEN for row in latest.values()) or (task.status == PackingStatus.PACKED and len(ready) < len(boxes)),
     }

@@ -22,13 +22,13 @@ from fulfillment.screens.pack_state import COUNT, WEIGH, ask_number, asked_numbe
 from fulfillment.screens.pack_view import answered, is_weighed, screen, shipments_of
 from fulfillment.services.pack_scans import undo_pack_scan
 from fulfillment.services.packages import pack_item
-from fulfillment.services.packing_tasks import complete_packing_task, ship_packing_task, start_packing_task
+from fulfillment.services.packing_tasks import claim_next_packing_task, complete_packing_task, ship_packing_task, start_packing_task
 from fulfillment.services.scans import scanned_goods
 from fulfillment.services.weighing import weigh_item
 from inventory import orchestrator
 from warehouse.core import shown
 from warehouse.core.actor import Actor
-from warehouse.core.errors import TransitionRefused, ValidationFailed
+from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import ZERO
 from warehouse.core.screens import (
     DONE,
@@ -67,17 +67,14 @@ def _start(request: HttpRequest, warehouse: int, feedback: Feedback | None = Non
     return show(request, "floor/pack_start.html", context, feedback)
 
 
-@floor_view(pack_item, method="POST")
+@floor_view(claim_next_packing_task, method="POST")
 def claim(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """Begin with the most urgent waiting task; one that somebody else has just begun is passed over."""
+    """The task at hand, or the most urgent waiting one that nobody else is claiming, begun."""
     warehouse = chosen_warehouse(request)
     if warehouse is None:
         return redirect("floor:home")
-    for task in floor.packs_waiting(warehouse)[:5]:
-        try:
-            start_packing_task(task.pk, actor=actor)
-        except TransitionRefused:
-            continue
+    task = claim_next_packing_task(warehouse, actor=actor)
+    if task is not None:
         return leave(request, None, to=reverse("floor:pack_task", args=[task.pk]))
     nothing = Feedback(DONE, _("Nothing to pack now"), _("No picked order waits on a bench."))
     return leave(request, nothing, to=reverse("floor:pack"))
@@ -127,7 +124,7 @@ def finish(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
 
     def close() -> Feedback:
         complete_packing_task(task_id, actor=actor)
-        return Feedback(DONE, _("Packed"), _("The carrier is asked for a waybill."))
+        return Feedback(DONE, _("Packed"))
 
     return answered(request, actor, task_id, attempt(close))
 

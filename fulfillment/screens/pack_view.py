@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from fulfillment.enums import PackingItemStatus, PackingStatus, ShipmentStatus
-from fulfillment.models import Package, PackingTask, PackingTaskItem, PackScan
+from fulfillment.enums import LabelKind, PackingItemStatus, PackingStatus, PrintStatus, ShipmentStatus
+from fulfillment.models import LabelPrint, Package, PackingTask, PackingTaskItem, PackScan
 from fulfillment.queries import floor
 from fulfillment.queries.box_suggestions import Suggestion, suggest_boxes
 from fulfillment.queries.package_weights import weight_faults
@@ -54,19 +54,21 @@ def _asked(request: HttpRequest, task: PackingTask, rows: list[PackingTaskItem])
     if asked is None:
         return None
     if asked["what"] == WEIGH:
-        item = next((row for row in rows if row.pk == asked["item"]), None)
-        number = ZERO if item is None else item.quantity
+        fitting = [row for row in rows if row.pk == asked["item"]]
+        number = sum((row.quantity for row in fitting), ZERO)
     else:
         fitting = [row for row in _at_hand(request, task, rows) if row.remaining]
-        item = next(iter(fitting), None)
         number = sum((row.remaining for row in fitting), ZERO)
-    if item is None:
+    if not fitting:
         stop_asking(request)
         return None
+    item = fitting[0]
     unit = item.product.base_unit
+    lots = {row.batch_id for row in fitting}
     return {
         "weighing": asked["what"] == WEIGH,
-        "goods": shown.goods(item.product, item.batch),
+        # Of several lots none is named: the number is of all of them.
+        "goods": shown.goods(item.product, item.batch) | ({} if len(lots) == 1 else {"lot": ""}),
         "most": shown.quantity_text(number, unit),
         "unit": shown.UNITS.get(unit, unit),
         "point": item.product.quantity_step < 1,
@@ -155,11 +157,15 @@ def shipments_of(task_id: int) -> dict[str, Any]:
     """How the shipments of a packed task stand."""
     rows = floor.living_shipments(task_id)
     stuck = [row for row in rows if row.status == ShipmentStatus.REQUESTED and row.next_attempt_at is None and row.last_error]
+    sent = LabelPrint.objects.filter(package__packing_task=task_id, kind=LabelKind.SHIPPING, status=PrintStatus.PRINTED)
+    printed = dict(sent.order_by("requested_at").values_list("package_id", "requested_at"))
     return {
         "shipments": rows,
         "waiting": [row for row in rows if row.status == ShipmentStatus.REQUESTED],
         "stuck": stuck,
         "ready": bool(rows) and all(row.status == ShipmentStatus.CREATED for row in rows),
+        # The label of a waybill that was replaced since is none.
+        "labelled": all(row.package_id in printed and printed[row.package_id] > row.created_at for row in rows),
     }
 
 

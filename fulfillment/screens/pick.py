@@ -196,7 +196,7 @@ def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[
 def noted(item: PickingTaskItem) -> Feedback:
     """What became of what was missing: it is fetched elsewhere, or nobody has it."""
     elsewhere = PickingTaskItem.objects.filter(task=item.task_id, product=item.product_id, status=PickingItemStatus.PENDING).order_by("sequence")
-    places = ", ".join(elsewhere.values_list("location__code", flat=True))
+    places = ", ".join(dict.fromkeys(elsewhere.values_list("location__code", flat=True)))
     return Feedback(RIGHT, _("Noted: not enough"), _("The rest is fetched from %(places)s.") % {"places": places} if places else "")
 
 

@@ -139,11 +139,10 @@ def _write_return(shipment: Shipment, actor: Actor) -> int | None:
 def _lines(shipment: Shipment) -> list[ReturnLine]:
     """What lies in the parcel, batch by batch; a weighed item counts as what it really was."""
     held: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
-    for row in PackageItem.objects.filter(package=shipment.package_id).select_related("item").order_by("pk"):
-        weighed = row.item.actual_quantity if row.quantity == row.item.quantity else None
-        quantity = row.quantity if weighed is None else weighed
-        if quantity > 0:
-            held[row.item.product_id, row.item.batch_id] += quantity
+    rows = PackageItem.objects.filter(package=shipment.package_id).select_related("item__product").prefetch_related("item__package_items")
+    for row in rows.order_by("pk"):
+        if row.real_quantity > 0:
+            held[row.item.product_id, row.item.batch_id] += row.real_quantity
     return [ReturnLine(product, quantity, batch) for (product, batch), quantity in held.items()]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, ShipmentStatus
-from fulfillment.locks import lock_packing_tasks
+from fulfillment.locks import lock_packing_tasks, lock_shipments_of_all
 from fulfillment.models import PackingTask, Shipment
 from fulfillment.services import packing_tasks
 from inventory import orchestrator
@@ -43,8 +43,8 @@ def hand_over_shipments(shipment_ids: Sequence[int], *, actor: Actor) -> Manifes
     """The carrier takes these parcels. Of each packing task all go or none: goods of one promise leave the books together.
 
     A task that can't go (a parcel of it is missing from the list or has no waybill, goods that may not leave) stays as it is and is told; the others go.
-    Handed over already is handed over. Locks the orders and tasks by id, then each task's shipments, then what inventory locks. Events as
-    `ship_packing_task`. Raises ValidationFailed for an empty list or too long a one, NotFound for a shipment that there is not.
+    Handed over already is handed over. Locks the orders, the tasks and all their shipments, each by id, then what inventory locks of all of
+    them. Events as `ship_packing_task`. Raises ValidationFailed for an empty list or too long a one, NotFound for a shipment that there is not.
     """
     wanted = set(shipment_ids)
     if not 0 < len(wanted) <= MOST_PARCELS:
@@ -56,7 +56,7 @@ def hand_over_shipments(shipment_ids: Sequence[int], *, actor: Actor) -> Manifes
         raise NotFound(f"There is no shipment {unknown[0]}.", kind="shipment", id=unknown[0])
     tasks = lock_packing_tasks(known.values())
     parcels: dict[int, list[Shipment]] = defaultdict(list)
-    for shipment in Shipment.objects.filter(packing_task__in=tasks).select_related("package").order_by("pk"):
+    for shipment in lock_shipments_of_all(tasks):
         if shipment.status in LIVING_SHIPMENTS or shipment.pk in wanted:
             parcels[shipment.packing_task_id].append(shipment)
     leaving = [task.reservation_id for task in tasks if task.status == PackingStatus.PACKED]

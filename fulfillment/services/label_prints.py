@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
 from fulfillment.enums import LabelKind, PrintStatus
 from fulfillment.errors import NoWaybill
-from fulfillment.locks import lock_queued_prints
+from fulfillment.locks import lock_next_print, lock_printer
 from fulfillment.models import LabelPrint, Printer
 from fulfillment.services import labels
 from fulfillment.services.background import PRINT_QUEUED, soon
@@ -19,18 +20,17 @@ from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.transactions import operation
 
-# A worker that died is known by its silence; whoever waits longer than this at a printer has gone to look.
+# A worker that died is known by its silence about one label; whoever waits longer than this at a printer has gone to look.
 SENDING_LIMIT, QUEUE_LIMIT = timedelta(minutes=3), timedelta(minutes=10)
-AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class PrintJob:
-    """A claimed label: where it goes, and its bytes; or why it is not printed any more."""
+    """A claimed label, not drawn yet, and where it goes; without a label: it is not printed any more, for what `error` says."""
 
     row: LabelPrint
     printer: Printer
-    data: bytes
+    label: labels.PackageLabel | None
     error: str = ""
 
 
@@ -72,26 +72,25 @@ def queue_labels(
 
 
 @operation()
-def claim_label_prints(printer_id: int, *, actor: Actor) -> list[PrintJob]:
-    """Take what is queued for a printer, oldest first; nobody else sends it then. Locks these rows, passing over those that somebody else takes."""
-    rows = lock_queued_prints(printer_id, AT_ONCE)
-    now = timezone.now()
-    LabelPrint.objects.filter(pk__in=[row.pk for row in rows]).update(status=PrintStatus.SENDING, claimed_at=now)
-    ready: dict[tuple[int, str], labels.PackageLabel] = {}
-    for kind in {row.kind for row in rows}:
-        tasks = {row.package.packing_task_id: row.package.packing_task for row in rows if row.kind == kind}
-        current = [task for task in tasks.values() if task.status in labels.LABELLED]
-        ready |= {(label.package.pk, kind): label for found in labels.labels_of(current, kind) for label in found.labels}
-    jobs = []
-    for row in rows:
-        label = ready.get((row.package_id, row.kind))
-        if label is None or not label.content.tracking_number:
-            jobs.append(
-                PrintJob(row, row.printer, b"", "It was cancelled or is carried by another meanwhile. Print its label again if it is still needed.")
-            )
-        else:
-            jobs.append(PrintJob(row, row.printer, label.rendered(row.printer.label_format)))
-    return jobs
+def claim_label_print(printer_id: int, *, actor: Actor) -> PrintJob | None:
+    """Take what waits longest for a printer; nobody else sends it then. None when nothing waits, or somebody sends this printer a label now.
+
+    One at a time, so that a printer may be slow and is still known to be at work; whoever sends it takes the next one. The caller draws it, outside
+    this transaction. Locks the printer, then the row. Raises NotFound.
+    """
+    printer = lock_printer(printer_id)
+    if LabelPrint.objects.filter(printer=printer, status=PrintStatus.SENDING).exists():
+        return None
+    row = lock_next_print(printer)
+    if row is None:
+        return None
+    row.status, row.claimed_at = PrintStatus.SENDING, timezone.now()
+    row.save(update_fields=["status", "claimed_at"])
+    task = row.package.packing_task
+    found = labels.labels_of([task], row.kind)[0].labels if task.status in labels.LABELLED else []
+    label = next((each for each in found if each.package.pk == row.package_id and each.content.tracking_number), None)
+    gone = "" if label else "It was cancelled or is carried by another meanwhile. Print its label again if it is still needed."
+    return PrintJob(row, printer, label, gone)
 
 
 @operation()
@@ -106,8 +105,13 @@ def record_label_print(print_id: int, error: str, *, actor: Actor) -> None:
 def give_up_label_prints(*, actor: Actor) -> int:
     """Fail what a worker that died has claimed, and what waited so long that nobody stands at the printer any more. Returns how many."""
     now = timezone.now()
-    died = LabelPrint.objects.filter(status=PrintStatus.SENDING, claimed_at__lte=now - SENDING_LIMIT)
+    died = LabelPrint.objects.filter(status=PrintStatus.SENDING, claimed_at__lte=now - _sending_limit())
     late = LabelPrint.objects.filter(Q(status=PrintStatus.QUEUED) & Q(requested_at__lte=now - QUEUE_LIMIT))
     unknown = "It is not known whether it was printed. Look at the printer, then print again if need be."
     count = died.update(status=PrintStatus.FAILED, error=unknown, finished_at=now)
     return count + late.update(status=PrintStatus.FAILED, error="No worker printed it in time. Print again.", finished_at=now)
+
+
+def _sending_limit() -> timedelta:
+    """Longer than a printer may take to answer and then to read."""
+    return max(SENDING_LIMIT, timedelta(seconds=3 * settings.PRINTER_TIMEOUT_SECONDS))

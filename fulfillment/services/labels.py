@@ -80,6 +80,18 @@ class TaskLabels:
         return "".join(label.zpl for label in self.labels).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class LabelSheets:
+    """What stands on the labels of several tasks, for whoever draws them when the transaction is over."""
+
+    found: list[TaskLabels]
+
+    @property
+    def pdf(self) -> bytes:
+        """All of them, a page each."""
+        return pdf_of([label.elements for each in self.found for label in each.labels], "Labels")
+
+
 @operation(Role.PACKER)
 def print_label(task_id: int, *, actor: Actor, kind: str = LabelKind.SHIPPING, package_id: int | None = None) -> TaskLabels:
     """The labels of a packed or shipped task, or of one of its packages: what a printer takes, and the carrier's own address for one.
@@ -107,10 +119,9 @@ def print_package_label(package_id: int, *, actor: Actor, kind: str = LabelKind.
 
 
 @operation(Role.PACKER)
-def print_labels_pdf(task_ids: Sequence[int], *, actor: Actor) -> bytes:
-    """The labels of all packages of these packed or shipped tasks as one PDF. Raises NotFound, TransitionRefused, ValidationFailed."""
-    found = labels_of(tasks_in(task_ids, LABELLED, "Labels are printed when it is packed."), LabelKind.SHIPPING)
-    return pdf_of([label.elements for each in found for label in each.labels], "Labels")
+def print_labels(task_ids: Sequence[int], *, actor: Actor) -> LabelSheets:
+    """The labels of all packages of these packed or shipped tasks. Locks nothing. Raises NotFound, TransitionRefused, ValidationFailed."""
+    return LabelSheets(labels_of(tasks_in(task_ids, LABELLED, "Labels are printed when it is packed."), LabelKind.SHIPPING))
 
 
 def require_kind(kind: str) -> None:

@@ -19,7 +19,7 @@ from fulfillment.services.intake import make_picking_tasks, write_order
 from inventory import orchestrator
 from inventory.orchestrator import InsufficientStock, OrderedLine
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import cancel, take
 from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.locking import check_version
 from warehouse.core.transactions import lost_race_on, operation
@@ -130,7 +130,7 @@ def process_order_cancelled(source: str, external_id: str, reason: str, *, actor
     something was handed over, with what to do instead; NotFound for a version of an order that is not known.
     """
     _require_key(source, external_id)
-    reason = _printable(reason, TEXT_LENGTH)
+    reason = _printable(reason, TEXT_LENGTH).strip()
     order = find_and_lock_order(source, external_id)
     if expected_version is not None:
         if order is None:
@@ -145,9 +145,7 @@ def process_order_cancelled(source: str, external_id: str, reason: str, *, actor
         return order
     work = lock_work_of(order)
     _require_here(order, work)
-    take(order, "cancel")
-    order.cancellation_reason, order.cancelled_at = reason, timezone.now()
-    order.save_changes("status", "cancellation_reason", "cancelled_at")
+    cancel(order, reason, needed=False)
     _owe_nothing(order)
     publish([*_cancel_work(order, work, reason, actor), events.of_order(events.ORDER_CANCELLED, order, reason=reason)], actor=actor)
     return order
@@ -211,7 +209,6 @@ def _owe_nothing(order: Order) -> None:
 
 
 def _cancel_work(order: Order, work: Work, reason: str, actor: Actor) -> list[Event]:
-    now = timezone.now()
     packed = {task.picking_task_id: task for task in work.packing if task.status != PackingStatus.CANCELLED}
     checked = {check.picking_task_id: check for check in work.checks if check.is_open}
     # All that is promised to it, also what no task holds.
@@ -222,21 +219,15 @@ def _cancel_work(order: Order, work: Work, reason: str, actor: Actor) -> list[Ev
     cancelled: list[Event] = []
     for picking in work.picking:
         if picking.is_open:
-            _close(picking, reason, now)
+            cancel(picking, reason, needed=False)
             cancelled.append(events.of_picking(events.PICKING_CANCELLED, picking, reason=reason))
     for check in checked.values():
-        _close(check, reason, now)
+        cancel(check, reason, needed=False)
         cancelled.append(events.of_quality(events.QUALITY_CANCELLED, check, reason=reason))
     for packing in packed.values():
-        _close(packing, reason, now)
+        cancel(packing, reason, needed=False)
         cancelled.append(events.of_packing(events.PACKING_CANCELLED, packing, reason=reason))
     for shipment in work.shipments:
         if shipment.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
             waybills.give_up(shipment, reason, actor=actor)
     return cancelled
-
-
-def _close(task: PickingTask | QualityCheck | PackingTask, reason: str, now: datetime) -> None:
-    take(task, "cancel")
-    task.cancelled_at, task.cancellation_reason = now, reason
-    task.save_changes("status", "cancelled_at", "cancellation_reason")

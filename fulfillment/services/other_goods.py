@@ -5,20 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
-
-from fulfillment.errors import Surplus, WrongScan
+from fulfillment.errors import WrongScan
 from fulfillment.locks import lock_picking_item
 from fulfillment.models import Pick, PickingTaskItem
+from fulfillment.services.picks import log_pick, require_left, take_from_shelf
 from fulfillment.services.scans import names_goods
 from fulfillment.services.totes import confirm_tote
 from fulfillment.services.walks import added_stop, require_open, stops_of, write_walk
 from inventory import orchestrator
-from inventory.orchestrator import DocumentType
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
-from warehouse.core.errors import Conflict, ValidationFailed
-from warehouse.core.quantities import parse_quantity, plain
+from warehouse.core.documents import require_reason, take
+from warehouse.core.errors import Conflict
+from warehouse.core.quantities import parse_quantity
 from warehouse.core.transactions import operation
 
 SHOWN = 80
@@ -41,29 +39,23 @@ def pick_other(
 
     A part of an item becomes an item of its own. In a batch the tote is confirmed as by `pick_item`. Returns the item that was picked. Locks order, task and
     item, then what inventory locks (ledger `release`, `reservation` and `pick`; event stock.reallocated). Raises WrongScan when the
-    scans name no such goods, or more than one lot; ValidationFailed without a reason; Surplus; UnfitNow for goods that may not leave; InsufficientStock, naming
-    who is promised them, when less of them is free.
+    scans name no such goods, or more than one lot; ValidationFailed without a reason, or for one that is too long; Surplus; UnfitNow for goods that may not
+    leave; InsufficientStock, naming who is promised them, when less of them is free.
     """
     amount = parse_quantity(quantity)
-    if not reason.strip():
-        raise ValidationFailed("Say why other goods are picked.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason)
     item, _ = lock_picking_item(item_id, expected_version, tote=tote_scan)
     require_open(item, actor)
-    if amount > item.remaining:
-        raise Surplus(
-            f"Only {plain(item.remaining)} of {item.product.sku} are still to be picked here, not {plain(amount)}.",
-            missing=str(item.remaining),
-            given=str(amount),
-        )
+    require_left(item, amount)
     other = _scanned(item, location_scan, product_scan)
     if confirm_tote(item, tote_scan):
         item.task.save(update_fields=["tote_code"])
     assert item.reservation_item_id is not None
-    promise = orchestrator.reallocate_item.inside(item.reservation_item_id, other.pk, reason=reason.strip()[:200], actor=actor, quantity=amount)
+    promise = orchestrator.reallocate_item.inside(item.reservation_item_id, other.pk, reason=reason, actor=actor, quantity=amount)
     where = {"batch_id": other.batch_id, "batch_location_id": other.pk, "location_id": other.location_id}
     stops = stops_of(item.task, item)
     row = _row_for(item, amount, promise.pk, where, stops)
-    _pick(row, amount, reason.strip()[:200], stops, actor)
+    _pick(row, amount, reason, stops, actor)
     return row
 
 
@@ -128,23 +120,10 @@ def _row_for(item: PickingTaskItem, amount: Decimal, promise_id: int, where: dic
 
 
 def _pick(row: PickingTaskItem, amount: Decimal, reason: str, stops: list[PickingTaskItem], actor: Actor) -> None:
-    task = row.task
-    assert row.reservation_item_id is not None
-    assert task.packing_location_id is not None
-    picked = orchestrator.pick_reserved.inside(
-        row.reservation_item_id,
-        amount,
-        warehouse_id=task.warehouse_id,
-        product_id=row.product_id,
-        to_location_id=task.packing_location_id,
-        document_type=DocumentType.PICKING_TASK,
-        document_id=task.pk,
-        actor=actor,
-    )
-    row.quantity_picked, row.reservation_item_id = amount, None
-    row.picked_at, row.notes = timezone.now(), reason
-    take(row, "finish")
-    write_walk(task, stops, standing_at=row.location_id)
+    picked = take_from_shelf(row, amount, actor)
+    row.notes = reason
+    write_walk(row.task, stops, standing_at=row.location_id)
+    assert row.picked_at is not None
     Pick.objects.create(
         item=row,
         batch_location_id=picked.batch_location_id,
@@ -153,3 +132,4 @@ def _pick(row: PickingTaskItem, amount: Decimal, reason: str, stops: list[Pickin
         picked_by_id=actor.user_id,
         picked_at=row.picked_at,
     )
+    log_pick(row, amount)

@@ -19,7 +19,7 @@ from fulfillment.services.measures import measure
 from fulfillment.services.scans import scanned_goods
 from fulfillment.services.workers import require_worker
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import require_reason, take
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, parse_quantity, plain, require_step
 from warehouse.core.transactions import operation
@@ -129,6 +129,7 @@ def set_package_details(
     A side that is left out stays what it was, or what the box type says. The weight is held against what goods and box should weigh: a difference above
     the tolerance is refused with WeightDiffers unless `weight_reason` says why it is right. Locks order and task.
     """
+    weight_reason = require_reason(weight_reason, needed=False, field="weight_reason")
     task = open_task(task_id, actor, expected_version)
     if package_id is None and task.packages.count() > 1:
         raise ValidationFailed(f"{task} has several packages: say which one.", errors=[{"field": "package_id", "code": "required"}])
@@ -136,7 +137,7 @@ def set_package_details(
     if box_type_id is not None:
         _become(package, _box_type(box_type_id))
     measure(package, packaging_type, weight, length, width, height, required=True)
-    package.weight_reason = weight_reason.strip()[:200]
+    package.weight_reason = weight_reason
     require_weight(package)
     package.save()
     task.save_changes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db.models import Prefetch
 
@@ -19,14 +20,26 @@ from warehouse.core.transactions import operation
 STATES = (PackingStatus.IN_PROGRESS, *labels.LABELLED)
 
 
+@dataclass(frozen=True, slots=True)
+class PackingSlips:
+    """What stands on the slips, for whoever draws them when the transaction is over."""
+
+    slips: list[Slip]
+
+    @property
+    def pdf(self) -> bytes:
+        """All of them, each from a new page."""
+        return slips_pdf(self.slips)
+
+
 @operation(Role.PACKER)
-def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> bytes:
-    """The packing slips of these tasks as one PDF, each from a new page. While a task is being packed its slip says what is not packed yet.
+def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> PackingSlips:
+    """The packing slips of these tasks. While a task is being packed its slip says what is not packed yet.
 
     Locks nothing. Raises NotFound, TransitionRefused for tasks that nobody packs, ValidationFailed for none or too many.
     """
     tasks = labels.tasks_in(task_ids, STATES, "A packing slip is printed when it is being packed.")
-    inside = PackageItem.objects.select_related("item__product", "item__batch").order_by("item")
+    inside = PackageItem.objects.select_related("item__product", "item__batch").prefetch_related("item__package_items").order_by("item")
     packages = list(
         Package.objects.filter(packing_task__in=tasks)
         .prefetch_related(Prefetch("items", queryset=inside))
@@ -34,7 +47,7 @@ def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> bytes:
     )
     items = list(PackingTaskItem.objects.filter(task__in=tasks).select_related("product", "batch").order_by("pk"))
     shipments = labels.living_shipments(tasks)
-    return slips_pdf(
+    return PackingSlips(
         [
             _slip(
                 task,
@@ -48,8 +61,8 @@ def print_packing_slips(task_ids: Sequence[int], *, actor: Actor) -> bytes:
 
 
 @operation(Role.PACKER)
-def print_packing_slip(task_id: int, *, actor: Actor) -> bytes:
-    """The packing slip of one task as PDF, as `print_packing_slips` makes it. Locks nothing. Raises NotFound, TransitionRefused."""
+def print_packing_slip(task_id: int, *, actor: Actor) -> PackingSlips:
+    """The packing slip of one task, as `print_packing_slips` makes it. Locks nothing. Raises NotFound, TransitionRefused."""
     return print_packing_slips.inside([task_id], actor=actor)
 
 
@@ -74,15 +87,8 @@ def _package(package: Package, number: int, shipment: Shipment | None) -> SlipPa
         code=package.barcode,
         weight=f"{plain(package.weight)} kg" if package.weight else "",
         tracking_number=clean(shipment.tracking_number) if shipment else "",
-        lines=[_line(part.item, _inside(part)) for part in package.items.all()],
+        lines=[_line(part.item, quantity_text(part.real_quantity, part.item.product.base_unit)) for part in package.items.all()],
     )
-
-
-def _inside(part: PackageItem) -> str:
-    """How much is in the package: what the scale said, where all of a weighed item is in it."""
-    item = part.item
-    weighed = item.actual_quantity if part.quantity == item.quantity else None
-    return quantity_text(part.quantity if weighed is None else weighed, item.product.base_unit)
 
 
 def _line(item: PackingTaskItem, quantity: str) -> SlipLine:

@@ -12,10 +12,10 @@ from django.db.models import Min, Sum
 from django.utils import timezone
 
 from fulfillment import events
-from fulfillment.enums import LIVING_SHIPMENTS, OPEN_ORDERS, OPEN_QUALITY, PackingItemStatus, PickingStatus, ShipmentStatus
+from fulfillment.enums import LIVING_SHIPMENTS, OPEN_ORDERS, OPEN_QUALITY, PackingItemStatus, PackingStatus, PickingStatus, ShipmentStatus
 from fulfillment.errors import WorkLeft
-from fulfillment.locks import lock_packing_task, lock_picking_task, lock_shipments_of
-from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, Shipment
+from fulfillment.locks import lock_next_packing_task, lock_packing_task, lock_picking_task, lock_shipments_of, lock_worker
+from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, PutBack, Shipment
 from fulfillment.queries.package_weights import weight_faults
 from fulfillment.services import put_backs, waybills, weighing
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
@@ -25,7 +25,7 @@ from fulfillment.services.workers import require_worker
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import next_number, next_numbers, take
+from warehouse.core.documents import cancel, next_number, next_numbers, take
 from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
@@ -80,7 +80,7 @@ def create_packing_task(picking_task_id: int, *, actor: Actor) -> PackingTask:
     """The packing task of a completed picking task that has none, should it ever lack one; asking again returns the one there is.
 
     Locks order and picking task. Event packing.started. Raises TransitionRefused for a picking task that is not completed or an order that is closed,
-    Conflict while a quality check is open or when nothing lies on the bench.
+    Conflict while a quality check is open, or when its goods are not promised any more or nothing lies on the bench.
     """
     picking = lock_picking_task(picking_task_id)
     known = PackingTask.objects.filter(picking_task=picking).first()
@@ -93,6 +93,11 @@ def create_packing_task(picking_task_id: int, *, actor: Actor) -> PackingTask:
     check = picking.quality_checks.filter(status__in=OPEN_QUALITY).first()
     if check is not None:
         raise Conflict(f"{picking} waits for the quality check {check.number}.", quality_check=check.pk)
+    if PutBack.objects.filter(picking_task=picking).exists() or not orchestrator.get_reserved_items(picking.reservation_id):
+        raise Conflict(
+            f"What {picking} brought is promised to {picking.order} no more. Have it put back; what is still wanted gets a new picking task.",
+            picking_task=picking.pk,
+        )
     started = make_packing_task(picking, actor=actor)
     if not started:
         raise Conflict(f"Nothing of {picking} lies on the bench: there is nothing to pack.", picking_task=picking.pk)
@@ -104,11 +109,25 @@ def create_packing_task(picking_task_id: int, *, actor: Actor) -> PackingTask:
 @operation(Role.PACKER)
 def start_packing_task(task_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
     """The actor begins to pack the task and becomes its worker. Locks order and task."""
-    task = lock_packing_task(task_id, expected_version)
-    take(task, "start")
-    task.worker_id, task.started_at = actor.user_id, timezone.now()
-    task.save_changes("status", "worker", "started_at")
-    return task
+    return _start(lock_packing_task(task_id, expected_version), actor)
+
+
+@operation(Role.PACKER)
+def claim_next_packing_task(warehouse_id: int, *, actor: Actor) -> PackingTask | None:
+    """The task that the actor should pack now: the one at hand, else the best pending one of the warehouse, begun. None when there is none.
+
+    Best is by priority, then ship-by, then age. Locks the worker, so that two scanners of one person get one task; then that one task only, passing over
+    one that somebody else is claiming.
+    """
+    if actor.user_id is None:
+        raise ValidationFailed("Only a person can claim a task.")
+    lock_worker(actor.user_id)
+    mine = PackingTask.objects.filter(worker=actor.user_id, warehouse=warehouse_id, status=PackingStatus.IN_PROGRESS)
+    at_hand = mine.select_related("order", "warehouse").order_by("pk").first()
+    if at_hand is not None:
+        return at_hand
+    task = lock_next_packing_task(warehouse_id)
+    return task and _start(task, actor)
 
 
 @operation(Role.PACKER)
@@ -186,22 +205,26 @@ def ship_packing_task(task_id: int, *, actor: Actor, expected_version: int | Non
 def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
     """Do not ship it: the promise is released and the goods on the bench become put-backs; its shipments are cancelled, or to be voided.
 
-    Locks order, task and shipments, then what inventory locks. Event packing.cancelled.
+    Locks order, task and shipments, then what inventory locks. Event packing.cancelled. Raises TransitionRefused, ValidationFailed for a reason that is
+    missing or too long.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say why the task is cancelled.", errors=[{"field": "reason", "code": "required"}])
     task = lock_packing_task(task_id, expected_version)
-    take(task, "cancel")
+    reason = cancel(task, reason)
     for shipment in lock_shipments_of(task):
         if shipment.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
-            waybills.give_up(shipment)
-    task.cancelled_at, task.cancellation_reason = timezone.now(), reason[:200]
-    task.save_changes("status", "cancelled_at", "cancellation_reason")
-    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor, for_order=True)
+            waybills.give_up(shipment, reason, actor=actor)
+    orchestrator.release_reservation.inside(task.reservation_id, reason=reason, actor=actor, for_order=True)
     if task.picking_task is not None:
         put_backs.make_put_backs(task.picking_task)
-    publish([events.of_packing(events.PACKING_CANCELLED, task, reason=reason[:200])], actor=actor)
+    publish([events.of_packing(events.PACKING_CANCELLED, task, reason=reason)], actor=actor)
     settle(task.order, actor=actor)
+    return task
+
+
+def _start(task: PackingTask, actor: Actor) -> PackingTask:
+    take(task, "start")
+    task.worker_id, task.started_at = actor.user_id, timezone.now()
+    task.save_changes("status", "worker", "started_at")
     return task
 
 

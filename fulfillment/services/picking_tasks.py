@@ -7,13 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db.models import Max
 from django.utils import timezone
 from django_fsm import can_proceed
 
 from fulfillment import events
-from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OrderStatus, PackingStatus, PickingItemStatus, PickingStatus, Priority, QualityStatus
+from fulfillment.enums import (
+    OPEN_PACKING,
+    OPEN_PICKING,
+    OPEN_QUALITY,
+    OrderStatus,
+    PackingStatus,
+    PickingItemStatus,
+    PickingStatus,
+    Priority,
+    QualityStatus,
+)
 from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task, lock_worker
 from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, QualityCheck
@@ -22,12 +31,12 @@ from fulfillment.services import put_backs, quality_checks, shorts
 from fulfillment.services.intake import make_picking_tasks
 from fulfillment.services.progress import settle
 from fulfillment.services.walks import begin_walk
-from fulfillment.services.workers import require_worker
+from fulfillment.services.workers import require_active_user, require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
-from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.documents import cancel, require_reason, take
+from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
@@ -52,11 +61,7 @@ def create_picking_task(
     order = lock_order(order_id, expected_version)
     if order.status not in (OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.PACKING, OrderStatus.NEEDS_ATTENTION):
         raise Conflict(f"{order} is {order.get_status_display()}: no picking can be added.", status=order.status)
-    if (
-        PickingTask.objects.filter(order=order, warehouse=warehouse_id, status__in=OPEN_PICKING).exists()
-        or PackingTask.objects.filter(order=order, warehouse=warehouse_id, status__in=OPEN_PACKING).exists()
-    ):
-        raise Conflict(f"{order} has open work in this warehouse already: finish or cancel that first.", order=order.pk, warehouse=warehouse_id)
+    _require_nothing_open(order, warehouse_id)
     days = dict(order.lines.order_by().values_list("product_id").annotate(Max("min_remaining_days")))
     lines = [
         orchestrator.OrderedLine(
@@ -77,15 +82,15 @@ def create_picking_task(
 def assign_picking_task(task_id: int, worker_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
     """Give a task to a worker, or to another one before it is started; a picker only to oneself. Locks order and task. Event picking.assigned.
 
-    Raises Conflict for one that no wave has let go yet, and for one in a batch: that is given as a whole.
+    Of one that is started `reassign_picking_task` changes the hands. Raises Conflict for one that no wave has let go yet, and for one in a batch: that is
+    given as a whole.
     """
     task = lock_picking_task(task_id, expected_version)
     _require_single(task)
     _require_let_go(task)
     if worker_id != actor.user_id:
         actor.require(frozenset(), "assign tasks to others")
-    if not get_user_model().objects.filter(pk=worker_id, is_active=True).exists():
-        raise NotFound(f"There is no active user {worker_id}.", kind="user", id=worker_id)
+    require_active_user(worker_id)
     return _assign(task, worker_id, actor)
 
 
@@ -138,8 +143,7 @@ def complete_picking_task(
     packing task, and when nothing else is left of the order it needs attention. Locks order and task. Events picking.completed, packing.started (or
     quality.created, where a rule asks for a look at the goods), with `short_rest` picking.short. Raises WorkLeft listing the items that are not done.
     """
-    if short_rest and not reason.strip():
-        raise ValidationFailed("Say why the rest is not picked.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason, needed=short_rest)
     task = lock_picking_task(task_id, expected_version)
     take(task, "complete")
     require_worker(task, actor)
@@ -150,7 +154,7 @@ def complete_picking_task(
             errors=[{"item": i.pk, "sku": i.product.sku, "location": i.location.code, "remaining": plain(i.remaining)} for i in left],
         )
     if left:
-        shorts.close_short(task, left, reason.strip()[:200], actor=actor)
+        shorts.close_short(task, left, reason, actor=actor)
     task.completed_at = timezone.now()
     task.save_changes("status", "completed_at", "picked_items")
     started = quality_checks.after_picking(task, actor=actor)
@@ -163,17 +167,14 @@ def complete_picking_task(
 def cancel_picking_task(task_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
     """Stop a task: what is promised is released, what was picked becomes put-backs; the order goes on without it or needs attention.
 
-    Locks order and task, then what inventory locks. Event picking.cancelled.
+    Locks order and task, then what inventory locks. Event picking.cancelled. Raises TransitionRefused, ValidationFailed for a reason that is missing or
+    too long.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say why the task is cancelled.", errors=[{"field": "reason", "code": "required"}])
     task = lock_picking_task(task_id, expected_version)
-    take(task, "cancel")
-    task.cancelled_at, task.cancellation_reason = timezone.now(), reason[:200]
-    task.save_changes("status", "cancelled_at", "cancellation_reason")
-    orchestrator.release_reservation.inside(task.reservation_id, reason=reason[:200], actor=actor, for_order=True)
+    reason = cancel(task, reason)
+    orchestrator.release_reservation.inside(task.reservation_id, reason=reason, actor=actor, for_order=True)
     put_backs.make_put_backs(task)
-    publish([events.of_picking(events.PICKING_CANCELLED, task, reason=reason[:200])], actor=actor)
+    publish([events.of_picking(events.PICKING_CANCELLED, task, reason=reason)], actor=actor)
     settle(task.order, actor=actor)
     return task
 
@@ -187,7 +188,8 @@ def _require_let_go(task: PickingTask) -> None:
 def _require_single(task: PickingTask) -> None:
     if task.batch_id is not None:
         raise Conflict(
-            f"{task} is picked with others in {task.batch}: assign and start that batch, or cancel it to pick the task alone.", picking_batch=task.batch_id
+            f"{task} is picked with others in {task.batch}: assign and start that batch, or cancel it to pick the task alone.",
+            picking_batch=task.batch_id,
         )
 
 
@@ -197,6 +199,19 @@ def _assign(task: PickingTask, worker_id: int, actor: Actor) -> PickingTask:
     task.save_changes("status", "worker")
     publish([events.of_picking(events.PICKING_ASSIGNED, task, worker_id=worker_id)], actor=actor)
     return task
+
+
+def _require_nothing_open(order: Order, warehouse_id: int) -> None:
+    """Two tasks must not stand on one promise: that of goods which are still looked at or packed would be found again for the new one."""
+    kinds: tuple[tuple[type[PickingTask | QualityCheck | PackingTask], set[Any]], ...] = (
+        (PickingTask, set(OPEN_PICKING)),
+        (QualityCheck, set(OPEN_QUALITY)),
+        (PackingTask, set(OPEN_PACKING)),
+    )
+    for kind, states in kinds:
+        found = kind._default_manager.filter(order=order, warehouse=warehouse_id, status__in=states).first()
+        if found is not None:
+            raise Conflict(f"{order} has open work in this warehouse: finish or cancel {found} first.", order=order.pk, warehouse=warehouse_id)
 
 
 def _require_ordered(order: Order, lines: Iterable[orchestrator.OrderedLine]) -> None:

@@ -22,7 +22,7 @@ from fulfillment.services.walks import require_open
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType, PickedItem
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import require_reason, take
 from warehouse.core.errors import Conflict
 from warehouse.core.quantities import parse_quantity, plain
 from warehouse.core.transactions import operation
@@ -49,6 +49,7 @@ def pick_item(
     WrongScan with what was expected, Surplus, TransitionRefused for a closed task, UnfitNow for goods that may not leave (report them short).
     """
     amount = parse_quantity(quantity)
+    notes = require_reason(notes, needed=False, field="notes")
     item, knows_barcode = lock_picking_item(item_id, expected_version, barcode=product_scan.strip(), tote=tote_scan)
     require_open(item, actor)
     _check_location(item, location_scan)
@@ -58,33 +59,14 @@ def pick_item(
             expected={"sku": item.product.sku, "lot_number": item.batch.lot_number},
             scanned=product_scan.strip()[:80],
         )
-    if amount > item.remaining:
-        raise Surplus(
-            f"Only {plain(item.remaining)} of {item.product.sku} are still to be picked here, not {plain(amount)}.",
-            missing=str(item.remaining),
-            given=str(amount),
-        )
+    require_left(item, amount)
     confirm_tote(item, tote_scan)
-    assert item.reservation_item_id is not None
-    assert item.task.packing_location_id is not None
-    picked = orchestrator.pick_reserved.inside(
-        item.reservation_item_id,
-        amount,
-        warehouse_id=item.task.warehouse_id,
-        product_id=item.product_id,
-        to_location_id=item.task.packing_location_id,
-        document_type=DocumentType.PICKING_TASK,
-        document_id=item.task_id,
-        actor=actor,
-    )
-    item.quantity_picked += amount
-    item.reservation_item_id = picked.remaining_item_id
-    item.picked_at = timezone.now()
-    item.notes = notes[:200] or item.notes
+    picked = take_from_shelf(item, amount, actor)
+    item.notes = notes or item.notes
     if not item.remaining:
-        take(item, "finish")
         item.task.picked_items += 1
     _write_pick(item, picked, amount, actor)
+    log_pick(item, amount)
     return item
 
 
@@ -102,6 +84,52 @@ def defer_item(item_id: int, *, actor: Actor, expected_version: int | None = Non
     item.save(update_fields=["sequence", "deferred_at"])
     item.task.save_changes()
     return item
+
+
+def require_left(item: PickingTaskItem, amount: Decimal) -> None:
+    """Raise Surplus for more than the item still asks for."""
+    if amount > item.remaining:
+        raise Surplus(
+            f"Only {plain(item.remaining)} of {item.product.sku} are still to be picked here, not {plain(amount)}.",
+            missing=str(item.remaining),
+            given=str(amount),
+        )
+
+
+def take_from_shelf(item: PickingTaskItem, amount: Decimal, actor: Actor) -> PickedItem:
+    """So much of a locked item goes from the shelf to the bench with its promise. The caller saves the item, its task's counts and the scan."""
+    assert item.reservation_item_id is not None
+    assert item.task.packing_location_id is not None
+    picked = orchestrator.pick_reserved.inside(
+        item.reservation_item_id,
+        amount,
+        warehouse_id=item.task.warehouse_id,
+        product_id=item.product_id,
+        to_location_id=item.task.packing_location_id,
+        document_type=DocumentType.PICKING_TASK,
+        document_id=item.task_id,
+        actor=actor,
+    )
+    item.quantity_picked += amount
+    item.reservation_item_id = picked.remaining_item_id
+    item.picked_at = timezone.now()
+    if not item.remaining:
+        take(item, "finish")
+    return picked
+
+
+def log_pick(item: PickingTaskItem, quantity: Decimal) -> None:
+    """Say that so much of a saved item was picked, once it is committed."""
+    if logger.isEnabledFor(logging.DEBUG):
+        fields = {
+            "order_id": item.task.order_id,
+            "picking_task_id": item.task_id,
+            "item_id": item.pk,
+            "batch_id": item.batch_id,
+            "quantity": plain(quantity),
+            "remaining": plain(item.remaining),
+        }
+        transaction.on_commit(partial(logger.debug, "item picked", extra=fields))
 
 
 def _check_location(item: PickingTaskItem, scan: str) -> None:
@@ -147,13 +175,3 @@ def _write_pick(item: PickingTaskItem, picked: PickedItem, quantity: Decimal, ac
     }
     with connection.cursor() as cursor:
         cursor.execute(_WRITE_PICK, parameters)
-    if logger.isEnabledFor(logging.DEBUG):
-        fields = {
-            "order_id": item.task.order_id,
-            "picking_task_id": item.task_id,
-            "item_id": item.pk,
-            "batch_id": item.batch_id,
-            "quantity": plain(quantity),
-            "remaining": plain(item.remaining),
-        }
-        transaction.on_commit(partial(logger.debug, "item picked", extra=fields))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fulfillment import events
-from fulfillment.enums import OPEN_ORDERS, OPEN_PACKING, OPEN_PICKING, OrderStatus, Priority
+from fulfillment.enums import OPEN_ORDERS, OPEN_PACKING, OrderStatus, Priority
 from fulfillment.locks import lock_order, lock_picking_task, lock_work_of
-from fulfillment.models import Order, PickingTask
+from fulfillment.models import Order, PackingTask, PickingTask, QualityCheck
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.transactions import operation
@@ -16,9 +16,9 @@ CHANGEABLE = OPEN_ORDERS | {OrderStatus.REJECTED}
 
 @operation()
 def change_priority(order_id: int, priority: str, *, actor: Actor, expected_version: int | None = None) -> Order:
-    """Say how urgent an order is, and with it all its open picking and packing: who asks for work gets it by that. Locks the order and its work.
+    """Say how urgent an order is, and with it all its open work, and what follows from that: who asks for work gets it by that.
 
-    Event order.priority_changed. Raises Conflict for an order that is closed.
+    Locks the order and its work. Event order.priority_changed. Raises Conflict for an order that is closed.
     """
     order = lock_order(order_id, expected_version)
     _change(order, priority, actor)
@@ -41,7 +41,11 @@ def _change(order: Order, priority: str, actor: Actor) -> None:
     if order.status not in CHANGEABLE:
         raise Conflict(f"{order} is {order.get_status_display()}: there is no work that could be more or less urgent.", status=order.status)
     work = lock_work_of(order)
-    tasks = [task for task in work.picking if task.status in OPEN_PICKING] + [task for task in work.packing if task.status in OPEN_PACKING]
+    checks = [check for check in work.checks if check.is_open]
+    # A walk whose goods are looked at may be walked again, and its packing task takes the urgency from it.
+    looked_at = {check.picking_task_id for check in checks}
+    walks = [task for task in work.picking if task.is_open or task.pk in looked_at]
+    tasks: list[PickingTask | QualityCheck | PackingTask] = [*walks, *checks, *(task for task in work.packing if task.status in OPEN_PACKING)]
     if order.priority == priority and all(task.priority == priority for task in tasks):
         return
     before, order.priority = order.priority, priority

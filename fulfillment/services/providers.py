@@ -8,12 +8,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from fulfillment.enums import OPEN_PACKING, PackingStatus, ShipmentStatus
+from fulfillment.enums import OPEN_PACKING, ShipmentStatus
 from fulfillment.locks import lock_packing_task, lock_shipment, lock_shipments_of
 from fulfillment.models import DeliveryProvider, Package, PackingTask, Shipment
+from fulfillment.queries.stuck import WAITS_FOR_VOID
 from fulfillment.services import waybills
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
+from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import require_reason
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.transactions import operation
 
@@ -26,7 +29,8 @@ def change_provider(task_id: int, provider: str, *, actor: Actor, expected_versi
     """Have the packages of a packing task carried by another provider, before or after they are packed, as long as none has a waybill.
 
     Locks order, task and shipments. Shipments that were asked for already are replaced (see `replace_shipment`). Raises Conflict for one that has its
-    waybill and for a task that is closed, NotFound for a provider that there is not, ValidationFailed naming every package beyond its limits.
+    waybill, for one that waits until another's is voided and for a task that is closed, NotFound for a provider that there is not, ValidationFailed
+    naming every package beyond its limits.
     """
     task = lock_packing_task(task_id, expected_version)
     if task.status not in OPEN_PACKING:
@@ -40,14 +44,16 @@ def change_provider(task_id: int, provider: str, *, actor: Actor, expected_versi
         raise Conflict(
             f"{', '.join(with_waybill)} of {task} has a waybill already. Replace that shipment: its waybill is voided first.", shipments=with_waybill
         )
+    others = [row for row in living if row.provider_id != chosen.pk]
+    for shipment in others:
+        require_none_to_void(shipment)
     task.provider = chosen
     task.save_changes("provider")
-    if task.status == PackingStatus.PACKED:
-        by_id = {package.pk: package for package in packages}
-        for shipment in living:
-            if shipment.provider_id != chosen.pk:
-                shipment.order, shipment.packing_task, shipment.package = task.order, task, by_id[shipment.package_id]
-                _replace(shipment, chosen, f"carried by {chosen.name}", actor)
+    by_id = {package.pk: package for package in packages}
+    for shipment in others:
+        shipment.order, shipment.packing_task, shipment.package = task.order, task, by_id[shipment.package_id]
+        _replace(shipment, chosen, f"carried by {chosen.name}", actor)
+    settle(task.order, actor=actor)
     return task
 
 
@@ -56,24 +62,25 @@ def replace_shipment(shipment_id: int, reason: str, *, actor: Actor, provider: s
     """Give a package a new shipment instead of one that is wrong, perhaps with another provider. Returns the new one.
 
     The old one is cancelled, or voided at the carrier when it has, or may have, a waybill; the new one, with a key of its own, is asked for after that,
-    so that the carrier never has two for one package. Locks order, task, package, shipment. Raises Conflict once it was handed over, NotFound,
-    ValidationFailed as `change_provider`.
+    so that the carrier never has two for one package; until it is there the order is not ready. Locks order, task, package, shipment. Raises Conflict
+    once it was handed over, NotFound, ValidationFailed as `change_provider`.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say why the shipment is replaced.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason)
     shipment = lock_shipment(shipment_id, expected_version)
     if shipment.status not in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
         raise Conflict(f"{shipment} is {shipment.get_status_display()}: it can't be replaced any more.", status=shipment.status)
-    if waits_for_void(shipment):
-        raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
+    require_none_to_void(shipment)
     chosen = active_provider(provider) if provider else shipment.provider
     require_within_limits(chosen, [shipment.package])
-    return _replace(shipment, chosen, reason, actor)
+    successor = _replace(shipment, chosen, reason, actor)
+    settle(shipment.order, actor=actor)
+    return successor
 
 
-def waits_for_void(shipment: Shipment) -> bool:
-    """Whether the carrier still has the waybill of the shipment that this one replaces."""
-    return shipment.replaces is not None and shipment.replaces.status == ShipmentStatus.VOID_REQUESTED
+def require_none_to_void(shipment: Shipment) -> None:
+    """Raise Conflict while the carrier still has the waybill of the shipment that this locked one replaces: another now would be a second one."""
+    if Shipment.objects.filter(WAITS_FOR_VOID, pk=shipment.pk).exists():
+        raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
 
 
 def active_provider(code: str) -> DeliveryProvider:

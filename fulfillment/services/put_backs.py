@@ -18,7 +18,7 @@ from fulfillment.models import Pick, PickingTask, PutBack
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import require_reason, take
 from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import ZERO, parse_quantity, plain
 from warehouse.core.transactions import operation
@@ -111,9 +111,7 @@ def quarantine_put_back(
     Without a scan to the warehouse's own quarantine. There they are moved or written off like any others. Locks the put-back, then what inventory locks.
     Raises WrongScan for a place that is no quarantine, Surplus, NotFound when the warehouse has none, Conflict when somebody else has them in hand.
     """
-    reason = reason.strip()
-    if not reason:
-        raise ValidationFailed("Say why the goods are not fit to be sold.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason)
     row, amount = _open(put_back_id, quantity, actor, expected_version)
     if location_scan.strip():
         place = _scanned_place(row, location_scan, "quarantine")
@@ -124,7 +122,7 @@ def quarantine_put_back(
         target = orchestrator.default_location(row.warehouse_id, LocationKind.QUARANTINE)
     _bring(row, amount, target, reason, actor)
     row.quarantined_quantity += amount
-    row.note = reason[:200]
+    row.note = reason
     return _count(row, amount)
 
 

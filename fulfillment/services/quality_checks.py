@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import Max, Min, QuerySet, Sum
 from django.utils import timezone
 
 from fulfillment import events
@@ -20,14 +20,12 @@ from fulfillment.services.quality_rules import Draw, reason_to_check
 from fulfillment.services.workers import require_worker
 from inventory import orchestrator
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import next_number, take
+from warehouse.core.documents import cancel, next_number, require_reason, take
 from warehouse.core.errors import TransitionRefused, ValidationFailed
 from warehouse.core.photos import keep_photo
 from warehouse.core.quantities import parse_quantity, plain, require_step
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
-
-NOTE_LENGTH = 200
 
 
 def after_picking(task: PickingTask, *, actor: Actor, draw: Draw = random.random) -> list[Event]:
@@ -43,7 +41,7 @@ def after_picking(task: PickingTask, *, actor: Actor, draw: Draw = random.random
     rows = list(
         unchecked_picks(task, failed)
         .values("batch_location")
-        .annotate(quantity=Sum("quantity"), product=Min("item__product"), batch=Min("item__batch"))
+        .annotate(quantity=Sum("quantity"), product=Min("item__product"), batch=Min("item__batch"), newest=Max("pk"))
         .order_by("batch_location")
     )
     if not rows:
@@ -59,6 +57,7 @@ def after_picking(task: PickingTask, *, actor: Actor, draw: Draw = random.random
         ship_by=task.ship_by,
         total_items=len(rows),
         reason=reason,
+        last_pick_id=max(row["newest"] for row in rows),
     )
     QualityCheckItem.objects.bulk_create(
         QualityCheckItem(
@@ -76,7 +75,7 @@ def after_picking(task: PickingTask, *, actor: Actor, draw: Draw = random.random
 def unchecked_picks(task: PickingTask, failed: QualityCheck | None) -> QuerySet[Pick]:
     """What was picked of a task and lies on the bench, since the check that failed before."""
     picks = Pick.objects.filter(item__task=task, undone_at=None)
-    return picks if failed is None else picks.filter(picked_at__gt=failed.finished_at)
+    return picks if failed is None else picks.filter(pk__gt=failed.last_pick_id)
 
 
 @operation(Role.PACKER)
@@ -122,6 +121,7 @@ def record_quality_finding(
     and say so in the note. Locks order, check and item; `expected_version` is the check's. Raises ValidationFailed, Surplus, TransitionRefused.
     """
     failed = parse_quantity(failed_quantity, field="failed_quantity", zero_allowed=True)
+    note = require_reason(note, needed=False, field="note")
     item = lock_quality_item(item_id, expected_version)
     check = _require_open(item.check_document, actor)
     good = condition_ok and quantity_ok
@@ -140,7 +140,7 @@ def record_quality_finding(
         )
     check.checked_items += not item.is_checked
     item.condition_ok, item.quantity_ok, item.failed_quantity = condition_ok, quantity_ok, failed
-    item.decision, item.note, item.checked_at = decision, note[:NOTE_LENGTH], timezone.now()
+    item.decision, item.note, item.checked_at = decision, note, timezone.now()
     item.save(update_fields=["condition_ok", "quantity_ok", "failed_quantity", "decision", "note", "checked_at"])
     check.save_changes("checked_items")
     return item
@@ -184,17 +184,14 @@ def pass_quality_check(check_id: int, *, actor: Actor, expected_version: int | N
 def cancel_quality_check(check_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> QualityCheck:
     """Do not send these goods: the promise is released and what lies on the bench becomes put-backs; the order goes on without it or needs attention.
 
-    Locks order, picking task and check, then what inventory locks. Event quality.cancelled.
+    Locks order, picking task and check, then what inventory locks. Event quality.cancelled. Raises TransitionRefused, ValidationFailed for a reason that
+    is missing or too long.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say why the check is cancelled.", errors=[{"field": "reason", "code": "required"}])
     check = lock_quality_check(check_id, expected_version)
-    take(check, "cancel")
-    check.cancelled_at, check.cancellation_reason = timezone.now(), reason[:200]
-    check.save_changes("status", "cancelled_at", "cancellation_reason")
-    orchestrator.release_reservation.inside(check.reservation_id, reason=reason[:200], actor=actor, for_order=True)
+    reason = cancel(check, reason)
+    orchestrator.release_reservation.inside(check.reservation_id, reason=reason, actor=actor, for_order=True)
     put_backs.make_put_backs(picking_task_of(check))
-    publish([events.of_quality(events.QUALITY_CANCELLED, check, reason=reason[:200])], actor=actor)
+    publish([events.of_quality(events.QUALITY_CANCELLED, check, reason=reason)], actor=actor)
     settle(check.order, actor=actor)
     return check
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.utils import timezone
-
 from fulfillment import events
 from fulfillment.enums import OPEN_PICKING, PickingItemStatus
 from fulfillment.locks import lock_picking_task
@@ -18,7 +16,7 @@ from fulfillment.services.walks import stops_of, write_walk
 from inventory import orchestrator
 from inventory.orchestrator import ReservedItem
 from warehouse.core.actor import Actor
-from warehouse.core.documents import take
+from warehouse.core.documents import cancel, take
 from warehouse.core.quantities import ZERO
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
@@ -137,8 +135,6 @@ def _send(row: PickingTaskItem, part: ReservedItem) -> None:
 
 def _give_up(task: PickingTask, actor: Actor) -> None:
     """Nobody needs to walk: nothing of it is promised, nothing was picked."""
-    take(task, "cancel")
-    task.cancelled_at, task.cancellation_reason = timezone.now(), GOODS_TAKEN
-    task.save_changes("status", "cancelled_at", "cancellation_reason")
+    cancel(task, GOODS_TAKEN)
     publish([events.of_picking(events.PICKING_CANCELLED, task, reason=GOODS_TAKEN)], actor=actor)
     settle(task.order, actor=actor)

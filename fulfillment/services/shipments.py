@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from fulfillment.enums import ShipmentStatus
+from fulfillment.enums import OWED_SHIPMENTS, ShipmentStatus
 from fulfillment.locks import lock_shipment
 from fulfillment.models import Shipment
 from fulfillment.services import packing_tasks, stuck
 from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT, soon
-from fulfillment.services.providers import waits_for_void
-from fulfillment.services.waybills import OWED
+from fulfillment.services.providers import require_none_to_void
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict
 from warehouse.core.transactions import operation
@@ -25,12 +24,11 @@ def retry_shipment(shipment_id: int, *, actor: Actor, expected_version: int | No
     """
     shipment = lock_shipment(shipment_id, expected_version)
     now = timezone.now()
-    if shipment.status not in OWED:
+    if shipment.status not in OWED_SHIPMENTS:
         raise Conflict(f"{shipment} is {shipment.get_status_display()}: there is nothing to try again.", status=shipment.status)
     if shipment.leased_until and shipment.leased_until > now:
         raise Conflict(f"{shipment}: the carrier is being asked right now. Wait a minute.")
-    if waits_for_void(shipment):
-        raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
+    require_none_to_void(shipment)
     stuck.is_over(shipment, actor=actor)
     shipment.next_attempt_at = shipment.waiting_since = now
     shipment.answered = 0

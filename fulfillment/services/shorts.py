@@ -14,7 +14,7 @@ from fulfillment.services.walks import added_stop, require_open, stops_of, write
 from inventory import orchestrator
 from inventory.orchestrator import ShortPart
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import require_reason, take
 from warehouse.core.errors import Conflict
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
@@ -32,13 +32,14 @@ def short_item(item_id: int, *, actor: Actor, notes: str = "", expected_version:
     inventory locks. Events picking.short, stock.reallocated, inventory.count.requested; for what is released inventory.released, order.needs_attention.
     Raises PromiseMoved when other goods are promised instead by now.
     """
+    notes = require_reason(notes, needed=False, field="notes")
     item, _ = lock_picking_item(item_id, expected_version)
     require_open(item, actor)
     assert item.reservation_item_id is not None
     missed = item.remaining
     part = orchestrator.reallocate_short.inside(item.reservation_item_id, missed, reason=SHORT, actor=actor, avoid=_missed_before(item))
     item.reservation_item_id = None
-    item.notes = notes[:200] or item.notes
+    item.notes = notes or item.notes
     take(item, "fall_short")
     _send_on(item, part)
     if not part.unfit:
@@ -56,6 +57,7 @@ def skip_item(item_id: int, *, actor: Actor, notes: str = "", expected_version: 
 
     Locks order, task and item, then what inventory locks. Events picking.short, inventory.released.
     """
+    notes = require_reason(notes, needed=False, field="notes")
     item, _ = lock_picking_item(item_id, expected_version)
     require_open(item, actor)
     if item.quantity_picked:
@@ -64,7 +66,7 @@ def skip_item(item_id: int, *, actor: Actor, notes: str = "", expected_version: 
     missed = item.remaining
     orchestrator.release_items.inside(item.task.reservation_id, {item.reservation_item_id: missed}, reason=SKIPPED, actor=actor, for_order=True)
     item.reservation_item_id = None
-    item.notes = notes[:200] or item.notes
+    item.notes = notes or item.notes
     take(item, "skip")
     item.task.picked_items += 1
     item.save(update_fields=["status", "reservation_item_id", "notes"])

@@ -15,7 +15,7 @@ AlertDraft = orchestrator.AlertDraft
 
 
 def tell_if_stuck(row: Shipment | StatusReport, *, actor: Actor) -> None:
-    """Open the alert of a locked row when a person has to look, or somebody should know that it takes long."""
+    """Open the alert of a locked row, which is saved, when a person has to look, or somebody should know that it takes long."""
     if stuck.is_stuck(row):
         draft = stuck.draft_of(row)
         orchestrator.open_alert.inside(
@@ -30,9 +30,8 @@ def tell_if_stuck(row: Shipment | StatusReport, *, actor: Actor) -> None:
 
 
 def is_over(row: Shipment | StatusReport, *, actor: Actor) -> None:
-    """Resolve the alert of a locked row that has got on, or is tried again; only one that had trouble can have an alert."""
-    if row.last_error or stuck.is_stuck(row):
-        orchestrator.resolve_alert.inside(stuck.kind_of(row), stuck.subject_of(row), actor=actor)
+    """Resolve the alert of a locked row, if it has one: it has got on, or is tried again. One statement."""
+    orchestrator.resolve_alert.inside(stuck.kind_of(row), stuck.subject_of(row), actor=actor)
 
 
 @operation()

@@ -30,7 +30,7 @@ def undo_pick(task_id: int, *, actor: Actor, expected_version: int | None = None
     require_walking(task, actor)
     pick = last_pick(task.pk)
     if pick is None:
-        raise Conflict(f"Nothing of {task} lies on the bench: there is nothing to undo.", task=task.pk)
+        raise Conflict(f"Nothing of {task} lies on the bench that was not checked yet: there is nothing to undo.", task=task.pk)
     item = pick.item
     item.task = task
     back = orchestrator.unpick_reserved.inside(

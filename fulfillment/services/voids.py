@@ -7,7 +7,8 @@ from fulfillment.locks import lock_shipment
 from fulfillment.models import Shipment
 from fulfillment.services.waybills import ClaimedShipment, Waybill, claim, close_void, note_waybill
 from warehouse.core.actor import Actor
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.documents import require_reason
+from warehouse.core.errors import Conflict
 from warehouse.core.transactions import operation
 
 
@@ -44,8 +45,7 @@ def settle_void(shipment_id: int, reason: str, *, actor: Actor, expected_version
 
     Locks order, task, package, shipment, then its successor. Raises Conflict when nothing is to be voided.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say what was agreed with the carrier.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason)
     shipment = lock_shipment(shipment_id, expected_version)
     if shipment.status != ShipmentStatus.VOID_REQUESTED:
         raise Conflict(f"{shipment} is {shipment.get_status_display()}: there is no waybill to be voided.", status=shipment.status)

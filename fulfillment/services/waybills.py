@@ -11,8 +11,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from fulfillment import events
-from fulfillment.enums import ShipmentStatus
-from fulfillment.locks import lock_shipment, try_lock_shipment
+from fulfillment.enums import OWED_SHIPMENTS, ShipmentStatus
+from fulfillment.locks import lock_shipment, lock_successor, try_lock_shipment
 from fulfillment.models import Package, PackingTask, Shipment
 from fulfillment.services import stuck
 from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT, soon
@@ -24,8 +24,6 @@ from warehouse.outbox.events import publish
 
 # Longer than the calls of one try may take together; a worker that died is followed by another after it.
 LEASE = timedelta(seconds=90)
-# Shipments about which a worker has something to say to the carrier.
-OWED = (ShipmentStatus.REQUESTED, ShipmentStatus.VOID_REQUESTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def record_waybill(shipment_id: int, waybill: Waybill, *, actor: Actor) -> Shipm
     owed that news. A shipment that was cancelled meanwhile keeps its waybill, to be voided at once. Its alert is resolved.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status not in OWED or shipment.external_id:
+    if shipment.status not in OWED_SHIPMENTS or shipment.external_id:
         return shipment
     wanted = shipment.status == ShipmentStatus.REQUESTED
     fields = note_waybill(shipment, waybill)
@@ -115,7 +113,7 @@ def postpone_shipment(
     opened then, and also after some hours without an answer.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status not in OWED:
+    if shipment.status not in OWED_SHIPMENTS:
         return
     shipment.answered += answered
     enough = shipment.answered >= settings.SHIPMENT_MAX_ATTEMPTS
@@ -129,7 +127,7 @@ def give_back_shipment(shipment_id: int, error: str, next_attempt_at: datetime, 
     Locks order, task, package, shipment. After some hours it is an alert all the same.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status in OWED:
+    if shipment.status in OWED_SHIPMENTS:
         shipment.attempts = max(shipment.attempts - 1, 0)
         _leave(shipment, error, next_attempt_at, in_doubt, actor)
 
@@ -142,7 +140,7 @@ def stop_shipment(shipment_id: int, error: str, *, actor: Actor, in_doubt: bool 
     One that is not wanted any more, and of which the carrier surely knows nothing, is closed.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status not in OWED:
+    if shipment.status not in OWED_SHIPMENTS:
         return
     if not in_doubt and not shipment.external_id:
         shipment.request = None
@@ -183,13 +181,13 @@ def note_waybill(shipment: Shipment, waybill: Waybill) -> list[str]:
     return ["external_id", "tracking_number", "label_url", "carrier_status", "estimated_delivery", "in_doubt"]
 
 
-def give_up(shipment: Shipment, reason: str = "", *, actor: Actor | None = None) -> None:
+def give_up(shipment: Shipment, reason: str, *, actor: Actor) -> None:
     """Cancel a locked shipment that is not wanted any more; one that the carrier knows, or may know, is voided there by a worker."""
     known = shipment.status == ShipmentStatus.CREATED or shipment.in_doubt
-    stuck.is_over(shipment, actor=actor or Actor.system("worker"))
+    stuck.is_over(shipment, actor=actor)
     take(shipment, "request_void" if known else "cancel")
     now = timezone.now()
-    shipment.cancelled_at, shipment.cancellation_reason = now, reason[:200]
+    shipment.cancelled_at, shipment.cancellation_reason = now, reason
     shipment.next_attempt_at, shipment.waiting_since = (now if known else None), now
     shipment.attempts = shipment.answered = 0
     shipment.last_error = ""
@@ -199,16 +197,18 @@ def give_up(shipment: Shipment, reason: str = "", *, actor: Actor | None = None)
 
 
 def close_void(shipment: Shipment, *, actor: Actor) -> None:
-    """The carrier has no waybill of a locked shipment any more: its alert is resolved, and the one that waits to replace it is asked for."""
+    """The carrier has no waybill of a locked shipment any more: its alert is resolved, and the one that waits to replace it is asked for.
+
+    Locks that successor, then the alert.
+    """
+    successor = lock_successor(shipment)
     take(shipment, "void")
     stuck.is_over(shipment, actor=actor)
     shipment.voided_at = timezone.now()
     shipment.next_attempt_at = shipment.leased_until = None
     shipment.in_doubt, shipment.last_error = False, ""
     shipment.save_changes("status", "voided_at", "next_attempt_at", "leased_until", "in_doubt", "last_error", "request")
-    # Under the lock of the order: nobody else changes whether it waits.
-    waiting = Shipment.objects.select_for_update(no_key=True).filter(replaces=shipment, status=ShipmentStatus.REQUESTED, next_attempt_at=None)
-    for successor in waiting:
+    if successor is not None and successor.status == ShipmentStatus.REQUESTED:
         successor.next_attempt_at = successor.waiting_since = timezone.now()
         successor.save_changes("next_attempt_at", "waiting_since")
         soon(REQUEST_SHIPMENT, successor.pk)

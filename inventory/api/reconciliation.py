@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.models import AuditLine
-from inventory.queries.reconciliation import CHECKS, disagreements, snapshot
+from inventory.queries.reconciliation import CHECKS, disagreements
+from warehouse.core.whole_tables import snapshot
 from warehouse.outbox.http import Endpoints
 
 SHOWN = 200

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
 from django.utils import timezone
 
-AT_ONCE = 500
+from warehouse.core.whole_tables import stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +205,6 @@ CHECKS = (
 )
 
 
-@contextmanager
-def snapshot() -> Iterator[None]:
-    """One repeatable-read, read-only view of the database: all that is read within happened before the same moment. It locks nothing."""
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        # Sorts and hashes over the whole ledger; what does not fit goes to the server's disk.
-        cursor.execute("SET LOCAL work_mem = '128MB'")
-        yield
-
-
 def disagreements(check: Check) -> Iterator[Disagreement]:
     """The rows that break one check, streamed. Requires an open transaction; several checks agree with each other within one `snapshot`."""
     sql = f"""
@@ -225,11 +213,8 @@ def disagreements(check: Check) -> Iterator[Disagreement]:
         LEFT JOIN inventory_product p ON p.id = d.product_id LEFT JOIN inventory_warehouse w ON w.id = d.warehouse_id
         ORDER BY d.id, d.field
     """
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(sql, {"now": timezone.now()})
-        while rows := cursor.fetchmany(AT_ONCE):
-            for row in rows:
-                yield Disagreement(check.name, check.table, *row)
+    for row in stream(sql, {"now": timezone.now()}):
+        yield Disagreement(check.name, check.table, *row)
 
 
 def everything_that_disagrees() -> list[Disagreement]:

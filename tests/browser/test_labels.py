@@ -51,7 +51,7 @@ def test_the_packer_prints_and_reprints(
         assert read == {package.barcode, package.tracking_number, f"(00){package.sscc}"}
 
     raw_printer.stop()
-    phone.tap("Print on Bench 1")
+    phone.tap("Print again on Bench 1")
     phone.sees("On its way to the printer")
     printing.print_queued(zpl_printer.pk)
     phone.sees("Not printed.", "Look at the printer, then print again")

@@ -48,7 +48,7 @@ def test_a_carrier_fetches(phone: Phone, dock: Any) -> None:
     phone.sees("No waybill yet")
     phone.tap("OK", "link")
     phone.tap("Hand over 2 parcels")
-    phone.sees("Stays here", second.package.barcode, "Handed over: 1 parcel")
+    phone.sees("Stays here: 1003", second.tracking_number, "Handed over: 1 parcel")
     phone.look("94-hand-over-stays")
     phone.tap("OK", "link")
     process_order_cancelled("listings", "1002", "x", actor=ACTOR)

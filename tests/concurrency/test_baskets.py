@@ -25,13 +25,14 @@ from inventory.orchestrator import (
     release_reservation,
     reserve_for_order,
 )
-from inventory.queries.reconciliation import CHECKS, disagreements, snapshot
+from inventory.queries.reconciliation import CHECKS, disagreements
 from inventory.services.rebuild import rebuild_everything
 from inventory.stock import gate
 from tests.concurrency.threads import Outcome, race
 from tests.factories.inventory import ACTOR, ProductFactory, Site, site, stocked
 from tests.inventory.books import assert_books_balance, totals
 from warehouse.core.errors import Conflict, DomainError, TransitionRefused
+from warehouse.core.whole_tables import snapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.models import PackageItem, PackingTask, PackScan, PickingTask, Shipment
 from fulfillment.services.pack_scans import move_packed, undo_pack_scan
 from fulfillment.services.packages import add_package, pack_item, set_package_details
-from fulfillment.services.packing_tasks import complete_packing_task, create_packing_task, start_packing_task
+from fulfillment.services.packing_tasks import claim_next_packing_task, complete_packing_task, create_packing_task, start_packing_task
 from fulfillment.services.weighing import weigh_item
 from inventory.models import BatchLocation
 from tests.concurrency.threads import race
@@ -122,3 +122,22 @@ def test_a_weight_and_a_new_order_for_the_last_grams(packer: Actor) -> None:
     assert sum(places.values_list("quantity", flat=True)) == 20
     assert sum(places.values_list("reserved", flat=True)) == (Decimal("19.95") if rejected else 20)
     assert_books_balance()
+
+
+def test_those_who_claim_at_once_get_different_tasks_and_one_person_one(packer: Actor) -> None:
+    """More of them than there are tasks in the first rows of the list; two taps of one person are one claim."""
+    place, goods = reachable_site(), ProductFactory(sku="TEA")
+    stocked(goods, place.shelf, 20)
+    for _ in range(4):
+        picked(PickingTask.objects.get(order=order_for([(goods, 1)])), person(Role.PICKER))
+
+    def claim(actor: Actor) -> Any:
+        return lambda: claim_next_packing_task(place.id, actor=actor)
+
+    outcomes = race([claim(packer), claim(packer), *(claim(person(Role.PACKER)) for _ in range(4))])
+    assert all(outcome.won for outcome in outcomes)
+    mine, again, *others = [outcome.value and outcome.value.pk for outcome in outcomes]
+    assert mine == again
+    got = [pk for pk in [mine, *others] if pk is not None]
+    assert (len(got), len(set(got))) == (4, 4)
+    assert sorted(PackingTask.objects.values_list("status", flat=True)) == ["in_progress"] * 4

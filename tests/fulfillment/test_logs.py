@@ -10,11 +10,13 @@ import pytest
 from django.db import Error as DatabaseError
 
 from fulfillment.models import PackingTask
+from fulfillment.services.other_goods import pick_other
 from fulfillment.services.picking_tasks import cancel_picking_task
 from fulfillment.tasks import sweep_shipments
 from tests.factories.fulfillment import begun, order_for, person, picked, reachable_site, stocked
 from tests.factories.inventory import ProductFactory
 from tests.fulfillment.parcels import packed_order
+from tests.fulfillment.walks import three_lots, walk_for
 from tests.partners.server import PartnerServer
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict
@@ -49,6 +51,17 @@ def test_a_task_from_its_creation_to_the_bench(caplog: pytest.LogCaptureFixture)
     assert len(said(caplog, logging.INFO, "picking task: completed")) == 1
     (packing,) = said(caplog, logging.INFO, "packing task created")
     assert packing.items() >= (ids | {"packing_task_id": PackingTask.objects.get().pk, "items_count": 1}).items()
+
+
+def test_other_goods_are_told_like_those_that_were_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    picker, product, place = person(Role.PICKER), ProductFactory(), reachable_site()
+    lots = three_lots(place, product, 10, 10, 10)
+    task = walk_for(picker, (product, 5))
+    pick_other(task.items.get().pk, 2, actor=picker, location_scan="B-10", product_scan="B", reason="torn")
+    (item,) = said(caplog, logging.DEBUG, "item picked")
+    row = task.items.get(batch=lots.second.batch)
+    assert item.items() >= {"picking_task_id": task.pk, "item_id": row.pk, "batch_id": row.batch_id, "quantity": "2", "remaining": "0"}.items()
 
 
 def test_what_is_rolled_back_is_not_told(caplog: pytest.LogCaptureFixture) -> None:

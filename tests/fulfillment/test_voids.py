@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from fulfillment import flows
-from fulfillment.models import Order, PackingTask, Shipment
+from fulfillment.models import Order, PackingTask, Shipment, StatusReport
 from fulfillment.partners.delivery import DeliveryClient
+from fulfillment.queries import stuck
+from fulfillment.queries.reconciliation import Contradiction, everything_that_contradicts
 from fulfillment.services import waybills
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packages import set_package_details
@@ -23,6 +28,11 @@ from warehouse.core.errors import Conflict, NotFound, PermissionDenied, Validati
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "order_system")]
 MADE = "/api/v1/shipments"
 VOIDED = "/api/v1/shipments/*/void"
+
+
+def contradictions() -> list[Contradiction]:
+    with transaction.atomic():
+        return everything_that_contradicts()
 
 
 def cancel(external_id: str = "4711") -> None:
@@ -233,13 +243,14 @@ def test_a_void_is_tried_again_by_hand(delivery):
 def test_a_waybill_is_replaced_only_after_it_was_voided(delivery):
     task = packed_order()
     sweep_shipments()
-    old = shipments()[0]
+    old, before = shipments()[0], Order.objects.get().status
     packer = person(Role.PACKER)
 
     new = replace_shipment(old.pk, "label torn", actor=packer, provider="bex")
 
     assert (new.status, new.replaces_id, new.next_attempt_at, new.provider.code) == ("requested", old.pk, None, "bex")
     assert (PackingTask.objects.get().tracking_number, Shipment.objects.get(pk=old.pk).cancellation_reason) == ("", "label torn")
+    assert (before, Order.objects.get().status, contradictions()) == ("ready_for_shipment", "packing", [])
     sweep_shipments()
     assert shipments()[1].status == "requested"
     for refused in (retry_shipment, lambda pk, **kw: replace_shipment(pk, "no", **kw)):
@@ -255,11 +266,26 @@ def test_a_waybill_is_replaced_only_after_it_was_voided(delivery):
     assert made[1]["request"]["provider"] == "bex"
     one_living_each(delivery, [old.package.barcode])
     assert PackingTask.objects.get().tracking_number == shipments()[1].tracking_number
+    assert (Order.objects.get().status, StatusReport.objects.count()) == ("ready_for_shipment", 1)
     assert open_alerts() == []
     ship_packing_task(task.pk, actor=packer)
     assert Order.objects.get().status == "shipped"
     with pytest.raises(Conflict, match="can't be replaced"):
         replace_shipment(new.pk, "too late", actor=packer)
+
+
+def test_the_successor_is_locked_before_the_alert(delivery):
+    packed_order()
+    sweep_shipments()
+    replace_shipment(shipments()[0].pk, "torn", actor=ACTOR)
+    with CaptureQueriesContext(connection) as captured:
+        settle_void(shipments()[0].pk, "told by telephone", actor=ACTOR)
+    said = [query["sql"] for query in captured]
+    locks = [place for place, sql in enumerate(said) if "FOR NO KEY UPDATE" in sql]
+    alert = next(place for place, sql in enumerate(said) if sql.startswith('UPDATE "inventory_alert"'))
+    assert (len(locks), max(locks) < alert) == (2, True)
+    sweep_shipments()
+    assert [row.status for row in shipments()] == ["voided", "created"]
 
 
 def test_one_that_is_refused_goes_with_another_carrier(delivery):
@@ -315,6 +341,39 @@ def test_the_carrier_of_a_task_is_changed_as_long_as_there_is_no_waybill(deliver
         change_provider(task.pk, "pigeon", actor=packer)
     with pytest.raises(PermissionDenied):
         change_provider(task.pk, "acs", actor=person(Role.PICKER))
+
+
+def test_one_that_waits_for_a_void_is_not_stuck_itself_and_asking_for_one_or_for_all_says_the_same(delivery):
+    packed_order()
+    sweep_shipments()
+    delivery.fail("status", status=422, path=VOIDED)
+    replace_shipment(shipments()[0].pk, "torn", actor=ACTOR)
+    Shipment.objects.update(waiting_since=timezone.now() - stuck.PATIENCE)
+    sweep_voids()
+    old, new = shipments()
+    assert (old.status, new.status, new.next_attempt_at) == ("void_requested", "requested", None)
+    assert [row.pk for row in stuck.stuck_shipments()] == [old.pk]
+    assert (stuck.is_stuck(old), stuck.is_stuck(new)) == (True, False)
+    assert [alert.subject for alert in open_alerts()] == [f"shipment:{old.pk}"]
+
+
+def test_the_carrier_is_not_changed_while_the_waybill_before_is_being_voided(delivery):
+    task, packer = packed_order(), person(Role.PACKER)
+    sweep_shipments()
+    replace_shipment(shipments()[0].pk, "wrong address", actor=packer, provider="bex")
+    with pytest.raises(Conflict, match="still being voided"):
+        change_provider(task.pk, "acs", actor=packer)
+    due_now()
+    sweep_shipments()
+    assert [(row.status, row.provider.code) for row in shipments()] == [("void_requested", "postexpress"), ("requested", "bex")]
+    assert PackingTask.objects.get().provider.code == "postexpress"
+    one_living_each(delivery, [shipments()[0].package.barcode])
+    sweep_voids()
+    change_provider(task.pk, "acs", actor=packer)
+    sweep_shipments()
+    assert [row.status for row in shipments()] == ["voided", "cancelled", "created"]
+    assert [row["request"]["provider"] for row in delivery.partner.living()] == ["acs"]
+    one_living_each(delivery, [shipments()[0].package.barcode])
 
 
 @pytest.mark.parametrize(

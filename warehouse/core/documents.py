@@ -93,23 +93,30 @@ def _id_of(model: type[models.Model]) -> str:
     return f"{model._meta.verbose_name}_id".replace(" ", "_")
 
 
-def cancel(document: Any, reason: str) -> None:
-    """Give up a locked document: take its transition `cancel`, keep why, write it. Raises TransitionRefused, and ValidationFailed for a reason that is
-    missing or too long."""
+def cancel(document: Any, reason: str, *, needed: bool = True) -> str:
+    """Give up a locked document: take its transition `cancel`, keep why (and when, where it keeps that), write it. Returns the reason as it is kept.
+
+    Raises TransitionRefused, and as `require_reason`.
+    """
+    document.cancellation_reason = require_reason(reason, needed=needed)
     take(document, "cancel")
-    document.cancellation_reason = require_reason(reason)
-    document.save_changes("status", "cancellation_reason")
+    fields = ["status", "cancellation_reason"]
+    if hasattr(document, "cancelled_at"):
+        document.cancelled_at = timezone.now()
+        fields.append("cancelled_at")
+    document.save_changes(*fields)
+    return str(document.cancellation_reason)
 
 
-def require_reason(reason: str, *, needed: bool = True) -> str:
-    """What a person gave as the reason, stripped. Raises ValidationFailed for one that is longer than is kept, or, where one is needed, empty."""
+def require_reason(reason: str, *, needed: bool = True, field: str = "reason") -> str:
+    """What a person gave as the reason, or noted, stripped. Raises ValidationFailed for a text longer than is kept, or, where one is needed, empty."""
     reason = reason.strip()
     if needed and not reason:
-        raise ValidationFailed("Say why.", errors=[{"field": "reason", "code": "required"}])
+        raise ValidationFailed("Say why.", errors=[{"field": field, "code": "required"}])
     if len(reason) > REASON_LENGTH:
         raise ValidationFailed(
-            f"A reason may have {REASON_LENGTH} characters; this one has {len(reason)}.",
-            errors=[{"field": "reason", "code": "too_long", "most": REASON_LENGTH}],
+            f"The {field.replace('_', ' ')} may have {REASON_LENGTH} characters; this one has {len(reason)}.",
+            errors=[{"field": field, "code": "too_long", "most": REASON_LENGTH}],
         )
     return reason
 

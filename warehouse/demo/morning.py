@@ -12,13 +12,15 @@ from typing import Any
 from django.utils import timezone
 
 from fulfillment.enums import SOURCE_LISTINGS, Priority
-from fulfillment.models import Order, PackingTask, PickingTask
+from fulfillment.models import Order, PackingTask, PickingTask, QualityRule
 from fulfillment.queries.picking_tasks import next_item
 from fulfillment.services.orders import process_order_cancelled, process_order_confirmed
 from fulfillment.services.packages import choose_box, pack_item, set_package_details
 from fulfillment.services.packing_tasks import complete_packing_task, start_packing_task
 from fulfillment.services.picking_tasks import assign_picking_task, complete_picking_task, start_picking_task
 from fulfillment.services.picks import pick_item
+from fulfillment.services.quality_rules import create_quality_rule
+from inventory.models import Product
 from warehouse.accounts.models import User
 from warehouse.core.actor import Actor
 from warehouse.demo.boxes import make_boxes
@@ -27,6 +29,7 @@ from warehouse.demo.goods import FIRST_LISTING, GOODS, STOREFRONT
 LISTINGS = {goods.sku: str(FIRST_LISTING + number) for number, goods in enumerate(GOODS)}
 BELGRADE, NOVI_SAD, SHOP = "1", "2", "3"  # as the partners call them
 BOX = "M"
+CHECK = "Smoked fish: seal and date"
 
 
 class Reached(StrEnum):
@@ -73,11 +76,18 @@ PLANS = (
     Plan(12, (("BEEF-500", "1", BELGRADE), ("TOMATO-KG", "0.800", BELGRADE), ("RICE-1KG", "1", BELGRADE), ("OIL-1L", "1", BELGRADE))),
     Plan(13, (("CHOCO-100", "10", NOVI_SAD), ("YOG-150", "8", NOVI_SAD)), hours=6),
     Plan(14, (("CAKE-600", "1", SHOP), ("JUICE-1L", "1", SHOP)), hours=5),
+    Plan(15, (("SALMON-200", "2", BELGRADE), ("BUTTER-250", "1", BELGRADE)), Reached.PICKED, hours=4),  # waits for its quality check
 )
 
 
 def work_the_morning(users: Mapping[str, User]) -> int:
-    """Take in the orders that are not known and bring each where its plan says. An order that is known is left as it is. Returns how many were new."""
+    """Take in the orders that are not known and bring each where its plan says. An order that is known is left as it is. Returns how many were new.
+
+    A quality rule has the picked salmon looked at before it is packed.
+    """
+    if not QualityRule.objects.filter(name=CHECK).exists():
+        product = Product.objects.get(sku="SALMON-200")
+        create_quality_rule({"name": CHECK, "product_id": product.pk}, actor=Actor.of_user(users["manager"]))
     known = set(Order.objects.filter(source=SOURCE_LISTINGS, external_id__in=[p.external_id for p in PLANS]).values_list("external_id", flat=True))
     fresh = [plan for plan in PLANS if plan.external_id not in known]
     crew = {name: Actor.of_user(users[name]) for name in ("picker", "picker2", "packer", "integration")}

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from fulfillment.queries.reconciliation import CHECKS, Contradiction, contradictions, snapshot
+from fulfillment.queries.reconciliation import CHECKS, Contradiction, contradictions
+from warehouse.core.whole_tables import snapshot
 
 
 class Command(BaseCommand):

@@ -12,8 +12,8 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand, CommandError
 
 from inventory.queries.movement_export import COLUMNS, movement_rows, movements
-from inventory.queries.reconciliation import snapshot
 from warehouse.core.exports import cell, whole_file
+from warehouse.core.whole_tables import snapshot
 
 
 def moment(text: str) -> datetime:

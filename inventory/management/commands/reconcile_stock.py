@@ -11,10 +11,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from inventory.models import Product, Warehouse
-from inventory.queries.reconciliation import CHECKS, Disagreement, disagreements, snapshot
+from inventory.queries.reconciliation import CHECKS, Disagreement, disagreements
 from inventory.services.audit_repair import repair_stock, told
 from inventory.services.rebuild import AT_ONCE, LedgerImpossible
 from warehouse.core.actor import Actor
+from warehouse.core.whole_tables import snapshot
 
 # What a repair mends, and what shows that the ledger or its rows can't be trusted: then nothing of that product is repaired.
 REPAIRED = {"limits", "stock_limits", "ledger", "stock", "status", "promises", "blocked"}

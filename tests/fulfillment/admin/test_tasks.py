@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.test import Client
 
-from fulfillment.models import PackingTask, PickingTask, Shipment
+from fulfillment.models import BoxType, Order, PackingTask, PickingTask, PutBack, Shipment
 from tests.factories.fulfillment import begun, order_for, packed, person, pick, picked, reachable_site
 from tests.factories.inventory import ProductFactory, Site, stocked
 from tests.factories.office import clerk, dialog, listing, office, page, steps_offered, take
@@ -122,6 +124,25 @@ def test_tasks_are_found_by_number_and_order(manager: Client, task: PickingTask)
 
     assert found(PickingTask, task.number.lower()) == found(PickingTask, task.order.external_id) == 1
     assert found(PickingTask, "PCK-1") == 0
+    Order.objects.filter(pk=task.order_id).update(order_number="ORD-77")
+    assert found(PickingTask, "ord-77") == found(Order, "ORD-77") == 1
+    packed(picked(task, person(Role.PICKER)), person(Role.PACKER))
+    assert found(PackingTask, "ORD-77") == found(Shipment, "ord-77") == 1
+    assert found(PackingTask, "ORD-7") == found(Shipment, "ORD-7") == found(PutBack, "ORD-77") == 0
+
+
+def test_a_box_stays_what_it_is_when_only_its_weight_is_said(task: PickingTask) -> None:
+    packing = picked(task, person(Role.PICKER))
+    packer = office(Role.PACKER)
+    take(packer, packing, "start")
+    box = BoxType.objects.create(code="M", name="Medium", length=30, width=20, height=10, wall="0.3", own_weight="0.2", max_weight=9)
+    take(packer, PackingTask.objects.get(), "add_package", box_type_id=box.pk)
+    package = packing.packages.get()
+    fields = packer.get(dialog(PackingTask.objects.get(), "measure")).context["form"].fields
+    assert [fields[name].choices[0][1] for name in ("box_type_id", "packaging_type", "package_id")] == ["as it is", "as it is", "1: empty"]
+    take(packer, PackingTask.objects.get(), "measure", package_id=package.pk, weight="0.2")
+    package.refresh_from_db()
+    assert (package.box_type, package.weight, package.length) == (box, Decimal("0.2"), Decimal("30.6"))
 
 
 def test_a_pick_list_shows_what_is_left(task: PickingTask) -> None:

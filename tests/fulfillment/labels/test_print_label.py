@@ -144,7 +144,7 @@ def test_a_package_of_old_gets_its_number_when_it_is_labelled(labelled_task, pac
 
 
 def test_the_slip_says_what_is_in_which_package(labelled_task, packer):
-    text = text_of(print_packing_slip(labelled_task.pk, actor=packer))
+    text = text_of(print_packing_slip(labelled_task.pk, actor=packer).pdf)
     shipments = list(Shipment.objects.order_by("pk"))
     for said in (f"Packing slip {labelled_task.number}", "Order 7001", "Яблоки <красные> & зелёные", "Żółte gruszki", "L-7001", "3 pcs", "1 pcs"):
         assert said in text
@@ -159,14 +159,14 @@ def test_a_slip_of_what_is_being_packed_says_what_is_missing(place, packer):
     with pytest.raises(TransitionRefused):
         print_packing_slip(task.pk, actor=packer)
     start_packing_task(task.pk, actor=packer)
-    text = text_of(print_packing_slip(task.pk, actor=packer))
+    text = text_of(print_packing_slip(task.pk, actor=packer).pdf)
     assert "Not packed yet" in text
     assert "2 pcs" in text
 
 
 def test_slips_of_several_tasks_are_printed_at_once_each_on_its_own_sheet(make_packed, packer):
     tasks = [make_packed(order_id) for order_id in ("2", "1", "3")]
-    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(print_packing_slips([t.pk for t in tasks], actor=packer))]
+    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(print_packing_slips([t.pk for t in tasks], actor=packer).pdf)]
     assert [[task.number in page for task in tasks].count(True) for page in pages] == [1, 1, 1]
     assert [("Order 2" in pages[0]), ("Order 1" in pages[1]), ("Order 3" in pages[2])] == [True, True, True]
     for wrong in ([], list(range(1, 200))):
@@ -184,4 +184,4 @@ def test_statements_do_not_grow_with_the_packages(make_packed, packer, count):
     assert len(queries) - 2 == 3
     with CaptureQueriesContext(connection) as queries:
         print_packing_slips([task.pk for task in tasks], actor=packer)
-    assert len(queries) - 2 == 5
+    assert len(queries) - 2 == 6

@@ -14,10 +14,12 @@ from django.utils import timezone
 from fulfillment import printing
 from fulfillment.models import LabelPrint, Printer
 from fulfillment.printing import NotPrinted, send
-from fulfillment.services.label_prints import claim_label_prints, queue_labels
+from fulfillment.services.label_prints import claim_label_print, give_up_label_prints, queue_labels, record_label_print
+from fulfillment.services.labels import PackageLabel
 from fulfillment.services.packing_tasks import cancel_packing_task
 from fulfillment.services.printers import change_printer, create_printer, delete_printer, judge_host
 from fulfillment.tasks import sweep_label_prints
+from tests.concurrency.threads import race
 from tests.factories.fulfillment import ACTOR, person, reachable_site
 from tests.fulfillment.labels.conftest import ask_carrier
 from tests.partners.printer import DEAF, RESET
@@ -131,19 +133,70 @@ def test_what_was_cancelled_in_the_queue_is_not_printed(labelled_task, packer, z
 
 def test_two_workers_do_not_print_the_same(labelled_task, packer, zpl_printer):
     queue_labels([labelled_task.pk], zpl_printer.pk, actor=packer)
-    assert len(claim_label_prints(zpl_printer.pk, actor=ACTOR)) == 2
-    assert claim_label_prints(zpl_printer.pk, actor=ACTOR) == []
+    first = claim_label_print(zpl_printer.pk, actor=ACTOR)
+    assert first is not None
+    assert claim_label_print(zpl_printer.pk, actor=ACTOR) is None
+    record_label_print(first.row.pk, "", actor=ACTOR)
+    second = claim_label_print(zpl_printer.pk, actor=ACTOR)
+    assert second is not None
+    assert (second.row.pk, [status for status, _ in states()]) == (first.row.pk + 1, ["printed", "sending"])
+
+
+def test_two_workers_at_one_moment(labelled_task, packer, zpl_printer, raw_printer):
+    queue_labels([labelled_task.pk], zpl_printer.pk, actor=packer)
+    outcomes = race([lambda: claim_label_print(zpl_printer.pk, actor=ACTOR)] * 4)
+    assert [outcome.error for outcome in outcomes] == [None] * 4
+    assert len([outcome for outcome in outcomes if outcome.value is not None]) == 1
 
 
 def test_a_worker_that_died_leaves_a_label_that_says_so(labelled_task, packer, zpl_printer, raw_printer):
     queue_labels([labelled_task.pk], zpl_printer.pk, actor=packer)
-    claim_label_prints(zpl_printer.pk, actor=ACTOR)
+    claim_label_print(zpl_printer.pk, actor=ACTOR)
     sweep_label_prints()
-    assert [status for status, _ in states()] == ["sending", "sending"]
-    LabelPrint.objects.update(claimed_at=timezone.now() - timedelta(minutes=4))
-    sweep_label_prints()
-    assert [(status, error[:39]) for status, error in states()] == [("failed", "It is not known whether it was printed.")] * 2
+    assert [status for status, _ in states()] == ["sending", "queued"]
     assert raw_printer.connections == 0
+    LabelPrint.objects.filter(status="sending").update(claimed_at=timezone.now() - timedelta(minutes=4))
+    sweep_label_prints()
+    # The one that he had is not sent again; the others are.
+    assert [(status, error[:39]) for status, error in states()] == [("failed", "It is not known whether it was printed."), ("printed", "")]
+    assert len(raw_printer.wait_for(1)) == 1
+
+
+def test_a_slow_printer_is_at_work(labelled_task, packer, zpl_printer, raw_printer, settings):
+    """Each label has its own time: the sweep does not call the last ones unknown while the first ones come out."""
+    queue_labels([labelled_task.pk], zpl_printer.pk, actor=packer)
+    first = claim_label_print(zpl_printer.pk, actor=ACTOR)
+    LabelPrint.objects.filter(status="sending").update(claimed_at=timezone.now() - timedelta(minutes=2, seconds=50))
+    record_label_print(first.row.pk, "", actor=ACTOR)
+    claim_label_print(zpl_printer.pk, actor=ACTOR)
+    give_up_label_prints(actor=ACTOR)
+    assert [status for status, _ in states()] == ["printed", "sending"]
+    # A house that gives its printers more time gives it here too.
+    settings.PRINTER_TIMEOUT_SECONDS = 120
+    LabelPrint.objects.filter(status="sending").update(claimed_at=timezone.now() - timedelta(minutes=5))
+    assert give_up_label_prints(actor=ACTOR) == 0
+    settings.PRINTER_TIMEOUT_SECONDS = 5
+    assert give_up_label_prints(actor=ACTOR) == 1
+
+
+def test_a_label_that_can_not_be_drawn_does_not_hold_up_the_others(labelled_task, packer, zpl_printer, raw_printer, monkeypatch):
+    first = labelled_task.packages.first()
+    drawn: list[bool] = []
+
+    def no_such_picture(self: PackageLabel, label_format: str) -> bytes:
+        drawn.append(connection.in_atomic_block)
+        if self.package.pk == first.pk:
+            raise ValueError("no such glyph")
+        return rendered(self, label_format)
+
+    rendered = PackageLabel.rendered
+    monkeypatch.setattr(PackageLabel, "rendered", no_such_picture)
+    queue_labels([labelled_task.pk], zpl_printer.pk, actor=packer)
+    sweep_label_prints()
+    assert len(raw_printer.wait_for(1)) == 1
+    [(failed, error), printed] = states()
+    assert (failed, "can't be drawn (ValueError)" in error, printed) == ("failed", True, ("printed", ""))
+    assert drawn == [False, False]  # no row is locked while a label is drawn
 
 
 def test_what_nobody_printed_for_long_is_not_printed_later(labelled_task, packer, zpl_printer, raw_printer):
@@ -214,5 +267,5 @@ def test_statements_do_not_grow_with_the_labels(make_packed, packer, zpl_printer
         queue_labels([task.pk for task in tasks], zpl_printer.pk, actor=packer)
     assert len(queries) - 2 == 5
     with CaptureQueriesContext(connection) as queries:
-        claim_label_prints(zpl_printer.pk, actor=ACTOR)
-    assert len(queries) - 2 == 4
+        claim_label_print(zpl_printer.pk, actor=ACTOR)
+    assert len(queries) - 2 == 6

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from fulfillment.models import LabelPrint, PackingTask
-from tests.fulfillment.labels.conftest import delivery, labelled_task, make_packed, order_system, packed_task, packer, place, raw_printer, zpl_printer
+from fulfillment import flows
+from fulfillment.models import LabelPrint, PackingTask, Shipment
+from fulfillment.services.providers import replace_shipment
+from tests.factories.fulfillment import person
+from tests.fulfillment.labels.conftest import (
+    ask_carrier,
+    delivery,
+    labelled_task,
+    make_packed,
+    order_system,
+    packed_task,
+    packer,
+    place,
+    raw_printer,
+    zpl_printer,
+)
 from warehouse.core.actor import Role
 
 __all__ = ["delivery", "labelled_task", "make_packed", "order_system", "packed_task", "packer", "place", "raw_printer", "zpl_printer"]
@@ -27,6 +41,23 @@ def test_labels_are_printed_and_kept_as_pdf(handheld, place, labelled_task, zpl_
     for name in ("labels.pdf", "packing-slip.pdf"):
         paper = phone.get(f"{path}/{name}")
         assert (paper["Content-Type"], paper.content[:4]) == ("application/pdf", b"%PDF")
+
+
+def test_the_label_of_a_replaced_waybill_is_none(handheld, place, labelled_task, zpl_printer):
+    phone = handheld(place, Role.PACKER)
+    path = f"/floor/pack/{labelled_task.pk}"
+    phone.send(f"{path}/labels/print", printer=zpl_printer.pk)
+    LabelPrint.objects.update(status="printed")
+    assert "Print again on Bench 1" in phone.see(f"{path}/labels")
+    assert '<button class="button go" type="submit">Hand over' in phone.see(path)
+    first = Shipment.objects.order_by("pk").first()
+    replace_shipment(first.pk, "torn", actor=person(Role.MANAGER))
+    flows.void_shipment(first.pk)
+    ask_carrier()
+    assert '<button class="button plain" type="submit">Hand over' in phone.see(path)
+    page = phone.see(f"{path}/labels")
+    assert page.count("Sent to Bench 1") == 1
+    assert "Print on Bench 1" in page
 
 
 def test_without_a_waybill_nothing_is_printed(handheld, place, packed_task, zpl_printer):

@@ -11,7 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from fulfillment.errors import Surplus, WorkLeft, WrongScan
 from fulfillment.models import DeliveryProvider, Order, Package, PackageItem, PackingTask, PickingTask, PutBack, Shipment
 from fulfillment.services.packages import add_package, pack_item, remove_package, set_package_details
-from fulfillment.services.packing_tasks import cancel_packing_task, complete_packing_task, ship_packing_task, start_packing_task
+from fulfillment.services.packing_tasks import (
+    cancel_packing_task,
+    claim_next_packing_task,
+    complete_packing_task,
+    ship_packing_task,
+    start_packing_task,
+)
 from inventory.models import Stock
 from tests.factories.fulfillment import ACTOR, order_for, packed, person, picked, reachable_site, stocked
 from tests.factories.inventory import BarcodeFactory, ProductFactory
@@ -220,6 +226,7 @@ def test_a_cancelled_task_brings_the_goods_back(task, packer):
     packed(task, packer)
     cancel_packing_task(task.pk, "the box got wet", actor=ACTOR)
     assert (PackingTask.objects.get().status, Shipment.objects.get().status) == ("cancelled", "cancelled")
+    assert Shipment.objects.get().cancellation_reason == "the box got wet"
     assert sorted(PutBack.objects.values_list("product__sku", "quantity")) == [("APPLE", Decimal(1)), ("APPLE", Decimal(3)), ("PEAR", Decimal(1))]
     assert sum(Stock.objects.values_list("reserved", flat=True)) == 0
     assert Order.objects.get().status == "needs_attention"
@@ -243,3 +250,18 @@ def test_statements_of_packing_do_not_grow_with_the_task(products, packer):
     with CaptureQueriesContext(connection) as queries:
         complete_packing_task(task.pk, actor=packer)
     assert len(queries) - 2 == 14
+
+
+def test_the_best_task_is_claimed(packer):
+    place, product = reachable_site(), ProductFactory()
+    stocked(product, place.shelf, 9)
+    first, urgent = (picked(order_for([(product, 1)], **more).picking_tasks.get(), person(Role.PICKER)) for more in ({}, {"priority": "urgent"}))
+    claimed = claim_next_packing_task(place.id, actor=packer)
+    assert (claimed.pk, claimed.status, claimed.worker_id) == (urgent.pk, "in_progress", packer.user_id)
+    assert claim_next_packing_task(place.id, actor=packer).pk == urgent.pk  # the one at hand
+    assert claim_next_packing_task(place.id, actor=person(Role.PACKER)).pk == first.pk
+    assert claim_next_packing_task(place.id, actor=person(Role.PACKER)) is None
+    with pytest.raises(ValidationFailed):
+        claim_next_packing_task(place.id, actor=ACTOR)
+    with pytest.raises(PermissionDenied):
+        claim_next_packing_task(place.id, actor=person(Role.PICKER))

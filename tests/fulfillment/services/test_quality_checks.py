@@ -16,7 +16,10 @@ from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, QualityCheck, QualityCheckItem, QualityRule
 from fulfillment.queries.reconciliation import everything_that_contradicts
 from fulfillment.services.orders import process_order_cancelled
+from fulfillment.services.packing_tasks import cancel_packing_task, create_packing_task
 from fulfillment.services.picking_tasks import complete_picking_task, create_picking_task
+from fulfillment.services.priorities import change_priority
+from fulfillment.services.put_backs import complete_put_back
 from fulfillment.services.quality_checks import (
     attach_quality_photo,
     cancel_quality_check,
@@ -25,8 +28,9 @@ from fulfillment.services.quality_checks import (
     record_quality_finding,
     start_quality_check,
 )
+from fulfillment.services.quality_failures import fail_quality_check
 from fulfillment.services.quality_rules import change_quality_rule, create_quality_rule, delete_quality_rule, reason_to_check
-from fulfillment.services.shorts import skip_item
+from fulfillment.services.shorts import short_item, skip_item
 from inventory.models import BatchLocation, Product
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, reachable_site, stocked
 from tests.factories.inventory import ProductFactory, Site
@@ -184,7 +188,7 @@ def test_somebody_may_look_again(milk: Product, tea: Product, picker: Actor, pac
     rule()
     check = to_check([(milk, 3), (tea, 1)], picker, packer)
     item = check.items.get(product=milk)
-    bad(item, packer, 2, decision="hold", note="x" * 300)
+    bad(item, packer, 2, decision="hold", note="x" * 200)
     item.refresh_from_db()
     assert (item.failed_quantity, item.good_quantity, item.decision, len(item.note)) == (2, 1, "hold", 200)
     with pytest.raises(WorkLeft) as caught:
@@ -330,6 +334,71 @@ def test_no_more_picking_is_added_while_somebody_looks(milk: Product, picker: Ac
     check = to_check([(milk, 3)], picker, packer)
     with pytest.raises(Conflict):
         create_picking_task(check.order_id, house.id, [{"sku": "MILK", "quantity": 1}], actor=ACTOR)
+
+
+def test_urgency_reaches_a_check_and_what_follows_from_it(milk: Product, picker: Actor, packer: Actor) -> None:
+    rule()
+    first, second = to_check([(milk, 3)], picker), to_check([(milk, 2)], picker)
+    before = PickingTask.objects.get(pk=first.picking_task_id).version
+    change_priority(second.order_id, "urgent", actor=ACTOR)
+    assert PickingTask.objects.get(pk=first.picking_task_id).version == before
+    check = claim_next_quality_check(second.warehouse_id, actor=packer)
+    assert check is not None
+    assert (check.pk, check.priority) == (second.pk, "urgent")
+    bad(check.items.get(), packer, 1, decision="repick")
+    fail_quality_check(check.pk, actor=packer)
+    task = PickingTask.objects.get(pk=second.picking_task_id)
+    assert (task.status, task.priority) == ("pending", "urgent")
+    walked(task, picker)
+    again = QualityCheck.objects.get(picking_task=task, status="pending")
+    assert again.priority == "urgent"
+    start_quality_check(again.pk, actor=packer)
+    good(again.items.get(), packer)
+    pass_quality_check(again.pk, actor=packer)
+    assert PackingTask.objects.get(order=second.order_id).priority == "urgent"
+
+
+def test_goods_that_are_to_be_put_back_are_not_packed(milk: Product, picker: Actor, packer: Actor, house: Site) -> None:
+    rule()
+    check = to_check([(milk, 3)], picker, packer)
+    cancel_quality_check(check.pk, "changed my mind", actor=ACTOR)
+    with pytest.raises(Conflict, match=r"promised to .* no more"):
+        create_packing_task(check.picking_task_id, actor=ACTOR)
+    complete_put_back(PutBack.objects.get().pk, 3, actor=picker, location_scan=house.shelf.barcode)
+    with pytest.raises(Conflict, match=r"promised to .* no more"):
+        create_packing_task(check.picking_task_id, actor=ACTOR)
+    assert (PackingTask.objects.count(), Order.objects.get().status) == (0, "needs_attention")
+    assert BatchLocation.objects.values_list("quantity", "reserved").get(location=house.shelf) == (20, 0)
+    assert_books_balance()
+
+
+def test_no_picking_is_added_on_the_promise_that_is_looked_at(milk: Product, picker: Actor, packer: Actor, house: Site) -> None:
+    """One of two was there; as much is asked for again as lies on the bench."""
+    other = ProductFactory(sku="HONEY")
+    stocked(other, house.shelf, 2)
+    rule()
+    order = order_for([(other, 2)])
+    task = begun(PickingTask.objects.get(order=order), picker)
+    pick(task.items.get(), picker, 1)
+    short_item(task.items.get().pk, actor=picker)
+    complete_picking_task(task.pk, actor=picker)
+    check = QualityCheck.objects.get(order=order)
+    stocked(other, house.shelf, 5, lot="NEW")
+
+    def more() -> PickingTask:
+        return create_picking_task(order.pk, house.id, [{"sku": "HONEY", "quantity": 1}], actor=ACTOR)
+
+    with pytest.raises(Conflict, match=check.number):
+        more()
+    start_quality_check(check.pk, actor=packer)
+    good(check.items.get(), packer)
+    pass_quality_check(check.pk, actor=packer)
+    packing = PackingTask.objects.get(order=order)
+    with pytest.raises(Conflict, match=packing.number):
+        more()
+    cancel_packing_task(packing.pk, "wait for the rest", actor=ACTOR)
+    assert more().reservation_id != packing.reservation_id
+    assert_books_balance()
 
 
 def test_rules_are_kept_by_managers(milk: Product, packer: Actor) -> None:

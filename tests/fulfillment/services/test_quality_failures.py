@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import redis as redis_client
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from fulfillment import flows
 from fulfillment.errors import WorkLeft
@@ -21,6 +23,7 @@ from fulfillment.services.packing_tasks import ship_packing_task
 from fulfillment.services.picking_tasks import cancel_picking_task, complete_picking_task, create_picking_task
 from fulfillment.services.quality_checks import pass_quality_check, record_quality_finding, start_quality_check
 from fulfillment.services.quality_failures import fail_quality_check
+from fulfillment.services.undo import undo_pick
 from inventory.models import Batch, BatchLocation, CountRequest, Location, Movement, Product, Reservation, WriteOff
 from inventory.orchestrator import recall_batch
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, reachable_site, stocked
@@ -28,7 +31,7 @@ from tests.factories.inventory import LocationFactory, ProductFactory, Site
 from tests.factories.quality import bad, good, rule, to_check, told, walked
 from tests.inventory.books import assert_books_balance, totals
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
+from warehouse.core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
 from warehouse.outbox import subscribers
 from warehouse.outbox.relay import Relay
 
@@ -123,6 +126,31 @@ def test_failed_goods_go_to_quarantine_and_others_are_fetched(house: Site, milk:
     }
     assert [(e["quantity"], e["reason"]) for e in told("stock.reallocated")] == [("2", "QUALITY_FAILED")]
     assert (told("picking.short"), told("order.needs_attention")) == ([], [])
+    assert_books_balance()
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_clocks_that_differ_do_not_hide_what_was_fetched(house: Site, milk: Product, picker: Actor, packer: Actor, minutes: int) -> None:
+    """The web server that the packer's phone speaks to is ahead of the picker's, or behind it."""
+    rule()
+    stocked(milk, house.shelf, 9)
+    check = to_check([(milk, 5)], picker, packer)
+    failed(check, packer, 2, "repick")
+    QualityCheck.objects.update(finished_at=timezone.now() + timedelta(minutes=minutes))
+    task = PickingTask.objects.get()
+    begun(task, picker)
+    with pytest.raises(Conflict, match="nothing to undo"):
+        undo_pick(task.pk, actor=picker)
+    pick(task.items.get(status="pending"), picker)
+    undo_pick(task.pk, actor=picker)
+    pick(task.items.get(status="pending"), picker)
+    complete_picking_task(task.pk, actor=picker)
+    again = QualityCheck.objects.get(status="pending")
+    assert [(item.product_id, item.quantity) for item in again.items.all()] == [(milk.pk, 2)]
+    start_quality_check(again.pk, actor=packer)
+    failed(again, packer, 1, "repick")
+    assert lying(house.quarantine) == {check.items.get().batch.lot_number: (3, 0)}
+    assert sum(Pick.objects.filter(undone_at=None).values_list("quantity", flat=True)) == 4
     assert_books_balance()
 
 
@@ -359,6 +387,22 @@ def test_goods_of_several_picks_fail_from_the_newest_on(house: Site, milk: Produ
     picks = Pick.objects.order_by("pk").values_list("quantity", "undone_at")
     assert [(quantity, undone is None) for quantity, undone in picks] == [(1, True), (1, True), (3, False), (1, False)]
     assert stops(task)[0] == ("A-01", "L", 6, 2, "short")
+    assert_books_balance()
+
+
+def test_what_was_looked_at_is_not_undone_on_the_walk_for_others(house: Site, milk: Product, picker: Actor, packer: Actor) -> None:
+    rule()
+    stocked(milk, house.shelf, 20, lot="L")
+    check = to_check([(milk, 5)], picker, packer)
+    failed(check, packer, 2, "repick")
+    task = begun(PickingTask.objects.get(), picker)
+    with pytest.raises(Conflict, match="nothing to undo"):
+        undo_pick(task.pk, actor=picker)
+    assert lying(house.bench) == {"L": (3, 3)}
+    pick(task.items.get(status="pending"), picker)
+    assert undo_pick(task.pk, actor=picker).quantity == 2
+    with pytest.raises(Conflict, match="nothing to undo"):
+        undo_pick(task.pk, actor=picker)
     assert_books_balance()
 
 

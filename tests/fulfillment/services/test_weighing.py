@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pypdfium2
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -13,16 +14,20 @@ from django.test.utils import CaptureQueriesContext
 from fulfillment import flows
 from fulfillment.errors import WeightDiffers
 from fulfillment.models import PackingTask, Pick, PickingTask, PutBack, Shipment
-from fulfillment.services.packages import pack_item, set_package_details
+from fulfillment.services.carrier_news import return_shipment
+from fulfillment.services.packages import add_package, pack_item, set_package_details
+from fulfillment.services.packing_slips import print_packing_slip
 from fulfillment.services.packing_tasks import cancel_packing_task, complete_packing_task, ship_packing_task, start_packing_task
 from fulfillment.services.picking_tasks import complete_picking_task
 from fulfillment.services.put_backs import complete_put_back
+from fulfillment.services.waybills import Waybill, record_waybill
 from fulfillment.services.weighing import weigh_item
-from inventory.models import BatchLocation, Movement, Reservation, Stock
+from inventory.models import Alert, BatchLocation, Movement, Reservation, ReturnItem, Stock
 from tests.factories.fulfillment import ACTOR, begun, order_for, person, pick, picked, reachable_site, stocked
 from tests.factories.inventory import ProductFactory, Site
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
+from warehouse.core.shown import quantity_text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,6 +61,40 @@ def task(cheese: Any, packer: Actor) -> PackingTask:
 def books_balance(db: Any) -> Any:
     yield
     call_command("reconcile_stock")
+
+
+@pytest.mark.parametrize(
+    ("parts", "weighed", "real"),
+    [
+        (("2", "2"), "3.6", ("1.800", "1.800")),
+        (("1", "1", "1"), "2.999", ("0.999", "1.000", "1.000")),
+        (("1", "2"), "3.02", ("1.006", "2.014")),
+    ],
+)
+def test_a_weighed_item_in_several_packages_comes_back_by_its_weight(
+    cheese: Any, place: Site, packer: Actor, parts: tuple[str, ...], weighed: str, real: tuple[str, ...]
+) -> None:
+    order = order_for([(cheese, sum(Decimal(part) for part in parts))])
+    task = picked(PickingTask.objects.get(order=order), person(Role.PICKER))
+    start_packing_task(task.pk, actor=packer)
+    for part in parts:
+        box = add_package(task.pk, actor=packer)
+        pack_item(task.pk, "CHEESE", part, actor=packer, package_id=box.pk)
+    weigh_item(task.pk, task.items.get().pk, weighed, actor=packer)
+    boxes = list(task.packages.prefetch_related("items__item__product"))
+    assert [str(box.items.all()[0].real_quantity) for box in boxes] == list(real)
+    for box, weight in zip(boxes, real, strict=True):
+        set_package_details(task.pk, weight, 20, 20, 10, actor=packer, package_id=box.pk)  # the scale agrees: no reason is asked for
+    complete_packing_task(task.pk, actor=packer)
+    slip = pypdfium2.PdfDocument(print_packing_slip(task.pk, actor=packer).pdf)[0].get_textpage().get_text_range()
+    assert all(quantity_text(Decimal(weight), "kg") in slip for weight in real)
+    for number, shipment in enumerate(Shipment.objects.order_by("pk")):
+        record_waybill(shipment.pk, Waybill(f"X{number}", f"T{number}", "", "created", None), actor=ACTOR)
+    ship_packing_task(task.pk, actor=packer)
+    for shipment in Shipment.objects.order_by("pk"):
+        return_shipment(shipment.pk, actor=ACTOR)
+    assert list(ReturnItem.objects.order_by("pk").values_list("quantity", flat=True)) == [Decimal(weight) for weight in real]
+    assert not Alert.objects.exists()
 
 
 def ship(task: PackingTask, packer: Actor) -> None:

@@ -244,7 +244,7 @@ def test_a_trigger_that_was_left_off(milk: Product) -> None:
 def test_it_reads_one_snapshot_and_writes_nothing(milk: Product) -> None:
     from django.db import InternalError
 
-    from inventory.queries.reconciliation import snapshot
+    from warehouse.core.whole_tables import snapshot
 
     with pytest.raises(InternalError, match="read-only"), snapshot():
         Stock.objects.update(reserved=0)

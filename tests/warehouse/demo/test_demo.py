@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from knox.auth import TokenAuthentication
 
-from fulfillment.models import Order, PutBack
+from fulfillment.models import Order, PutBack, QualityRule
 from inventory.models import Barcode, BatchLocation, Location, Movement, Product, Receiving, Stock, StorefrontProduct, Warehouse
 from inventory.orchestrator import find_by_scan
 from inventory.queries.reconciliation import everything_that_disagrees
@@ -24,7 +24,7 @@ from warehouse.demo.goods import GOODS, case_gtin_of, check_digit, gtin_of
 from warehouse.demo.people import API_TOKEN, PASSWORD, PEOPLE
 from warehouse.outbox.models import OutboxEvent
 
-TABLES = (Product, Barcode, Warehouse, Location, StorefrontProduct, User, Receiving, Stock, Movement, Order, PutBack, OutboxEvent)
+TABLES = (Product, Barcode, Warehouse, Location, StorefrontProduct, User, Receiving, Stock, Movement, Order, PutBack, QualityRule, OutboxEvent)
 
 
 def demo(**options: bool) -> str:
@@ -47,7 +47,7 @@ def check_the_morning_stands_where_it_should():
     statuses = {number: order.status for number, order in found.items()}
     assert statuses == {
         **dict.fromkeys((1, 2, 3, 4), "packing"),
-        5: "picking",
+        **dict.fromkeys((5, 15), "picking"),
         6: "cancelled",
         8: "rejected",
         **dict.fromkeys((7, 9, 10, 11, 12, 13, 14), "accepted"),
@@ -57,6 +57,8 @@ def check_the_morning_stands_where_it_should():
     assert found[5].picking_tasks.get().picked_items == 1
     assert [(put_back.product.sku, put_back.quantity) for put_back in found[6].put_backs.all()] == [("CAKE-600", Decimal(1))]
     assert found[8].shortages[0]["sku"] == "ICE-500"
+    check = found[15].quality_checks.get()
+    assert (check.status, check.reason, check.total_items) == ("pending", "Smoked fish: seal and date", 2)
     milk = found[9].picking_tasks.get(warehouse__code="BEG").items.filter(product__sku="MILK-1L")
     assert [(item.batch.lot_number, item.quantity_required) for item in milk] == [("MILK-BEG-1", 6), ("MILK-BEG-2", 4)]
     assert {task.warehouse.code for task in found[9].picking_tasks.all()} == {"BEG", "NVS"}
@@ -100,9 +102,9 @@ def check_the_carrier_gets_addresses_without_gaps():
 
 def test_the_demo_comes_whole_and_once(db, settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-    assert "New: 38 deliveries, 14 orders, 8 other papers." in demo()
+    assert "New: 38 deliveries, 15 orders, 8 other papers." in demo()
     before = counts()
-    assert (before["Product"], before["Warehouse"], before["User"], before["Order"]) == (23, 3, 10, 14)
+    assert (before["Product"], before["Warehouse"], before["User"], before["Order"]) == (23, 3, 10, 15)
     check_the_morning_stands_where_it_should()
     check_stock_of_every_kind()
     check_every_code_can_be_scanned()
@@ -125,7 +127,7 @@ def test_it_stays_away_from_a_site_of_others(db):
         demo()
     assert "No demo: This database has warehouses" in demo(if_allowed=True)
     assert not User.objects.exists()
-    assert "14 orders" in demo(force=True)
+    assert "15 orders" in demo(force=True)
 
 
 def test_it_stays_away_from_a_site_that_others_reach(db, settings):
