@@ -62,6 +62,8 @@ def test_who_may_listen_and_what_is_refused(live: LiveProcess) -> None:
         assert Client().get("/api/v1/events", headers=reader.headers).status_code == reader.response.status
         if not allowed:
             assert reader.problem()["code"] == "permission_denied"
+    for accepted in ("text/event-stream", "application/json", "*/*"):
+        assert live.read(Accept=accepted).problem()["code"] == "not_authenticated"
     nobody = live.read()
     assert (nobody.response.status, nobody.problem()["code"]) == (401, "not_authenticated")
     assert live.read(token="wrong").response.status == 401
