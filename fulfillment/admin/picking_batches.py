@@ -16,6 +16,7 @@ from unfold.enums import ActionVariant
 
 from fulfillment.admin.base import COLOURS
 from fulfillment.admin.picking_tasks import AssignForm
+from fulfillment.admin.site_maps import walk_of_batch
 from fulfillment.admin.tasks import TaskAdmin
 from fulfillment.enums import OPEN_PICKING
 from fulfillment.models import PickingBatch, PickingTask
@@ -70,7 +71,7 @@ class PickingBatchAdmin(TaskAdmin):
     search_help_text = "A batch's or a task's number, an order's id, or a tote"
     inlines = [BatchTaskInline]
     readonly_fields = ["status", "orders", "progress", "walk"]
-    prints = ["cart_labels", "walk_list"]
+    prints = ["cart_labels", "walk_list", "map"]
     steps = [
         Step("assign", "Assign", assign_picking_batch, can("assign"), form=AssignForm, icon="person_add"),
         Step(
@@ -136,6 +137,11 @@ class PickingBatchAdmin(TaskAdmin):
         for stop in stops:
             stop.left = plain(stop.remaining)  # type: ignore[attr-defined]
         return render(request, "documents/picking_batches/pick_list.html", {"batch": batch, "stops": stops, "barcode": code128.svg(batch.number)})
+
+    @action(description="Map", url_path="map", icon="map")
+    def map(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The walk on the map of its warehouse."""
+        return walk_of_batch(request, self._found(request, object_id))
 
     def _found(self, request: HttpRequest, object_id: str) -> PickingBatch:
         batch: PickingBatch | None = self.get_object(request, object_id)
