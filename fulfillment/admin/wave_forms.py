@@ -82,5 +82,6 @@ class TakeForm(TasksForm):
 
 
 def _named(task: PickingTask) -> str:
-    parts = [task.number, str(task.order), task.get_priority_display(), f"{task.total_items} items", due(task.ship_by, closed=False)]
+    items = f"{task.total_items} item{'s' if task.total_items > 1 else ''}"
+    parts = [task.number, task.order.order_number or task.order.external_id, task.get_priority_display(), items, due(task.ship_by, closed=False)]
     return " · ".join(part for part in parts if part)

@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due
+from fulfillment.admin.base import COLOURS, due
 from fulfillment.admin.wave_forms import AddForm, ReleaseForm, ReleaseInBatchesForm, TakeForm, release_in_batches
 from fulfillment.admin.wave_plan import PlansWaves
 from fulfillment.enums import PickingStatus
@@ -51,8 +51,8 @@ def is_open(row: Wave) -> bool:
 
 class WaveTaskInline(ReadOnlyInline):
     model = PickingTask
-    fields = ["task", "order", "state", "urgent", "left", "where", "worker", "progress"]
-    readonly_fields = ["task", "state", "urgent", "left", "where", "progress"]
+    fields = ["task", "order", "state", "priority", "left", "where", "worker", "progress"]
+    readonly_fields = ["task", "state", "left", "where", "progress"]
     verbose_name_plural = "tasks"
     per_page = 50
 
@@ -63,15 +63,11 @@ class WaveTaskInline(ReadOnlyInline):
     def task(self, row: PickingTask) -> SafeString:
         return format_html('<a class="text-link" href="{}">{}</a>', reverse("admin:fulfillment_pickingtask_change", args=[row.pk]), row.number)
 
-    @display(description="status", label=COLOURS | {"waits": "warning"})
-    def state(self, row: PickingTask) -> tuple[str, str]:
+    @display(description="status")
+    def state(self, row: PickingTask) -> str:
         if row.status == PickingStatus.PENDING:
-            return ("waits", "not released") if row.released_at is None else ("assigned", "released")
-        return row.status, row.get_status_display()
-
-    @display(description="priority", label=PRIORITY_COLOURS)
-    def urgent(self, row: PickingTask) -> tuple[str, str]:
-        return row.priority, row.get_priority_display()
+            return "not released" if row.released_at is None else "released"
+        return row.get_status_display()
 
     @display(description="to ship")
     def left(self, row: PickingTask) -> str:
@@ -122,7 +118,6 @@ class WaveAdmin(PlansWaves, StepsAdmin, BigTableAdmin):
             form=ReleaseInBatchesForm,
             call=release_in_batches,
             icon="shopping_cart",
-            variant=ActionVariant.PRIMARY,
         ),
         Step("add", "Add tasks", add_to_wave, is_open, description="They wait in it until it is released.", form=AddForm, icon="playlist_add"),
         Step(
@@ -200,10 +195,12 @@ class WaveAdmin(PlansWaves, StepsAdmin, BigTableAdmin):
     def how_far(self, row: Wave) -> SafeString:
         return render_to_string("admin/wave_progress.html", {"wave": row, "far": far_of(row)})
 
-    @display(description="what waits")
+    @display(description="when it is released")
     def waiting(self, row: Wave) -> SafeString:
-        rows = [{"judged": each, "left": due(each.task.ship_by, closed=False)} for each in obstacles(row)]
-        return render_to_string("admin/wave_waiting.html", {"rows": rows})
+        judged = obstacles(row)
+        rows = [{"judged": each, "left": due(each.task.ship_by, closed=False)} for each in judged if each.obstacles or each.warnings]
+        goes = sum(not each.obstacles for each in judged)
+        return render_to_string("admin/wave_waiting.html", {"rows": rows, "goes": goes, "count": len(judged)})
 
 
 def _there(row: Wave) -> str:
