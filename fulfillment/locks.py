@@ -15,7 +15,7 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from fulfillment.enums import OPEN_PICKING, PackingStatus, PrintStatus, PutBackStatus, QualityStatus
+from fulfillment.enums import OPEN_PICKING, PackingStatus, PickingStatus, PrintStatus, PutBackStatus, QualityStatus
 from fulfillment.models import (
     BoxType,
     DeliveryProvider,
@@ -122,12 +122,26 @@ def lock_picking_batches_alone(ids: Iterable[int]) -> list[PickingBatch]:
     return list(lock_rows(PickingBatch, ids).values())
 
 
-def next_free_picking_batch(warehouse_id: int, passed: Iterable[int] = ()) -> int | None:
-    """The id of the best pending batch of a warehouse with something to pick that nobody holds just now, but for those `passed` over.
+def lock_next_picking_batch(warehouse_id: int) -> BatchWork | None:
+    """The best pending batch of a warehouse with something to pick that nobody else is claiming, locked with its orders and tasks; by priority, ship-by, age.
 
-    Chosen by SKIP LOCKED and let go at once, for a batch is locked after the orders of its tasks: the caller locks it and looks again.
+    Chosen by SKIP LOCKED and let go at once, for a batch is locked after its orders; one that somebody else got meanwhile is let go too, with its orders, so
+    that the next one is locked in order again.
     """
     require_transaction()
+    passed: list[int] = []
+    while (batch_id := _next_free_batch(warehouse_id, passed)) is not None:
+        savepoint = transaction.savepoint()
+        work = lock_picking_batch(batch_id)
+        if work.batch.status == PickingStatus.PENDING and work.tasks:
+            transaction.savepoint_commit(savepoint)
+            return work
+        transaction.savepoint_rollback(savepoint)
+        passed.append(batch_id)
+    return None
+
+
+def _next_free_batch(warehouse_id: int, passed: Iterable[int]) -> int | None:
     rows = batches_waiting(warehouse_id).select_for_update(of=("self",), no_key=True, skip_locked=True)
     savepoint = transaction.savepoint()
     found = rows.exclude(pk__in=list(passed)).order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()

@@ -61,11 +61,10 @@ class StreamIn(Input):
     type = serializers.CharField(required=False, max_length=80, help_text="Only this type, such as `stock.changed`, or this area, such as `stock`.")
 
 
-class EventStreamRenderer(JSONRenderer):
-    """Lets a browser's EventSource in, which accepts nothing else; what is rendered here are its refusals."""
+class RefusalRenderer(JSONRenderer):
+    """Whatever a caller accepts, a browser's EventSource nothing but a stream: what is rendered here are refusals."""
 
-    media_type = "text/event-stream"
-    format = "event-stream"
+    media_type = "*/*"
 
 
 class Misdirected(DomainError):
@@ -131,14 +130,14 @@ class Events(Endpoints):
         parameters=[StreamIn, LAST_EVENT_ID],
         responses={(200, "text/event-stream"): OpenApiResponse(str, description=f"Server-sent events:\n```\n{STREAM_EXAMPLE}```")},
     )
-    @action(detail=False, url_path="stream", renderer_classes=[JSONRenderer, EventStreamRenderer])
+    @action(detail=False, url_path="stream", renderer_classes=[RefusalRenderer])
     def stream(self, request: Request) -> Response:
-        """The events as they are published, as server-sent events that never end.
+        """The events as they are published, as server-sent events.
 
-        `id` is the position, `event` the type, `data` the event as the feed shows it. Whoever is cut comes back with the last `id` and misses nothing; an
-        `id` alone says how far you have read when nothing was for you. A comment comes every 15 seconds. Who may read is asked again all the time: the
-        stream ends when you sign out or your token is revoked. Answers 503 with Retry-After when too many streams are open, 421 with the right address in
-        `data.url` where streams are not served.
+        The stream does not end by itself. `id` is the position, `event` the type, `data` the event as the feed shows it. Whoever is cut comes back with
+        the last `id` and misses nothing; an `id` alone says how far you have read when nothing was for you. A comment comes every 15 seconds. Who may
+        read is asked again all the time: the stream ends when you sign out or your token is revoked. Answers 503 with Retry-After when too many streams
+        are open, 421 with the right address in `data.url` where streams are not served.
         """
         question = StreamIn(data=request.query_params.dict())
         question.is_valid(raise_exception=True)

@@ -19,6 +19,7 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         "Work",
         [
             ("Orders", "receipt_long", "fulfillment.order"),
+            ("Waves", "waves", "fulfillment.wave"),
             ("Picking", "directions_walk", "fulfillment.pickingtask"),
             ("Picking batches", "shopping_cart", "fulfillment.pickingbatch"),
             ("Quality checks", "verified", "fulfillment.qualitycheck"),

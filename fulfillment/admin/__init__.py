@@ -14,6 +14,7 @@ from fulfillment.admin import (
     quality_rules,
     shipments,
     walk_settings,
+    waves,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "quality_rules",
     "shipments",
     "walk_settings",
+    "waves",
 ]

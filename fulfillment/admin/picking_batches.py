@@ -14,10 +14,10 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from fulfillment.admin.base import COLOURS
 from fulfillment.admin.picking_tasks import AssignForm
+from fulfillment.admin.site_maps import walk_of_batch
 from fulfillment.admin.tasks import TaskAdmin
-from fulfillment.enums import OPEN_PICKING
+from fulfillment.enums import OPEN_PICKING, PickingStatus
 from fulfillment.models import PickingBatch, PickingTask
 from fulfillment.queries.picking_batches import batch_progress, remaining_stops
 from fulfillment.services.picking_batches import assign_picking_batch, cancel_picking_batch, complete_picking_batch, start_picking_batch
@@ -28,8 +28,8 @@ from warehouse.core.admin_steps import ReasonForm, Step, can
 
 class BatchTaskInline(ReadOnlyInline):
     model = PickingTask
-    fields = ["position", "tote_code", "task", "order", "state", "priority", "ship_by", "progress"]
-    readonly_fields = ["position", "task", "state", "progress"]
+    fields = ["position", "tote_code", "task", "order", "status", "priority", "ship_by", "progress"]
+    readonly_fields = ["position", "task", "status", "progress"]
     verbose_name_plural = "orders on the cart"
     ordering = ["tote"]
 
@@ -42,11 +42,11 @@ class BatchTaskInline(ReadOnlyInline):
 
     @display(description="task")
     def task(self, row: PickingTask) -> str:
-        return format_html('<a href="{}">{}</a>', reverse("admin:fulfillment_pickingtask_change", args=[row.pk]), row.number)
-
-    @display(description="status", label=COLOURS)
-    def state(self, row: PickingTask) -> tuple[str, str]:
-        return row.status, row.get_status_display()
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>',
+            reverse("admin:fulfillment_pickingtask_change", args=[row.pk]),
+            row.number,
+        )
 
     @display(description="items done")
     def progress(self, row: PickingTask) -> str:
@@ -69,8 +69,8 @@ class PickingBatchAdmin(TaskAdmin):
     ]
     search_help_text = "A batch's or a task's number, an order's id, or a tote"
     inlines = [BatchTaskInline]
-    readonly_fields = ["status", "orders", "progress", "walk"]
-    prints = ["cart_labels", "walk_list"]
+    readonly_fields = ["status", "orders", "progress", "walk", "together"]
+    prints = ["cart_labels", "walk_list", "map"]
     steps = [
         Step("assign", "Assign", assign_picking_batch, can("assign"), form=AssignForm, icon="person_add"),
         Step(
@@ -115,7 +115,7 @@ class PickingBatchAdmin(TaskAdmin):
         return queryset.filter(pk__in=PickingTask.objects.filter(theirs, batch__isnull=False).values("batch")), False
 
     def get_fieldsets(self, request: HttpRequest, obj: PickingBatch | None = None) -> list[Any]:
-        fields = ["number", "warehouse", "status", "worker", "orders", "progress", "priority", "ship_by", "batching", "created_at"]
+        fields = ["number", "warehouse", "status", "worker", "orders", "progress", "priority", "ship_by", "together", "created_at"]
         fields += ["walk"] if obj and obj.route_method else []
         names = ("wave", "started_at", "completed_at", "cancelled_at", "cancellation_reason", "notes")
         return [(None, {"fields": pairs([*fields, *(name for name in names if obj and getattr(obj, name))])})]
@@ -124,7 +124,7 @@ class PickingBatchAdmin(TaskAdmin):
     def cart_labels(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A label for each position of the cart; once a tote stands there its scan confirms a pick too."""
         batch = self._found(request, object_id)
-        tasks = batch.tasks.select_related("order").order_by("tote")
+        tasks = batch.tasks.exclude(status=PickingStatus.CANCELLED).select_related("order").order_by("tote")
         labels = [{"code": f"T{task.tote}", "task": task, "barcode": code128.svg(f"T{task.tote}")} for task in tasks]
         return render(request, "documents/picking_batches/cart_labels.html", {"batch": batch, "labels": labels})
 
@@ -137,11 +137,20 @@ class PickingBatchAdmin(TaskAdmin):
             stop.left = plain(stop.remaining)  # type: ignore[attr-defined]
         return render(request, "documents/picking_batches/pick_list.html", {"batch": batch, "stops": stops, "barcode": code128.svg(batch.number)})
 
+    @action(description="Map", url_path="map", icon="map")
+    def map(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The walk on the map of its warehouse."""
+        return walk_of_batch(request, self._found(request, object_id))
+
     def _found(self, request: HttpRequest, object_id: str) -> PickingBatch:
         batch: PickingBatch | None = self.get_object(request, object_id)
         if batch is None or not self.has_view_permission(request, batch):
             raise Http404
         return batch
+
+    @display(description="put together")
+    def together(self, row: PickingBatch) -> str:
+        return row.get_batching_display() or "by hand"
 
     @display(description="orders")
     def orders(self, row: PickingBatch) -> str:

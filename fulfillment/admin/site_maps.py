@@ -12,7 +12,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from fulfillment.maps import DESK, MapPicture, draw_map, picture_of_walk
-from fulfillment.models import PickingTask, PickingTaskItem, WalkSettings
+from fulfillment.models import PickingBatch, PickingTask, PickingTaskItem, WalkSettings
+from fulfillment.queries.picking_batches import remaining_stops, stops_done
 from fulfillment.queries.site_layout import layout_of
 from warehouse.core.access import may
 from warehouse.core.admin import actor_of
@@ -46,6 +47,13 @@ def walk_of_task(request: HttpRequest, task: PickingTask) -> HttpResponse:
     items = list(task.items.select_related("product", "location").order_by("sequence"))
     back = reverse("admin:fulfillment_pickingtask_change", args=[task.pk])
     return walk_map(request, task, task.warehouse_id, items, walking=task.is_open, back=back)
+
+
+def walk_of_batch(request: HttpRequest, batch: PickingBatch) -> HttpResponse:
+    """The page of a walk for several orders."""
+    stops = [*stops_done(batch.pk).select_related("product", "location"), *remaining_stops(batch.pk).select_related("product", "location")]
+    back = reverse("admin:fulfillment_pickingbatch_change", args=[batch.pk])
+    return walk_map(request, batch, batch.warehouse_id, stops, walking=batch.is_open, back=back)
 
 
 def _settings_url(settings: WalkSettings) -> str:

@@ -109,7 +109,8 @@ _AT_WORK = f"""
     LEFT JOIN LATERAL (
       SELECT l.zone, l.code, max(i.picked_at) OVER () AS last_at FROM fulfillment_pickingtaskitem i JOIN inventory_location l ON l.id = i.location_id
       WHERE i.task_id = ANY(hand.tasks)
-      ORDER BY (i.status = 'pending') DESC, CASE WHEN i.status = 'pending' THEN coalesce(i.batch_position, i.sequence) END, i.picked_at DESC NULLS LAST, i.id
+      ORDER BY (i.status = 'pending') DESC, CASE WHEN i.status = 'pending' THEN i.deferred_at END NULLS FIRST,
+               CASE WHEN i.status = 'pending' THEN coalesce(i.batch_position, i.sequence) END, i.picked_at DESC NULLS LAST, i.id
       LIMIT 1
     ) stop ON true
     ORDER BY (hand.status = 'assigned'), w.code, coalesce(stop.zone, place.zone, ''), u.username, hand.id LIMIT {SHOWN_PEOPLE}

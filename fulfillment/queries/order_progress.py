@@ -116,7 +116,7 @@ def _walk(task: PickingTask, scans: Sequence[Pick]) -> Walk:
         if scan.undone_at is None:
             by_item[scan.item_id] = str(scan.picked_by or "")
     pending = [item for item in items if item.status == PickingItemStatus.PENDING]
-    bound_for = pending[0].location if pending and task.status == PickingStatus.IN_PROGRESS else None
+    bound_for = min(pending, key=_turn).location if pending and task.status == PickingStatus.IN_PROGRESS else None
     return Walk(
         task=task,
         stops=[Stop(item, by_item.get(item.pk, "")) for item in items],
@@ -125,6 +125,11 @@ def _walk(task: PickingTask, scans: Sequence[Pick]) -> Walk:
         zone=bound_for.zone if bound_for else "",
         last_at=max((item.picked_at for item in items if item.picked_at), default=None),
     )
+
+
+def _turn(item: PickingTaskItem) -> tuple[bool, float]:
+    """When its turn comes: what was put off last, in a batch by the walk of the batch."""
+    return item.deferred_at is not None, item.sequence if item.batch_position is None else item.batch_position
 
 
 def _percent(walks: Sequence[Walk], packing: Sequence[PackingTask], order: Order) -> int:

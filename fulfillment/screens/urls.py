@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.urls import path
 
 from fulfillment.queries.floor import order_refs_by_scan
-from fulfillment.screens import hand_over, labels, pack, pack_boxes, pick, pick_batch, pick_map, pick_other, put_back, quality, words
-from warehouse.core.screens import ORDER_FINDERS, WORDS
+from fulfillment.screens import hand_over, labels, pack, pack_boxes, pick, pick_batch, pick_map, pick_other, put_back, quality, totes, words
+from warehouse.core.screens import LOOKUPS, ORDER_FINDERS, WORDS
 
 WORDS.update(words.WORDS)
 ORDER_FINDERS.append(order_refs_by_scan)
+LOOKUPS.append(totes.screen_of_tote)
 
 urlpatterns = [
     path("pick", pick.start_screen, name="pick"),

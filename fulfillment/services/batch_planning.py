@@ -13,13 +13,11 @@ from fulfillment.queries.package_weights import BY_UNIT
 from fulfillment.queries.site_layout import SiteLayout
 from fulfillment.routing.batching import Batching, Capacity, Length, Load, make_batches
 from fulfillment.routing.layout import Pick
-from fulfillment.routing.routes import Method, find_route
+from fulfillment.routing.quick import quick_length
 from warehouse.core.quantities import ZERO
 
 # Cubic centimetres in a litre.
 LITRE = 1000
-# Up to so many tasks walks are compared by the shortest ones; of more by a rule that is a hundred times as quick and a few percent longer.
-EXACT_UP_TO = 24
 # So many goods without a size or a weight are named.
 NAMED = 5
 
@@ -48,7 +46,7 @@ def loads_of(tasks: Sequence[PickingTask], site: SiteLayout) -> list[TaskLoad]:
 
 def group(loads: Sequence[TaskLoad], site: SiteLayout, method: str) -> list[list[TaskLoad]]:
     """The tasks of each walk, by a method of batching. One that alone is more than a cart takes walks alone."""
-    made = make_batches([each.load for each in loads], cart_of(site.settings), Batching(method), _length_in(site, len(loads)))
+    made = make_batches([each.load for each in loads], cart_of(site.settings), Batching(method), _length_in(site))
     return [[loads[number] for number in numbers] for numbers in made]
 
 
@@ -93,11 +91,10 @@ def _weight(item: PickingTaskItem) -> Decimal | None:
     return None if each is None else Decimal(each * item.remaining)
 
 
-def _length_in(site: SiteLayout, tasks: int) -> Length:
+def _length_in(site: SiteLayout) -> Length:
     """How long a walk through some picks is; a place without a map is no way at all."""
-    method = Method.EXACT if tasks <= EXACT_UP_TO else Method.LARGEST_GAP
 
     def length(picks: Sequence[Pick]) -> int:
-        return find_route(site.layout, picks, method).length if site.layout is not None and picks else 0
+        return quick_length(site.layout, picks, by_leg=site.settings.cold_last) if site.layout is not None and picks else 0
 
     return length

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
@@ -13,13 +12,13 @@ from django_fsm import can_proceed
 from fulfillment import events
 from fulfillment.enums import OPEN_PICKING, BatchingMethod, PickingItemStatus, PickingStatus
 from fulfillment.errors import CartTooSmall, WorkLeft
-from fulfillment.locks import BatchWork, lock_picking_batch, lock_picking_batches_alone, lock_picking_tasks, lock_worker, next_free_picking_batch
+from fulfillment.locks import BatchWork, lock_next_picking_batch, lock_picking_batch, lock_picking_batches_alone, lock_worker
 from fulfillment.models import Order, Pick, PickingBatch, PickingTask, PickingTaskItem
 from fulfillment.queries.picking_batches import my_picking_batch, my_single_task
-from fulfillment.queries.picking_tasks import let_go
-from fulfillment.queries.site_layout import SiteLayout, layout_of
+from fulfillment.queries.site_layout import layout_of
 from fulfillment.services import quality_checks
-from fulfillment.services.batch_planning import TaskLoad, cart_of, group, loads_of, remarks
+from fulfillment.services.batch_planning import cart_of, group, loads_of
+from fulfillment.services.batch_rows import lock_waiting, over_limits, save_all, urgency_of, write_batches
 from fulfillment.services.batch_walks import plan_batch
 from fulfillment.services.picking_tasks import claim_next_picking_task
 from fulfillment.services.progress import settle
@@ -27,7 +26,7 @@ from fulfillment.services.workers import require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import next_numbers, require_reason, take
+from warehouse.core.documents import require_reason, take
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
@@ -50,10 +49,10 @@ def make_picking_batches(
         raise ValidationFailed(
             f"method: {method[:20]!r} is none of {', '.join(BatchingMethod.values)}.", errors=[{"field": "method", "code": "invalid"}]
         )
-    tasks = _waiting(warehouse_id, task_ids)
+    tasks = lock_waiting(warehouse_id, task_ids)
     site = layout_of(warehouse_id)
     used = method or site.settings.batching
-    return _write(group(loads_of(tasks, site), site, used), site, batching=used, wave_id=wave_id, actor=actor)
+    return write_batches(group(loads_of(tasks, site), site, used), site, batching=used, wave_id=wave_id, actor=actor)
 
 
 @operation()
@@ -62,16 +61,16 @@ def create_picking_batch(warehouse_id: int, task_ids: Sequence[int], *, actor: A
 
     Raises CartTooSmall for more than the warehouse's cart takes, Conflict listing every task that is not waiting here.
     """
-    tasks = _waiting(warehouse_id, task_ids)
+    tasks = lock_waiting(warehouse_id, task_ids)
     site = layout_of(warehouse_id)
     loads = loads_of(tasks, site)
     exceeded = cart_of(site.settings).exceeded_by([each.load for each in loads])
     if exceeded:
         raise CartTooSmall(
             f"{len(loads)} orders are more than one cart takes, by {', '.join(exceeded)}. Choose fewer, or change the walk settings of the warehouse.",
-            errors=[{"limit": limit, **_asked(limit, loads, site)} for limit in exceeded],
+            errors=over_limits(exceeded, loads, site),
         )
-    (batch,) = _write([loads], site, batching="", wave_id=None, actor=actor)
+    (batch,) = write_batches([loads], site, batching="", wave_id=None, actor=actor)
     return batch
 
 
@@ -128,11 +127,11 @@ def start_picking_batch(batch_id: int, *, actor: Actor, expected_version: int | 
     for task in work.tasks:
         take(task, "start")
         task.packing_location_id, task.started_at = bench, now
-    _save(PickingTask, work.tasks, "status", "packing_location", "started_at")
+    save_all(PickingTask, work.tasks, "status", "packing_location", "started_at")
     begun = [task.order for task in work.tasks if can_proceed(task.order.begin_picking)]
     for order in begun:
         take(order, "begin_picking")
-    _save(Order, begun, "status")
+    save_all(Order, begun, "status")
     return work.batch
 
 
@@ -140,9 +139,9 @@ def start_picking_batch(batch_id: int, *, actor: Actor, expected_version: int | 
 def complete_picking_batch(batch_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingBatch:
     """Close a batch whose items are all done: every task of it is completed, and packing or a quality check follows for each, in one transaction.
 
-    A task of which nothing was picked is completed without packing, as when it is walked alone. Locks its orders, the batch and its tasks. Events picking.completed
-    and packing.started or quality.created for each order, picking.batch_completed. Raises WorkLeft listing what is not done; Conflict when all its orders were
-    cancelled: then it closes by itself.
+    A task of which nothing was picked is completed without packing, as when it is walked alone. Statements grow with the orders, not with their items. Locks its
+    orders, the batch and its tasks. Events picking.completed and packing.started or quality.created for each order, picking.batch_completed. Raises WorkLeft
+    listing what is not done; Conflict when all its orders were cancelled: then it closes by itself.
     """
     work = lock_picking_batch(batch_id, expected_version)
     take(work.batch, "complete")
@@ -154,7 +153,7 @@ def complete_picking_batch(batch_id: int, *, actor: Actor, expected_version: int
     for task in work.tasks:
         take(task, "complete")
         task.completed_at = now
-    _save(PickingTask, work.tasks, "status", "completed_at")
+    save_all(PickingTask, work.tasks, "status", "completed_at")
     for task in work.tasks:
         started = quality_checks.after_picking(task, actor=actor)
         publish([events.of_picking(events.PICKING_COMPLETED, task), *started], actor=actor)
@@ -182,7 +181,7 @@ def cancel_picking_batch(batch_id: int, reason: str, *, actor: Actor, expected_v
             take(task, "wait")
             task.worker = task.packing_location = task.started_at = None
             task.tote_code = ""
-    _save(PickingTask, work.tasks, "status", "batch", "tote", "tote_code", "worker", "packing_location", "started_at")
+    save_all(PickingTask, work.tasks, "status", "batch", "tote", "tote_code", "worker", "packing_location", "started_at")
     PickingTaskItem.objects.filter(task__in=work.tasks).update(batch_position=None)
     told = {"reason": reason, "task_ids": [task.pk for task in work.tasks]}
     publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, work.batch, **told)], actor=actor)
@@ -209,89 +208,14 @@ def _claim(warehouse_id: int, actor: Actor) -> PickingBatch | None:
     at_hand = my_picking_batch(warehouse_id, person)
     if at_hand is not None or my_single_task(warehouse_id, person) is not None:
         return at_hand
-    passed: list[int] = []
-    while (batch_id := next_free_picking_batch(warehouse_id, passed)) is not None:
-        work = lock_picking_batch(batch_id)
-        if work.batch.status == PickingStatus.PENDING and work.tasks:
-            return _assign(work, person, actor)
-        passed.append(batch_id)
-    return None
+    work = lock_next_picking_batch(warehouse_id)
+    return None if work is None else _assign(work, person, actor)
 
 
 def _person(actor: Actor) -> int:
     if actor.user_id is None:
         raise ValidationFailed("Only a person can claim a batch.")
     return actor.user_id
-
-
-def _waiting(warehouse_id: int, task_ids: Sequence[int]) -> list[PickingTask]:
-    """These tasks, locked, the most urgent first. Raises Conflict listing all that are no waiting tasks of this warehouse."""
-    wanted = sorted(set(task_ids))
-    if not wanted:
-        raise ValidationFailed("Name at least one picking task.", errors=[{"field": "task_ids", "code": "required"}])
-    tasks = lock_picking_tasks(wanted)
-    released = set(PickingTask.objects.filter(let_go(warehouse_id), pk__in=wanted).values_list("pk", flat=True))
-    faults = {task.pk: fault for task in tasks if (fault := _fault(task, warehouse_id, released))}
-    faults |= dict.fromkeys(set(wanted) - {task.pk for task in tasks}, "there is no such task")
-    if faults:
-        names = {task.pk: task.number for task in tasks}
-        told = [{"task": pk, "number": names.get(pk, str(pk)), "why": why} for pk, why in sorted(faults.items())]
-        text = "; ".join(f"{each['number']}: {each['why']}" for each in told[:5])
-        raise Conflict(f"{len(told)} of {len(wanted)} tasks can't be put into a batch. {text}.", errors=told)
-    return sorted(tasks, key=lambda task: (task.urgency, task.ship_by is None, task.ship_by or task.created_at, task.pk))
-
-
-def _fault(task: PickingTask, warehouse_id: int, released: set[int]) -> str:
-    if task.warehouse_id != warehouse_id:
-        return f"it is of another warehouse, {task.warehouse.code}"
-    if task.status != PickingStatus.PENDING:
-        return f"it is {task.get_status_display()}, not pending"
-    if task.batch_id is not None:
-        return "it is in a batch already"
-    return "" if task.pk in released else "its wave has not released it"
-
-
-def _asked(limit: str, loads: Sequence[TaskLoad], site: SiteLayout) -> dict[str, str]:
-    cart = cart_of(site.settings)
-    if limit == "totes":
-        return {"asked": str(len(loads)), "takes": str(cart.totes)}
-    asked = sum((getattr(each.load, limit) or 0) for each in loads)
-    return {"asked": str(asked), "takes": str(getattr(cart, limit))}
-
-
-def _write(groups: Sequence[Sequence[TaskLoad]], site: SiteLayout, *, batching: str, wave_id: int | None, actor: Actor) -> list[PickingBatch]:
-    warehouse_id = site.settings.warehouse_id
-    numbers = next_numbers(PickingBatch.number_prefix, len(groups))
-    batches = [
-        PickingBatch(
-            number=number,
-            created_by_id=actor.user_id,
-            warehouse_id=warehouse_id,
-            wave_id=wave_id,
-            batching=batching,
-            notes=remarks(loads, site.settings),
-            **_urgency([each.task for each in loads]),
-        )
-        for number, loads in zip(numbers, groups, strict=True)
-    ]
-    PickingBatch.objects.bulk_create(batches)
-    tasks = []
-    for batch, loads in zip(batches, groups, strict=True):
-        for position, each in enumerate(loads, start=1):
-            each.task.batch, each.task.tote = batch, position
-            tasks.append(each.task)
-    _save(PickingTask, tasks, "batch", "tote")
-    told = [(batch, [each.task.pk for each in loads]) for batch, loads in zip(batches, groups, strict=True)]
-    publish([events.of_picking_batch(events.PICKING_BATCH_CREATED, batch, task_ids=ids) for batch, ids in told], actor=actor)
-    return batches
-
-
-def _urgency(tasks: Sequence[PickingTask]) -> dict[str, Any]:
-    """A batch is as urgent as the most urgent of its tasks, and leaves as early as the first of them."""
-    return {
-        "priority": min(tasks, key=lambda task: task.urgency).priority,
-        "ship_by": min((task.ship_by for task in tasks if task.ship_by is not None), default=None),
-    }
 
 
 def _assign(work: BatchWork, worker_id: int, actor: Actor) -> PickingBatch:
@@ -302,7 +226,7 @@ def _assign(work: BatchWork, worker_id: int, actor: Actor) -> PickingBatch:
     for task in work.tasks:
         take(task, "assign")
         task.worker_id = worker_id
-    _save(PickingTask, work.tasks, "status", "worker")
+    save_all(PickingTask, work.tasks, "status", "worker")
     told = [events.of_picking(events.PICKING_ASSIGNED, task, worker_id=worker_id) for task in work.tasks]
     publish([events.of_picking_batch(events.PICKING_BATCH_ASSIGNED, work.batch, worker_id=worker_id), *told], actor=actor)
     return work.batch
@@ -327,7 +251,7 @@ def _require_done(work: BatchWork) -> None:
 def _follow(batch: PickingBatch, tasks: Sequence[PickingTask], actor: Actor) -> bool:
     open_ = [task for task in tasks if task.is_open]
     if open_:
-        wanted = _urgency(open_)
+        wanted = urgency_of(open_)
         if all(getattr(batch, name) == value for name, value in wanted.items()):
             return False
         batch.priority, batch.ship_by = wanted["priority"], wanted["ship_by"]
@@ -344,11 +268,3 @@ def _follow(batch: PickingBatch, tasks: Sequence[PickingTask], actor: Actor) -> 
     batch.save_changes("status", "cancelled_at", "cancellation_reason")
     publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, batch, reason=ALL_GONE, task_ids=[])], actor=actor)
     return True
-
-
-def _save(model: Any, rows: Sequence[Any], *fields: str) -> None:
-    """Write these fields of locked rows and count their versions up, in one statement."""
-    now = timezone.now()
-    for row in rows:
-        row.version, row.updated_at = row.version + 1, now
-    model.objects.bulk_update(rows, [*fields, "version", "updated_at"])

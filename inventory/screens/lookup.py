@@ -24,6 +24,7 @@ from inventory.screens.goods import CONDITIONS, KINDS, STATUSES, row_of
 from warehouse.core import access, shown
 from warehouse.core.actor import Actor
 from warehouse.core.screens import (
+    LOOKUPS,
     RIGHT,
     WRONG,
     Feedback,
@@ -31,6 +32,7 @@ from warehouse.core.screens import (
     answer,
     chosen_warehouse,
     floor_view,
+    leave,
     nothing_scanned,
     scanned_code,
     show,
@@ -56,11 +58,16 @@ def screen(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 @floor_view(LOOKUP, method="POST")
 def find(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """What the scanned code is."""
+    """What the scanned code is; one that other screens know leads there."""
     warehouse = _site(request)
     if warehouse is None:
         return redirect("floor:home")
-    return answer(request, partial(_screen, request, warehouse), _found(request, warehouse), to=reverse("floor:lookup"))
+    feedback = _found(request, warehouse)
+    known = (lookup(warehouse.pk, scanned_code(request), actor) for lookup in LOOKUPS) if feedback.kind == WRONG else ()
+    elsewhere = next((address for address in known if address), None)
+    if elsewhere is not None:
+        return leave(request, None, to=elsewhere)
+    return answer(request, partial(_screen, request, warehouse), feedback, to=reverse("floor:lookup"))
 
 
 def _found(request: HttpRequest, warehouse: Warehouse) -> Feedback:

@@ -74,6 +74,10 @@ class Work:
 ORDER_FINDERS: list[Callable[[str], list[str]]] = []
 
 
+# Where a scanned code leads that is no place and no goods, for a person in a warehouse: to the screen of what it stands for. The app that knows it adds itself.
+LOOKUPS: list[Callable[[int, str, Actor], str | None]] = []
+
+
 @dataclass(frozen=True, slots=True)
 class Feedback:
     """What a screen says after an action: `right` and `done` in green, `wrong` in red over the whole screen, each with its sound.

@@ -65,7 +65,7 @@ class Gate:
         return response, request.wanted if response.status_code == 200 else None
 
     async def still_open(self, scope: Scope) -> bool:
-        """Whether the same credentials would be let in now; streams with the same ones are asked for once. Raises DatabaseError when nobody can say."""
+        """Whether the same credentials would be let in now; streams with the same ones are asked for once. Raises Django's database errors when nobody can say."""
         who = credentials(scope)
         now = time.monotonic()
         kept = self._checks.get(who)

@@ -15,12 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 from rest_framework.renderers import JSONRenderer
 
 from warehouse.core.retry import full_jitter
 from warehouse.events_api import EventOut, events_after, newest_position
 from warehouse.outbox.models import OutboxEvent
+from warehouse.outbox.resilience import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -82,11 +83,15 @@ class Feed:
                 await self._somebody.wait()
                 try:
                     busy = await self._look()
-                except DatabaseError as error:
+                except Exception as error:
+                    # Whatever it is, the streams are not to stand still for good, and nobody to know.
                     failures += 1
                     self._begun = False
                     pause = full_jitter(failures, base=POLL_SECONDS, cap=5.0)
-                    logger.warning("The event streams wait %.1f s: %s: %s", pause, type(error).__name__, error)
+                    if is_outage(error):
+                        logger.warning("The event streams wait %.1f s: %s: %s", pause, type(error).__name__, error)
+                    else:
+                        logger.exception("The event streams wait %.1f s", pause)
                     await asyncio.sleep(pause)
                     continue
                 failures, self.read_at = 0, time.monotonic()
@@ -114,7 +119,7 @@ class Feed:
         return self._news
 
     async def page(self, after: int, kind: str) -> Page:
-        """What comes behind a position: from memory, or from the database for who is behind it. Raises DatabaseError."""
+        """What comes behind a position: from memory, or from the database for who is behind it. Raises Django's database errors."""
         if after < self._floor:
             return await run_in(self._threads, lambda until: _read_page(after, until, kind), self.position)
         start = bisect_right(self._positions, after)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from warehouse.live.admission import CHECK_SECONDS, Gate, Scope, Wanted
 from warehouse.live.feed import Feed

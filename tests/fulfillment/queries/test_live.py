@@ -11,11 +11,14 @@ from django.utils import timezone
 
 from fulfillment.models import Order, Pick, PickingTask, Shipment
 from fulfillment.queries.live import AtWork, Average, work_now
+from fulfillment.queries.picking_batches import remaining_stops
 from fulfillment.services.packing_tasks import start_packing_task
 from fulfillment.services.picking_tasks import assign_picking_task
+from fulfillment.services.wave_planning import plan_wave
 from tests.factories.fulfillment import begun, order_for, packed, person, pick, picked, reachable_site
 from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, Site, stocked
 from tests.factories.quality import rule, to_check
+from tests.fulfillment.batches import batch_of, goods_on, hall, pick_stop, task_for, walk
 from warehouse.core.actor import Actor, Role
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
@@ -96,6 +99,30 @@ def test_who_works_where(house: Site, picker: Actor) -> None:
     # Nothing is left: where the last scan was.
     assert work_now().people[0].zone == "B"
     assert work_now(reachable_site(code="OTHER", external_id="2").id).people == []
+
+
+def test_who_walks_a_batch(picker: Actor) -> None:
+    _, shelves = hall()
+    first, second = (goods_on(shelves[code]) for code in ("K-01", "L-03"))
+    batch = batch_of([task_for((second, 1)), task_for((first, 1))], picker)
+    for code in [code for code, _ in walk(batch)]:
+        [at_work] = work_now().people
+        assert (at_work.worker, at_work.kind, at_work.pk, at_work.number) == (picker.name, "batch", batch.pk, batch.number)
+        assert (at_work.zone, at_work.place, at_work.total) == ("Hall", code, 2)
+        before = at_work.done
+        pick_stop(remaining_stops(batch.pk)[0], picker)
+        assert work_now().people[0].done == before + 1
+    work = work_now()
+    assert (work.queues["batches"].states, work.queues["picking"].states) == ({"in_progress": 1}, {"in_progress": 2})
+    assert (work.people[0].place, work.people_count) == (code, 1)
+    assert statements() == STATEMENTS
+
+
+def test_what_waits_for_its_wave(picker: Actor) -> None:
+    here, shelves = hall()
+    task = task_for((goods_on(shelves["K-01"]), 1))
+    plan_wave(here.id, task_ids=[task.pk], actor=ACTOR)
+    assert work_now().queues["picking"].states == {"in_wave": 1}
 
 
 def test_who_packs_and_checks_stands_at_the_bench(house: Site, picker: Actor) -> None:

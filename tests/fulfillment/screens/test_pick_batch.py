@@ -229,6 +229,21 @@ def test_a_packer_finds_the_order_by_its_tote(picker: Handheld, place: Any, hand
     assert PackingTask.objects.get(status="in_progress").picking_task_id == tasks[1].pk
 
 
+def test_a_tote_that_is_looked_up_leads_to_its_order(picker: Handheld, place: Any, handheld: Make) -> None:
+    here, shelves = place
+    milk = goods_on(shelves["K-01"])
+    task = task_for((milk, 2), order_number="S-1")
+    batch, packer = batch_of([task], picker.actor), handheld(here, Role.PACKER)
+    assert "Unknown code" in picker.send("/floor/lookup/find", code="BOX-1")
+    pick_stop(task.items.get(), picker.actor, 1, tote_scan="BOX-1")
+    assert "Go to" in picker.send("/floor/lookup/find", code="box-1")
+    assert "Unknown code" in packer.send("/floor/lookup/find", code="BOX-1")
+    pick_stop(task.items.get(), picker.actor, 1, tote_scan="BOX-1")
+    complete_picking_batch(batch.pk, actor=picker.actor)
+    assert "S-1" in packer.send("/floor/lookup/find", code="box-1")
+    assert "Unknown code" in picker.send("/floor/lookup/find", code="BOX-1")
+
+
 def test_the_screen_costs_the_same_for_many_orders(picker: Handheld, place: Any) -> None:
     _, shelves = place
     milk = goods_on(shelves["K-01"], 100)

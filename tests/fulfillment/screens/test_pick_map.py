@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import PickingTask
-from tests.factories.fulfillment import begun, order_for, person, pick, site, stocked
+from fulfillment.services.picking_batches import assign_picking_batch, make_picking_batches, start_picking_batch
+from tests.factories.fulfillment import ACTOR, begun, order_for, person, pick, site, stocked
 from tests.factories.inventory import LocationFactory, ProductFactory, Site
+from tests.factories.office import dialog, office
 from tests.fulfillment.screens.conftest import HTMX, Handheld
 from tests.fulfillment.walks import shelf
 from warehouse.core.actor import Role
@@ -74,6 +77,26 @@ def test_without_a_map_it_says_so_and_a_stranger_may_not_look(house: Site, handh
     assert client.get("/floor/pick/0/map").status_code == 404
     assert handheld(house, Role.PACKER).get(f"/floor/pick/{task.pk}/map").status_code == 403
     assert client.post(f"/floor/pick/{task.pk}/map").status_code in (403, 405)
+
+
+def test_the_map_of_a_walk_for_several_orders(house: Site, handheld: Callable[..., Any]) -> None:
+    client = handheld(house, Role.PICKER)
+    tasks = []
+    for number, code in enumerate(("A1", "B3")):
+        product = ProductFactory()
+        stocked(product, shelf(house, code, number, aisle=code[0], bay=code[1:]), 9)
+        tasks.append(PickingTask.objects.get(order=order_for([(product, 1)])))
+    (batch,) = make_picking_batches(house.id, [task.pk for task in tasks], actor=ACTOR)
+    assign_picking_batch(batch.pk, client.actor.user_id, actor=ACTOR)
+    start_picking_batch(batch.pk, actor=client.actor)
+    here = f"/floor/pick/batch/{batch.pk}/map"
+    assert f'hx-get="{here}"' in client.see(f"/floor/pick/batch/{batch.pk}")
+    text = client.see(here)
+    assert f'href="/floor/pick/batch/{batch.pk}"' in text
+    assert "<strong>A1</strong>" in text
+    assert {">1</text>", ">2</text>"} <= set(re.findall(r">\d</text>", text))
+    manager = office(Role.MANAGER)
+    assert "<polyline" in manager.get(dialog(batch, "map")).content.decode()
 
 
 @pytest.mark.parametrize(("language", "word"), [("ru", "Карта"), ("pl", "Mapa")])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis as redis_client
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fulfillment.errors import CartTooSmall, WorkLeft
-from fulfillment.models import Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, WalkSettings
+from fulfillment.models import Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, QualityCheck, WalkSettings
 from fulfillment.queries.picking_batches import next_stop
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picking_batches import (
@@ -34,13 +36,18 @@ from fulfillment.services.picking_tasks import (
     start_picking_task,
 )
 from fulfillment.services.priorities import change_priority
+from fulfillment.services.quality_checks import record_quality_finding, start_quality_check
+from fulfillment.services.quality_failures import fail_quality_check
 from fulfillment.services.shorts import short_item, skip_item
 from tests.factories.fulfillment import ACTOR, begun, person, pick
 from tests.factories.inventory import ProductFactory, site, stocked
+from tests.factories.quality import rule
 from tests.fulfillment.batches import batch_of, goods_on, hall, pick_rest, pick_stop, settled, task_for, walk
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
+from warehouse.outbox import subscribers
 from warehouse.outbox.models import OutboxEvent
+from warehouse.outbox.relay import Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -418,3 +425,40 @@ def test_statements_do_not_grow_with_the_orders(place: Any, picker: Actor) -> No
             cancel_picking_task(task.pk, "over", actor=ACTOR)
     assert counts[0] == counts[1]
     assert max(counts[0]) <= 22
+
+
+def test_a_batch_follows_its_tasks_by_events(redis: redis_client.Redis, place: Any) -> None:
+    _, shelves = place
+    milk = goods_on(shelves["K-01"])
+    tasks = [task_for((milk, 1)), task_for((milk, 1))]
+    batch = batch_of(tasks)
+
+    def heard() -> PickingBatch:
+        Relay(redis).drain(threading.Event())
+        subscribers.advance(subscribers.REGISTERED["settle-picking-batches"])
+        return PickingBatch.objects.get(pk=batch.pk)
+
+    change_priority(tasks[1].order_id, "urgent", actor=ACTOR)
+    assert heard().priority == "urgent"
+    for task in tasks:
+        process_order_cancelled(task.order.source, task.order.external_id, "", actor=ACTOR)
+    assert heard().status == "cancelled"
+
+
+def test_what_fails_the_quality_check_is_fetched_outside_the_batch(place: Any, picker: Actor) -> None:
+    """Its tote stays as it is; the batch is over, and can't be walked again."""
+    here, shelves = place
+    rule()
+    milk = goods_on(shelves["K-01"])
+    tasks = [task_for((milk, 2)), task_for((milk, 1))]
+    batch = batch_of(tasks, picker)
+    pick_rest(batch, picker)
+    complete_picking_batch(batch.pk, actor=picker)
+    check = QualityCheck.objects.get(picking_task=tasks[0])
+    packer = person(Role.PACKER)
+    start_quality_check(check.pk, actor=packer)
+    record_quality_finding(check.items.get().pk, condition_ok=False, quantity_ok=True, failed_quantity=1, actor=packer)
+    fail_quality_check(check.pk, actor=packer, decision="repick")
+    task = PickingTask.objects.get(pk=tasks[0].pk)
+    assert (task.status, task.batch_id, task.tote, task.tote_code) == ("pending", None, None, f"TOTE-{task.pk}")
+    assert claim_next_walk(here.id, actor=person(Role.PICKER)) == task

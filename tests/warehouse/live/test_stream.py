@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib import import_module
 
 import pytest
 from django.conf import settings
@@ -12,7 +11,6 @@ from django.test import Client
 from django.urls import reverse
 from knox.models import AuthToken
 
-from tests.api.conftest import Caller, codes
 from tests.warehouse.live.conftest import LiveProcess, publish_all, token_of
 from tests.warehouse.outbox.conftest import emit, fact, wait_for
 from warehouse.core.actor import Role
@@ -62,6 +60,8 @@ def test_who_may_listen_and_what_is_refused(live: LiveProcess) -> None:
         assert Client().get("/api/v1/events", headers=reader.headers).status_code == reader.response.status
         if not allowed:
             assert reader.problem()["code"] == "permission_denied"
+    for accepted in ("text/event-stream", "application/json", "*/*"):
+        assert live.read(Accept=accepted).problem()["code"] == "not_authenticated"
     nobody = live.read()
     assert (nobody.response.status, nobody.problem()["code"]) == (401, "not_authenticated")
     assert live.read(token="wrong").response.status == 401
@@ -137,21 +137,3 @@ def test_only_pages_of_the_site_may_read_it_at_another_port(environment: dict[st
             assert "Origin" in headers.get_all("Vary")
     finally:
         live.kill()
-
-
-def test_the_web_server_says_where_the_stream_is(db: None, settings: object) -> None:
-    viewer = Caller(Role.VIEWER)
-    settings.LIVE_URL = ":8001"
-    answer = viewer.client.get("/api/v1/events/stream", headers={"Host": "127.0.0.1:8000"})
-    assert codes(answer) == (421, "misdirected")
-    assert answer.json()["data"] == {"url": "http://127.0.0.1:8001/api/v1/events/stream"}
-    settings.LIVE_URL = "https://live.example"
-    assert viewer.get("events/stream").json()["data"] == {"url": "https://live.example/api/v1/events/stream"}
-    assert codes(Caller(Role.SELLER).get("events/stream")) == (403, "permission_denied")
-
-
-def test_the_policy_lets_pages_ask_the_stream_and_nothing_else() -> None:
-    live_sources = import_module("warehouse.settings").live_sources
-    assert live_sources("", ["a.example"], secure=True) == []
-    assert live_sources("https://live.example", ["a.example"], secure=True) == ["https://live.example"]
-    assert live_sources(":8001", ["localhost", "[::1]", ".b.example"], secure=False) == ["http://localhost:8001", "http://*.b.example:8001"]
