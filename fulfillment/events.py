@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,14 @@ from warehouse.core.quantities import plain
 from warehouse.outbox.events import Event
 
 if TYPE_CHECKING:
-    from fulfillment.models import Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, QualityCheck, Shipment, Wave
+    from fulfillment.models import MissingGoods, Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, QualityCheck, Shipment, Wave
 
 ORDER_ACCEPTED = "order.accepted"
 ORDER_REJECTED = "order.rejected"
 ORDER_CANCELLED = "order.cancelled"
 ORDER_SHIPPED = "order.shipped"
 ORDER_NEEDS_ATTENTION = "order.needs_attention"
+ORDER_MISSING_ACCEPTED = "order.missing_accepted"
 ORDER_PRIORITY_CHANGED = "order.priority_changed"
 
 PICKING_CREATED = "picking.created"
@@ -61,6 +63,11 @@ def of_order(type: str, order: Order, **more: Any) -> Event:
 def facts_of_order(order: Order) -> dict[str, str]:
     """What every event about an order says of it."""
     return {"order_id": order.external_id, "order_source": order.source, "order_number": order.order_number}
+
+
+def facts_of_missing(missing: Iterable[MissingGoods]) -> list[dict[str, Any]]:
+    """What an order goes without, product by product; the products must be loaded."""
+    return [{"product_id": row.product_id, "sku": row.product.sku, "quantity": plain(row.quantity)} for row in missing]
 
 
 def of_picking(type: str, task: PickingTask, **more: Any) -> Event:

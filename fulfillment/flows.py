@@ -84,7 +84,7 @@ def report_status(report_id: int) -> None:
     except PermanentFailure as failure:
         status_reports.postpone_status_report(report_id, str(failure), None, actor=ACTOR)
     else:
-        status_reports.record_status_sent(report_id, actor=ACTOR)
+        status_reports.record_status_sent(report_id, claimed.message, actor=ACTOR)
 
 
 def poll_carrier(shipment_id: int) -> None:

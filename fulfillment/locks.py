@@ -281,6 +281,11 @@ def lock_status_report(report_id: int, *, wait: bool) -> StatusReport | None:
     return rows.select_related("order").filter(pk=report_id).first()
 
 
+def lock_report(order: Order, status: str) -> StatusReport | None:
+    """The report of a status of a locked order, or None; waits for a worker that is recording it."""
+    return _for_update(StatusReport, "self").filter(order=order, status=status).first()
+
+
 def lock_unsent_reports(order: Order) -> list[StatusReport]:
     """What the order system has not been told of a locked order, by id; waits for a worker that is recording one."""
     return list(_for_update(StatusReport, "self").filter(order=order, sent_at=None).order_by("pk"))

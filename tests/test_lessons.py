@@ -69,7 +69,7 @@ from warehouse.outbox.models import OutboxEvent
 __all__ = ["delivery", "order_system"]  # fixtures
 
 ONE = Decimal(1)
-ROWS = 18
+ROWS = [*range(1, 21), 29]
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def house(db: None) -> Site:
 
 def test_every_lesson_names_tests_that_exist() -> None:
     rows = re.findall(r"^\| (\d+) \|.*\|([^|]*)\|$", (settings.BASE_DIR / "docs" / "lessons.md").read_text(), re.MULTILINE)
-    assert [int(number) for number, _ in rows] == list(range(1, ROWS + 1))
+    assert [int(number) for number, _ in rows] == ROWS
     for number, cell in rows:
         named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", cell)
         assert named, number

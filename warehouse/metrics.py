@@ -89,7 +89,7 @@ class Fulfillment(Collector):
         now = performance()
         yield from _duration("picking_task_duration_seconds", "From the creation of a picking task to its completion", now.picking)
         yield from _duration("packing_task_duration_seconds", "From the creation of a packing task until it was packed", now.packing)
-        yield from _duration("order_to_shipment_duration_seconds", "From the order to the request for its waybill", now.order_to_shipment)
+        yield from _duration("order_to_shipment_duration_seconds", "From the confirmed order to the waybill of a package", now.order_to_shipment)
         picks = GaugeMetricFamily("picking_items_per_hour", "Picks of the last hour", labels=["worker"])
         for worker, count in now.picks_by_worker.items():
             picks.add_metric([worker], count)

@@ -14,14 +14,15 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from fulfillment.admin import missing
 from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due, order_name, orders_named
 from fulfillment.admin.order_progress import ProgressPage
 from fulfillment.admin.priority import PriorityForm
-from fulfillment.enums import OPEN_ORDERS, ORDERS_FOR_A_PERSON
+from fulfillment.enums import OPEN_ORDERS, ORDERS_FOR_A_PERSON, SOURCE_LISTINGS
 from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, PutBack, Shipment, StatusReport
 from fulfillment.services.orders import process_order_cancelled, retry_order
 from fulfillment.services.priorities import CHANGEABLE, change_priority
-from fulfillment.services.status_reports import report_order_status
+from fulfillment.services.status_reports import GONE_FAR, report_order_status
 from warehouse.core.actor import Actor
 from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
@@ -102,8 +103,10 @@ def cancel_order(row: Order, arguments: dict[str, Any], actor: Actor, version: i
 
 
 def owes_a_status(row: Order) -> bool:
-    """Whether the order system has not been told a status yet."""
-    return row.status_reports.filter(sent_at=None).exists()
+    """Whether the order system has not been told a status yet; or nothing was noted of what it should know."""
+    if row.status_reports.filter(sent_at=None).exists():
+        return True
+    return row.source == SOURCE_LISTINGS and row.status in GONE_FAR and not row.status_reports.exists()
 
 
 class AttentionFilter(admin.SimpleListFilter):
@@ -131,7 +134,7 @@ class OrderAdmin(ProgressPage, StepsAdmin, BigTableAdmin):
     ]
     search_fields = ["external_id", "order_number"]
     search_help_text = "An order's id, or its number"
-    inlines = [OrderLineInline, PickingTaskInline, PackingTaskInline, ShipmentInline, PutBackInline, StatusReportInline]
+    inlines = [OrderLineInline, missing.MissingInline, PickingTaskInline, PackingTaskInline, ShipmentInline, PutBackInline, StatusReportInline]
     readonly_fields = ["status", "short_of"]
     steps = [
         Step(
@@ -145,6 +148,7 @@ class OrderAdmin(ProgressPage, StepsAdmin, BigTableAdmin):
             variant=ActionVariant.DANGER,
             call=cancel_order,
         ),
+        *missing.STEPS,
         Step(
             "retry",
             "Try again",

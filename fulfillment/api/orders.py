@@ -15,7 +15,8 @@ from rest_framework.response import Response
 from fulfillment.api.order_progress import OrderProgressOut, WithProgress
 from fulfillment.api.picking_bodies import PriorityIn
 from fulfillment.enums import SOURCE_LISTINGS, OrderStatus, Priority
-from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, Shipment
+from fulfillment.models import MissingGoods, Order, OrderLine, PackingTask, PickingTask, Shipment
+from fulfillment.services.missing import accept_missing
 from fulfillment.services.orders import process_order_cancelled, process_order_confirmed, retry_order
 from fulfillment.services.priorities import change_priority
 from fulfillment.services.status_reports import report_order_status
@@ -55,6 +56,14 @@ class ShipmentOfOrder(serializers.ModelSerializer):
         fields = ("id", "number", "status", "packing_task", "package", "tracking_number", "label_url")
 
 
+class MissingOfOrder(serializers.ModelSerializer):
+    sku = serializers.CharField(source="product.sku")
+
+    class Meta:
+        model = MissingGoods
+        fields = ("product", "sku", "quantity", "noted_at", "accepted", "accepted_at", "reason")
+
+
 class OrderSummary(serializers.ModelSerializer):
     order_id = serializers.CharField(source="external_id")
     storefront_id = serializers.CharField(source="storefront_external_id")
@@ -72,12 +81,13 @@ class OrderSummary(serializers.ModelSerializer):
 
 class OrderOut(OrderSummary):
     lines = OrderLineOut(many=True)
+    missing = MissingOfOrder(many=True, help_text="What it goes without: it needs attention until all of that is accepted, or on a picking task.")
     picking_tasks = PickingOfOrder(many=True)
     packing_tasks = PackingOfOrder(many=True)
     shipments = ShipmentOfOrder(many=True)
 
     class Meta(OrderSummary.Meta):
-        fields = (*OrderSummary.Meta.fields, "lines", "picking_tasks", "packing_tasks", "shipments")  # type: ignore[assignment]
+        fields = (*OrderSummary.Meta.fields, "lines", "missing", "picking_tasks", "packing_tasks", "shipments")  # type: ignore[assignment]
 
 
 class OrderLineIn(Input):
@@ -144,7 +154,7 @@ class Orders(WithProgress, ReadEndpoints):
     """Orders of other systems, as far as the warehouse needs to know them."""
 
     rows: QuerySet[Any] = SUMMARIES.prefetch_related(
-        "lines__product", "lines__warehouse", "picking_tasks__warehouse", "packing_tasks__warehouse", "shipments"
+        "lines__product", "lines__warehouse", "missing__product", "picking_tasks__warehouse", "packing_tasks__warehouse", "shipments"
     )
     serializer_class = OrderOut
     filterset_class = OrderFilters
@@ -158,6 +168,7 @@ class Orders(WithProgress, ReadEndpoints):
         "cancel_by_key": process_order_cancelled,
         "report_status": report_order_status,
         "priority": change_priority,
+        "accept_missing": accept_missing,
     }
     inputs = {
         "create": OrderIn,
@@ -166,6 +177,7 @@ class Orders(WithProgress, ReadEndpoints):
         "cancel_by_key": OrderKeyReason,
         "report_status": Nothing,
         "priority": PriorityIn,
+        "accept_missing": Reason,
     }
     outputs = {"list": OrderSummary, "progress": OrderProgressOut}
 
@@ -204,6 +216,11 @@ class Orders(WithProgress, ReadEndpoints):
     def priority(self, request: Request, pk: str) -> Response:
         """Say how urgent it is, and with it all its open work."""
         return self.run(int(pk), self.body()["priority"])
+
+    @action(detail=True, methods=["post"], url_path="accept-missing")
+    def accept_missing(self, request: Request, pk: str) -> Response:
+        """Let it go without all that is missing of it now: once the rest has left it is shipped."""
+        return self.run(int(pk), self.body()["reason"])
 
     @extend_schema(operation_id="cancel_order")
     @action(detail=True, methods=["post"])

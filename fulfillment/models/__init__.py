@@ -1,4 +1,5 @@
 from fulfillment.models.box_types import BoxType
+from fulfillment.models.missing import MissingGoods
 from fulfillment.models.orders import Order, OrderLine, StatusReport
 from fulfillment.models.packing_tasks import Package, PackageItem, PackingTask, PackingTaskItem, PackScan
 from fulfillment.models.picking_batches import PickingBatch
@@ -15,6 +16,7 @@ __all__ = [
     "BoxType",
     "DeliveryProvider",
     "LabelPrint",
+    "MissingGoods",
     "Order",
     "OrderDisagreement",
     "OrderLine",

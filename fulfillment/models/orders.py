@@ -18,6 +18,7 @@ from warehouse.core.quantities import QuantityField
 class Order(Versioned):
     """An order of another system: `accepted → picking → packing → ready_for_shipment → shipped`. Changes through `fulfillment.services`.
 
+    `needs_attention` as long as it goes without goods (`missing`) that a manager has not accepted, however far the work on the rest is.
     (source, external_id) is the business key that makes its intake idempotent. `rejected` keeps in `shortages` what there was not enough of.
     A cancellation that came before the order leaves a cancelled row without lines: the tombstone that the order will meet.
     """
@@ -78,7 +79,11 @@ class Order(Versioned):
     def reject(self) -> None:
         """There is not enough; nothing is promised."""
 
-    @transition(field=status, source=[OrderStatus.ACCEPTED, OrderStatus.NEEDS_ATTENTION, OrderStatus.PACKING], target=OrderStatus.PICKING)
+    @transition(
+        field=status,
+        source=[OrderStatus.ACCEPTED, OrderStatus.NEEDS_ATTENTION, OrderStatus.PACKING, OrderStatus.READY_FOR_SHIPMENT],
+        target=OrderStatus.PICKING,
+    )
     def begin_picking(self) -> None:
         """Somebody walks for it, for the first time or for what was short."""
 
@@ -94,9 +99,13 @@ class Order(Versioned):
     def get_ready(self) -> None:
         """Every package has a waybill."""
 
-    @transition(field=status, source=[OrderStatus.READY_FOR_SHIPMENT, OrderStatus.PACKING, OrderStatus.PICKING], target=OrderStatus.SHIPPED)
+    @transition(
+        field=status,
+        source=[OrderStatus.READY_FOR_SHIPMENT, OrderStatus.PACKING, OrderStatus.PICKING, OrderStatus.NEEDS_ATTENTION],
+        target=OrderStatus.SHIPPED,
+    )
     def ship(self) -> None:
-        """The last package has left."""
+        """The last package has left, and what it goes without, if anything, is accepted."""
 
     @transition(
         field=status,
@@ -104,7 +113,7 @@ class Order(Versioned):
         target=OrderStatus.NEEDS_ATTENTION,
     )
     def ask_attention(self) -> None:
-        """Nothing more will happen to it by itself."""
+        """It goes without goods, and nobody has agreed to that yet."""
 
     @transition(field=status, source=[*sorted(OPEN_ORDERS), OrderStatus.REJECTED], target=OrderStatus.CANCELLED)
     def cancel(self) -> None:
@@ -137,7 +146,10 @@ class OrderLine(models.Model):
 
 
 class StatusReport(models.Model):
-    """A status that the order system is owed; kept after it was told. `next_attempt_at` is empty when nothing more is to be tried by itself."""
+    """A status that the order system is owed, with what it is to know beside it (`message`); kept after it was told. Another message is owed anew.
+
+    `next_attempt_at` is empty when nothing more is to be tried by itself.
+    """
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, db_index=False, related_name="status_reports")
     status = models.CharField(max_length=40)

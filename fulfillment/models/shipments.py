@@ -75,6 +75,7 @@ class Shipment(Document):
     last_error = models.TextField(blank=True)
     handed_over_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
+    waybill_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the carrier answered with its waybill.")
     cancellation_reason = models.CharField(max_length=200, blank=True)
     voided_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)

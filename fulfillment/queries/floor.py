@@ -11,6 +11,7 @@ from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, PickingStatus, Pu
 from fulfillment.labels.sscc import scanned_sscc
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, Shipment
 from fulfillment.queries.picking_tasks import waiting_tasks
+from fulfillment.queries.ranks import ranked
 from inventory import orchestrator
 
 AT_HAND = [PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS]
@@ -26,7 +27,7 @@ def picks_waiting(warehouse_id: int) -> int:
 def my_picking_task(warehouse_id: int, user_id: int) -> int | None:
     """The id of the picking task, in no batch, that this person has begun, or was given."""
     mine = PickingTask.objects.filter(warehouse=warehouse_id, worker=user_id, status__in=AT_HAND, batch=None)
-    return mine.order_by("-status", "pk").values_list("pk", flat=True).first()
+    return mine.order_by(ranked(PickingStatus.IN_PROGRESS), "pk").values_list("pk", flat=True).first()
 
 
 def packs_waiting(warehouse_id: int) -> QuerySet[PackingTask]:
@@ -54,7 +55,8 @@ def packing_task_by_scan(warehouse_id: int, code: str, location_id: int | None) 
     """
     if location_id is not None:
         return packs_waiting(warehouse_id).filter(picking_task__packing_location=location_id).first()
-    tasks = PackingTask.objects.filter(warehouse=warehouse_id).exclude(status=PackingStatus.CANCELLED).order_by("status", "pk")
+    open_first = ranked(PackingStatus.IN_PROGRESS, PackingStatus.PENDING, PackingStatus.PACKED)
+    tasks = PackingTask.objects.filter(warehouse=warehouse_id).exclude(status=PackingStatus.CANCELLED).order_by(open_first, "pk")
     # Each is one look into an index; all at once would be a walk through the tables.
     ours = code.upper()
     ways: list[dict[str, Any]] = [{"number": ours}, {"picking_task__number": ours}, {"packages__barcode": ours}]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from fulfillment.queries import reconciliation_order_sql as order_sql
 from fulfillment.queries import reconciliation_sql as sql
 from warehouse.core.whole_tables import stream
 
@@ -63,6 +64,12 @@ CHECKS = (
         sql.TO_BE_PICKED,
     ),
     Check(
+        "pick_places",
+        "what is to be picked is asked for where it is promised",
+        "Let the task be planned anew; if it stays so, cancel it and make a new one.",
+        sql.PICK_PLACES,
+    ),
+    Check(
         "on_the_bench",
         "what was picked of open work is what is promised on the bench",
         "Count the bench; cancel the task and put its goods back.",
@@ -73,6 +80,12 @@ CHECKS = (
         "picked_too_much", "no more is picked of a product than was ordered", "Cancel one of the tasks and put its goods back.", sql.PICKED_TOO_MUCH
     ),
     Check("counters", "tasks count their items rightly", "Report it; the items are right.", sql.COUNTERS),
+    Check(
+        "to_be_checked",
+        "what an open quality check looks at is what was picked for it",
+        "Cancel the check and put its goods back; make a new picking task.",
+        sql.TO_BE_CHECKED,
+    ),
     Check(
         "to_be_packed",
         "what a packing task is to pack is what was picked for it",
@@ -86,29 +99,43 @@ CHECKS = (
         sql.IN_PACKAGES,
     ),
     Check(
+        "pack_scans",
+        "what lies in a package was scanned into it",
+        "Open the package: what lies in it is right; pack the task anew.",
+        sql.PACK_SCANS,
+    ),
+    Check(
         "package_shipments",
         "every package of a packed task has one living shipment, which fits the task",
         "Press `try again` on the shipment, or cancel the packing task.",
-        sql.PACKAGE_SHIPMENTS,
+        order_sql.PACKAGE_SHIPMENTS,
     ),
     Check(
         "stray_shipments",
         "no shipment lives on without its task",
         "Void it, so that the carrier does not fetch what nobody brings.",
-        sql.STRAY_SHIPMENTS,
+        order_sql.STRAY_SHIPMENTS,
     ),
-    Check("waybills", "waybills stand on shipment, package and task alike", "Print the label of the shipment, not of the package.", sql.WAYBILLS),
+    Check(
+        "waybills", "waybills stand on shipment, package and task alike", "Print the label of the shipment: that one is right.", order_sql.WAYBILLS
+    ),
     Check(
         "shipped_promises",
         "what was handed over has left the books",
         "Consume the reservation; the goods are gone.",
-        sql.SHIPPED_PROMISES,
+        order_sql.SHIPPED_PROMISES,
     ),
     Check(
         "order_status",
-        "an order's status is that of its tasks",
+        "an order's status is that of its tasks, or that it needs attention",
         "Look at the order's tasks: cancel it, or make the task that is missing.",
-        sql.ORDER_STATUS,
+        order_sql.ORDER_STATUS,
+    ),
+    Check(
+        "missing",
+        "what was ordered is on a task, or noted as missing",
+        "Make a picking task for what nobody brings, or cancel the order.",
+        order_sql.MISSING,
     ),
     Check(
         "put_backs",
@@ -123,10 +150,22 @@ CHECKS = (
         sql.PICKING_BATCHES,
     ),
     Check(
+        "status_reports",
+        "the order system is told of every order that is ready",
+        "Press `report status again` on the order.",
+        order_sql.STATUS_REPORTS,
+    ),
+    Check(
+        "returns",
+        "what the carrier brings back has its return, or somebody was told",
+        "Write the return by hand, for the order and its parcel.",
+        order_sql.RETURNS,
+    ),
+    Check(
         "given_up",
         "nothing that partners are owed was given up",
         "Look why they refuse it (last error), mend that, and press `try again` or `report status again`.",
-        sql.GIVEN_UP,
+        order_sql.GIVEN_UP,
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The statements of `reconciliation`: each returns subject, order_ref, field, found, expected of what contradicts."""
+"""The statements of `reconciliation` about goods and the work on them: each returns subject, order_ref, field, found, expected of what contradicts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _OPEN_WORK = """
     FROM fulfillment_packingtask p WHERE p.status IN ('pending', 'in_progress', 'packed')
 """
 
-_REF = "o.source || ':' || o.external_id"
+REF = "o.source || ':' || o.external_id"
 
 # What the packers weighed on top of what was promised: free goods that lie on the bench with the rest.
 _SURPLUS = "SELECT surplus_pick_id FROM fulfillment_packingtaskitem WHERE surplus_pick_id IS NOT NULL"
 
 TASK_WITHOUT_PROMISE = f"""
-    SELECT w.number, {_REF}, 'the reservation', coalesce(r.status, 'missing'), 'active'
+    SELECT w.number, {REF}, 'the reservation', coalesce(r.status, 'missing'), 'active'
     FROM ({_OPEN_WORK}) w JOIN fulfillment_order o ON o.id = w.order_id
     LEFT JOIN inventory_reservation r ON r.id = w.reservation_id
     WHERE r.status IS DISTINCT FROM 'active'
@@ -40,14 +40,14 @@ PROMISE_WITHOUT_TASK = f"""
 TO_BE_PICKED = f"""
     SELECT coalesce(a.number, h.number), coalesce(a.ref, h.ref), 'still to be picked of ' || p.sku, trim_scale(coalesce(a.asked, 0)), trim_scale(coalesce(h.held, 0))
     FROM (
-        SELECT t.id, t.number, {_REF} AS ref, i.product_id, sum(i.quantity_required - i.quantity_picked) AS asked
+        SELECT t.id, t.number, {REF} AS ref, i.product_id, sum(i.quantity_required - i.quantity_picked) AS asked
         FROM fulfillment_pickingtask t JOIN fulfillment_order o ON o.id = t.order_id
         JOIN fulfillment_pickingtaskitem i ON i.task_id = t.id AND i.status = 'pending'
         WHERE t.status IN ('pending', 'assigned', 'in_progress')
         GROUP BY t.id, t.number, o.source, o.external_id, i.product_id
     ) a
     FULL JOIN (
-        SELECT t.id, t.number, {_REF} AS ref, i.product_id, sum(i.quantity - i.consumed - i.released) AS held
+        SELECT t.id, t.number, {REF} AS ref, i.product_id, sum(i.quantity - i.consumed - i.released) AS held
         FROM fulfillment_pickingtask t JOIN fulfillment_order o ON o.id = t.order_id
         JOIN inventory_reservation r ON r.id = t.reservation_id AND r.status = 'active'
         JOIN inventory_reservationitem i ON i.reservation_id = r.id AND i.quantity > i.consumed + i.released
@@ -60,8 +60,20 @@ TO_BE_PICKED = f"""
     WHERE coalesce(a.asked, 0) <> coalesce(h.held, 0)
 """
 
+PICK_PLACES = f"""
+    SELECT t.number || ' item ' || i.sequence, {REF}, 'to be picked of ' || p.sku,
+           'in ' || l.code, CASE WHEN r.id IS NULL THEN 'where it is promised: nothing is' ELSE 'in ' || h.code || ', where it is promised' END
+    FROM fulfillment_pickingtaskitem i
+    JOIN fulfillment_pickingtask t ON t.id = i.task_id AND t.status IN ('pending', 'assigned', 'in_progress')
+    JOIN fulfillment_order o ON o.id = t.order_id
+    JOIN inventory_product p ON p.id = i.product_id JOIN inventory_location l ON l.id = i.location_id
+    LEFT JOIN inventory_reservationitem r ON r.id = i.reservation_item_id AND r.reservation_id = t.reservation_id
+    LEFT JOIN inventory_batchlocation b ON b.id = r.batch_location_id LEFT JOIN inventory_location h ON h.id = b.location_id
+    WHERE i.status = 'pending' AND (i.batch_location_id, i.location_id, i.batch_id) IS DISTINCT FROM (r.batch_location_id, b.location_id, b.batch_id)
+"""
+
 ON_THE_BENCH = f"""
-    SELECT w.number, {_REF}, 'promised on the bench of ' || p.sku, trim_scale(h.held), trim_scale(h.picked)
+    SELECT w.number, {REF}, 'promised on the bench of ' || p.sku, trim_scale(h.held), trim_scale(h.picked)
     FROM (SELECT DISTINCT ON (picking_task_id) * FROM ({_OPEN_WORK}) x ORDER BY picking_task_id, kind) w
     JOIN fulfillment_order o ON o.id = w.order_id
     CROSS JOIN LATERAL (
@@ -84,7 +96,7 @@ ON_THE_BENCH = f"""
 """
 
 PICKED = f"""
-    SELECT t.number || ' item ' || i.sequence, {_REF}, 'quantity picked', trim_scale(i.quantity_picked)::text, trim_scale(coalesce(k.picked, 0))::text
+    SELECT t.number || ' item ' || i.sequence, {REF}, 'quantity picked', trim_scale(i.quantity_picked)::text, trim_scale(coalesce(k.picked, 0))::text
     FROM fulfillment_pickingtaskitem i
     JOIN fulfillment_pickingtask t ON t.id = i.task_id JOIN fulfillment_order o ON o.id = t.order_id
     LEFT JOIN (
@@ -93,14 +105,14 @@ PICKED = f"""
     ) k ON k.item_id = i.id
     WHERE i.quantity_picked <> coalesce(k.picked, 0)
     UNION ALL
-    SELECT t.number || ' item ' || i.sequence, {_REF}, 'status', i.status, CASE WHEN i.status = 'picked' THEN 'pending' ELSE 'picked' END
+    SELECT t.number || ' item ' || i.sequence, {REF}, 'status', i.status, CASE WHEN i.status = 'picked' THEN 'pending' ELSE 'picked' END
     FROM fulfillment_pickingtaskitem i
     JOIN fulfillment_pickingtask t ON t.id = i.task_id JOIN fulfillment_order o ON o.id = t.order_id
     WHERE (i.status = 'picked' AND i.quantity_picked < i.quantity_required) OR (i.status = 'pending' AND i.quantity_picked = i.quantity_required)
 """
 
 PICKED_TOO_MUCH = f"""
-    SELECT 'order ' || o.external_id, {_REF}, 'picked of ' || p.sku, trim_scale(k.picked), trim_scale(coalesce(l.ordered, 0))
+    SELECT 'order ' || o.external_id, {REF}, 'picked of ' || p.sku, trim_scale(k.picked), trim_scale(coalesce(l.ordered, 0))
     FROM (
         SELECT t.order_id, i.product_id, sum(i.quantity_picked) AS picked
         FROM fulfillment_pickingtaskitem i JOIN fulfillment_pickingtask t ON t.id = i.task_id AND t.status <> 'cancelled'
@@ -117,7 +129,7 @@ PICKED_TOO_MUCH = f"""
 """
 
 COUNTERS = f"""
-    SELECT x.number, {_REF}, x.field, x.found, x.expected
+    SELECT x.number, {REF}, x.field, x.found, x.expected
     FROM (
         SELECT t.number, t.order_id, f.field, f.found, f.expected
         FROM fulfillment_pickingtask t
@@ -140,7 +152,7 @@ COUNTERS = f"""
 """
 
 TO_BE_PACKED = f"""
-    SELECT t.number, {_REF}, 'to be packed of ' || p.sku, trim_scale(x.packing), trim_scale(x.picked)
+    SELECT t.number, {REF}, 'to be packed of ' || p.sku, trim_scale(x.packing), trim_scale(x.picked)
     FROM fulfillment_packingtask t JOIN fulfillment_order o ON o.id = t.order_id
     CROSS JOIN LATERAL (
         SELECT batch_location_id, sum(packing) AS packing, sum(picked) AS picked
@@ -154,114 +166,60 @@ TO_BE_PACKED = f"""
         GROUP BY batch_location_id HAVING sum(packing) <> sum(picked)
     ) x
     JOIN inventory_batchlocation b ON b.id = x.batch_location_id JOIN inventory_product p ON p.id = b.product_id
-    WHERE t.picking_task_id IS NOT NULL AND t.status <> 'cancelled'
+    WHERE t.status <> 'cancelled'
+"""
+
+# What failed before was looked at already: of its scans the last one is known.
+TO_BE_CHECKED = f"""
+    SELECT c.number, {REF}, 'to be checked of ' || p.sku, trim_scale(x.checking), trim_scale(x.picked)
+    FROM fulfillment_qualitycheck c JOIN fulfillment_order o ON o.id = c.order_id
+    CROSS JOIN LATERAL (
+        SELECT batch_location_id, sum(checking) AS checking, sum(picked) AS picked
+        FROM (
+            SELECT batch_location_id, quantity AS checking, 0 AS picked FROM fulfillment_qualitycheckitem WHERE check_document_id = c.id
+            UNION ALL
+            SELECT k.batch_location_id, 0, k.quantity
+            FROM fulfillment_pick k JOIN fulfillment_pickingtaskitem i ON i.id = k.item_id
+            WHERE i.task_id = c.picking_task_id AND k.undone_at IS NULL AND k.id > coalesce((
+                SELECT max(f.last_pick_id) FROM fulfillment_qualitycheck f WHERE f.picking_task_id = c.picking_task_id AND f.status = 'failed'), 0)
+        ) both_sides
+        GROUP BY batch_location_id HAVING sum(checking) <> sum(picked)
+    ) x
+    JOIN inventory_batchlocation b ON b.id = x.batch_location_id JOIN inventory_product p ON p.id = b.product_id
+    WHERE c.status IN ('pending', 'in_progress')
+"""
+
+# What was packed before scans were kept has none.
+PACK_SCANS = f"""
+    SELECT 'package ' || g.barcode, {REF}, 'scanned of ' || p.sku, trim_scale(x.scanned), trim_scale(x.inside)
+    FROM (
+        SELECT y.package_id, y.item_id, sum(y.scanned) AS scanned, sum(y.inside) AS inside
+        FROM (
+            SELECT package_id, item_id, quantity AS scanned, 0 AS inside FROM fulfillment_packscan WHERE undone_at IS NULL
+            UNION ALL
+            SELECT package_id, item_id, 0, quantity FROM fulfillment_packageitem
+        ) y
+        GROUP BY y.package_id, y.item_id HAVING sum(y.scanned) <> sum(y.inside)
+    ) x
+    JOIN fulfillment_packingtaskitem i ON i.id = x.item_id JOIN inventory_product p ON p.id = i.product_id
+    JOIN fulfillment_package g ON g.id = x.package_id
+    JOIN fulfillment_packingtask t ON t.id = i.task_id JOIN fulfillment_order o ON o.id = t.order_id
+    WHERE EXISTS (SELECT 1 FROM fulfillment_packscan s WHERE s.item_id = x.item_id)
 """
 
 IN_PACKAGES = f"""
-    SELECT t.number, {_REF}, 'packed of ' || p.sku, trim_scale(i.packed_quantity)::text, trim_scale(coalesce(g.packed, 0))::text
+    SELECT t.number, {REF}, 'packed of ' || p.sku, trim_scale(i.packed_quantity)::text, trim_scale(coalesce(g.packed, 0))::text
     FROM fulfillment_packingtaskitem i
     JOIN fulfillment_packingtask t ON t.id = i.task_id JOIN fulfillment_order o ON o.id = t.order_id
     JOIN inventory_product p ON p.id = i.product_id
     LEFT JOIN (SELECT item_id, sum(quantity) AS packed FROM fulfillment_packageitem GROUP BY item_id) g ON g.item_id = i.id
     WHERE i.packed_quantity <> coalesce(g.packed, 0)
     UNION ALL
-    SELECT t.number, {_REF}, p.sku || ' of a task that is ' || t.status, trim_scale(i.packed_quantity) || ' packed', trim_scale(i.quantity) || ' packed'
+    SELECT t.number, {REF}, p.sku || ' of a task that is ' || t.status, trim_scale(i.packed_quantity) || ' packed', trim_scale(i.quantity) || ' packed'
     FROM fulfillment_packingtaskitem i
     JOIN fulfillment_packingtask t ON t.id = i.task_id AND t.status IN ('packed', 'shipped') JOIN fulfillment_order o ON o.id = t.order_id
     JOIN inventory_product p ON p.id = i.product_id
     WHERE i.packed_quantity < i.quantity
-"""
-
-PACKAGE_SHIPMENTS = f"""
-    SELECT 'package ' || g.barcode, {_REF}, 'living shipments', s.n::text, '1'
-    FROM fulfillment_package g
-    JOIN fulfillment_packingtask t ON t.id = g.packing_task_id AND t.status IN ('packed', 'shipped') JOIN fulfillment_order o ON o.id = t.order_id
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS n FROM fulfillment_shipment s
-        WHERE s.package_id = g.id AND s.status IN ('requested', 'created', 'handed_over', 'delivered', 'returned')
-    ) s
-    WHERE s.n <> 1
-    UNION ALL
-    SELECT s.number, {_REF}, 'status of the shipment of a task that is ' || t.status, s.status,
-           CASE WHEN t.status = 'shipped' THEN 'handed over' ELSE 'not handed over' END
-    FROM fulfillment_shipment s
-    JOIN fulfillment_packingtask t ON t.id = s.packing_task_id JOIN fulfillment_order o ON o.id = t.order_id
-    WHERE (t.status = 'shipped' AND s.status IN ('requested', 'created'))
-       OR (t.status <> 'shipped' AND s.status IN ('handed_over', 'delivered', 'returned'))
-"""
-
-STRAY_SHIPMENTS = f"""
-    SELECT s.number, {_REF}, 'status while its task is ' || t.status, s.status, 'cancelled or voided'
-    FROM fulfillment_shipment s
-    JOIN fulfillment_packingtask t ON t.id = s.packing_task_id JOIN fulfillment_order o ON o.id = t.order_id
-    WHERE s.status IN ('requested', 'created') AND (t.status NOT IN ('packed', 'shipped') OR o.status = 'cancelled')
-    UNION ALL
-    SELECT s.number, {_REF}, 'package', g.barcode || ' of another task', 'a package of ' || t.number
-    FROM fulfillment_shipment s
-    JOIN fulfillment_package g ON g.id = s.package_id AND g.packing_task_id <> s.packing_task_id
-    JOIN fulfillment_packingtask t ON t.id = s.packing_task_id JOIN fulfillment_order o ON o.id = s.order_id
-"""
-
-WAYBILLS = f"""
-    SELECT s.number, {_REF}, 'tracking number', coalesce(nullif(s.tracking_number, ''), 'none'), 'the carrier''s'
-    FROM fulfillment_shipment s JOIN fulfillment_order o ON o.id = s.order_id
-    WHERE s.status IN ('created', 'handed_over', 'delivered', 'returned') AND (s.tracking_number = '' OR s.external_id = '')
-    UNION ALL
-    SELECT 'package ' || g.barcode, {_REF}, 'tracking number', coalesce(nullif(g.tracking_number, ''), 'none'), s.tracking_number
-    FROM fulfillment_shipment s JOIN fulfillment_package g ON g.id = s.package_id JOIN fulfillment_order o ON o.id = s.order_id
-    WHERE s.status IN ('created', 'handed_over', 'delivered', 'returned') AND g.tracking_number <> s.tracking_number
-    UNION ALL
-    SELECT min(s.number), NULL, 'tracking number ' || s.tracking_number || ' of ' || p.name, count(*) || ' shipments', '1 shipment'
-    FROM fulfillment_shipment s JOIN fulfillment_deliveryprovider p ON p.id = s.provider_id
-    WHERE s.tracking_number <> '' AND s.status IN ('created', 'handed_over')
-    GROUP BY s.tracking_number, p.name HAVING count(*) > 1
-"""
-
-SHIPPED_PROMISES = f"""
-    SELECT t.number, {_REF}, 'the reservation of what was shipped', coalesce(r.status, 'missing'), 'fulfilled'
-    FROM fulfillment_packingtask t JOIN fulfillment_order o ON o.id = t.order_id
-    LEFT JOIN inventory_reservation r ON r.id = t.reservation_id
-    WHERE t.status = 'shipped' AND r.status IS DISTINCT FROM 'fulfilled'
-    UNION ALL
-    SELECT t.number, {_REF}, 'left the books', trim_scale(coalesce(c.gone, 0))::text, trim_scale(i.packed)::text
-    FROM fulfillment_packingtask t JOIN fulfillment_order o ON o.id = t.order_id
-    JOIN (
-        SELECT task_id, sum(coalesce(actual_quantity, quantity)) AS packed FROM fulfillment_packingtaskitem GROUP BY task_id
-    ) i ON i.task_id = t.id
-    LEFT JOIN (
-        SELECT reservation_id, sum(coalesce(actual, consumed)) AS gone FROM inventory_reservationitem GROUP BY reservation_id
-    ) c ON c.reservation_id = t.reservation_id
-    WHERE t.status = 'shipped' AND coalesce(c.gone, 0) <> i.packed
-"""
-
-# What a status needs: `needs_attention` may be anything that is not closed.
-ORDER_STATUS = f"""
-    SELECT 'order ' || o.external_id, {_REF}, 'status', o.status, x.expected
-    FROM fulfillment_order o
-    CROSS JOIN LATERAL (
-        SELECT
-            EXISTS (SELECT 1 FROM fulfillment_pickingtask t WHERE t.order_id = o.id AND t.status IN ('pending', 'assigned', 'in_progress')) AS walking,
-            EXISTS (SELECT 1 FROM fulfillment_qualitycheck t WHERE t.order_id = o.id AND t.status IN ('pending', 'in_progress')) AS checking,
-            EXISTS (SELECT 1 FROM fulfillment_packingtask t WHERE t.order_id = o.id AND t.status IN ('pending', 'in_progress')) AS packing,
-            EXISTS (SELECT 1 FROM fulfillment_packingtask t WHERE t.order_id = o.id AND t.status = 'packed') AS packed,
-            EXISTS (SELECT 1 FROM fulfillment_packingtask t WHERE t.order_id = o.id AND t.status = 'shipped') AS shipped,
-            EXISTS (SELECT 1 FROM fulfillment_shipment s WHERE s.order_id = o.id AND s.status = 'requested') AS waiting
-    ) w
-    CROSS JOIN LATERAL (
-        SELECT CASE
-            WHEN o.status IN ('cancelled', 'rejected') AND (w.walking OR w.checking OR w.packing OR w.packed) THEN 'open: there is open work'
-            WHEN o.status IN ('cancelled', 'rejected') AND w.shipped THEN 'shipped'
-            WHEN o.status = 'shipped' AND (w.walking OR w.checking OR w.packing OR w.packed) THEN 'open: there is open work'
-            WHEN o.status = 'shipped' AND NOT w.shipped THEN 'needs attention: nothing was handed over'
-            WHEN o.status IN ('accepted', 'picking') AND NOT (w.walking OR w.checking) THEN 'further: nobody has to walk for it'
-            WHEN o.status = 'packing' AND NOT (w.packing OR w.packed) THEN 'needs attention: there is nothing to pack'
-            WHEN o.status = 'ready_for_shipment' AND (w.walking OR w.checking OR w.packing) THEN 'picking or packing'
-            WHEN o.status = 'ready_for_shipment' AND NOT w.packed THEN 'shipped, or needs attention'
-            WHEN o.status = 'ready_for_shipment' AND w.waiting THEN 'packing: a waybill is missing'
-            WHEN o.status = 'needs_attention' AND w.shipped AND NOT (w.walking OR w.checking OR w.packing OR w.packed) THEN 'shipped'
-        END AS expected
-    ) x
-    WHERE x.expected IS NOT NULL
 """
 
 # Free goods on a bench, but for what was weighed on top of an order that is still to leave.
@@ -295,7 +253,7 @@ PICKING_BATCHES = f"""
     WHERE b.status IN ('pending', 'assigned', 'in_progress')
       AND NOT EXISTS (SELECT 1 FROM fulfillment_pickingtask t WHERE t.batch_id = b.id AND t.status IN ('pending', 'assigned', 'in_progress'))
     UNION ALL
-    SELECT t.number, {_REF}, f.field || ' in ' || b.number, f.found, f.expected
+    SELECT t.number, {REF}, f.field || ' in ' || b.number, f.found, f.expected
     FROM fulfillment_pickingtask t JOIN fulfillment_pickingbatch b ON b.id = t.batch_id JOIN fulfillment_order o ON o.id = t.order_id
     CROSS JOIN LATERAL (VALUES
         ('status', t.status, CASE WHEN b.status IN ('completed', 'cancelled') THEN 'closed, or in no batch' ELSE b.status END),
@@ -304,12 +262,12 @@ PICKING_BATCHES = f"""
     ) AS f (field, found, expected)
     WHERE t.status IN ('pending', 'assigned', 'in_progress') AND f.found <> f.expected
     UNION ALL
-    SELECT t.number || ' item ' || i.sequence, {_REF}, 'place in the walk of ' || b.number, 'none', 'a number'
+    SELECT t.number || ' item ' || i.sequence, {REF}, 'place in the walk of ' || b.number, 'none', 'a number'
     FROM fulfillment_pickingtaskitem i JOIN fulfillment_pickingtask t ON t.id = i.task_id AND t.status = 'in_progress'
     JOIN fulfillment_pickingbatch b ON b.id = t.batch_id JOIN fulfillment_order o ON o.id = t.order_id
     WHERE i.status = 'pending' AND i.batch_position IS NULL
     UNION ALL
-    SELECT t.number, {_REF}, 'tote of what was picked in ' || b.number, 'none', 'the tote at position ' || t.tote
+    SELECT t.number, {REF}, 'tote of what was picked in ' || b.number, 'none', 'the tote at position ' || t.tote
     FROM fulfillment_pickingtask t JOIN fulfillment_pickingbatch b ON b.id = t.batch_id JOIN fulfillment_order o ON o.id = t.order_id
     WHERE t.tote_code = '' AND EXISTS (SELECT 1 FROM fulfillment_pickingtaskitem i WHERE i.task_id = t.id AND i.quantity_picked > 0)
     UNION ALL
@@ -320,15 +278,4 @@ PICKING_BATCHES = f"""
            OR EXISTS (SELECT 1 FROM fulfillment_packingtask p WHERE p.picking_task_id = t.id AND p.status IN ('pending', 'in_progress'))
            OR EXISTS (SELECT 1 FROM fulfillment_qualitycheck q WHERE q.picking_task_id = t.id AND q.status IN ('pending', 'in_progress')))
     GROUP BY t.tote_code, w.code HAVING count(*) > 1
-"""
-
-GIVEN_UP = f"""
-    SELECT 'status report ' || s.id, {_REF}, s.status || ' to the order system', 'not told: ' || left(s.last_error, 80), 'told'
-    FROM fulfillment_statusreport s JOIN fulfillment_order o ON o.id = s.order_id
-    WHERE s.sent_at IS NULL AND s.next_attempt_at IS NULL AND s.leased_until IS NULL AND o.status <> 'cancelled'
-    UNION ALL
-    SELECT s.number, {_REF}, s.status || ' at the carrier', 'not asked any more: ' || left(s.last_error, 80), 'asked'
-    FROM fulfillment_shipment s JOIN fulfillment_order o ON o.id = s.order_id
-    WHERE s.status IN ('requested', 'void_requested') AND s.next_attempt_at IS NULL AND s.leased_until IS NULL
-      AND NOT EXISTS (SELECT 1 FROM fulfillment_shipment r WHERE r.id = s.replaces_id AND r.status = 'void_requested')
 """

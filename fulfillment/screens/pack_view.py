@@ -15,6 +15,7 @@ from fulfillment.models import LabelPrint, Package, PackingTask, PackingTaskItem
 from fulfillment.queries import floor
 from fulfillment.queries.box_suggestions import Suggestion, suggest_boxes
 from fulfillment.queries.package_weights import weight_faults
+from fulfillment.queries.ranks import ranked
 from fulfillment.screens.pack_state import WEIGH, asked_number, box_at_hand, last_code, stop_asking
 from fulfillment.services.scans import scanned_goods
 from warehouse.core import shown
@@ -38,7 +39,7 @@ def screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback 
         "bench": task.picking_task and task.picking_task.packing_location,
     }
     if task.status == PackingStatus.IN_PROGRESS:
-        rows = list(task.items.select_related("product", "batch").order_by("-status", "pk"))  # what is open comes first
+        rows = list(task.items.select_related("product", "batch").order_by(ranked(PackingItemStatus.PENDING), "pk"))
         asked = _asked(request, task, rows) if context["mine"] else None
         if asked is not None:
             return show(request, "floor/pack_number.html", context | asked, feedback)

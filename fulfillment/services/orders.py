@@ -153,7 +153,7 @@ def process_order_cancelled(source: str, external_id: str, reason: str, *, actor
 
 def _require_key(source: str, external_id: str) -> None:
     """The parts of the business key are kept as they are, and `source:id` must be readable both ways."""
-    if not source or len(source) > SOURCE_LENGTH or ":" in source:
+    if not source or len(source) > SOURCE_LENGTH or ":" in source or not source.isprintable() or source != source.strip():
         raise ValidationFailed(f"source: {source[:40]!r} can't name a source of orders.", errors=[{"field": "source", "code": "invalid"}])
     if not external_id or len(external_id) > ID_LENGTH or not external_id.isprintable() or external_id != external_id.strip():
         raise ValidationFailed(f"order_id: {external_id[:40]!r} can't be an order's id.", errors=[{"field": "order_id", "code": "invalid"}])
@@ -197,7 +197,7 @@ def _require_here(order: Order, work: Work) -> None:
     rest = [task.number for task in tasks if task.status in open_]
     text = f"{order} was handed over to the carrier ({', '.join(gone) or 'all of it'}): it can't be cancelled any more. Take it back as a return."
     if rest:
-        text += f" What has not left yet is stopped by cancelling {', '.join(rest)}."
+        text += f" What has not left yet is stopped by cancelling {', '.join(rest)}; then agree to send the order without it."
     raise TransitionRefused(text, status=order.status, asked="cancel", possible=["return"], shipped=gone, open=rest)
 
 

@@ -19,7 +19,7 @@ from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTa
 from fulfillment.queries.package_weights import weight_faults
 from fulfillment.services import put_backs, waybills, weighing
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
-from fulfillment.services.progress import settle
+from fulfillment.services.progress import recount, settle
 from fulfillment.services.providers import OVER, limit_faults
 from fulfillment.services.workers import require_worker
 from inventory import orchestrator
@@ -203,7 +203,8 @@ def ship_packing_task(task_id: int, *, actor: Actor, expected_version: int | Non
 
 @operation()
 def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
-    """Do not ship it: the promise is released and the goods on the bench become put-backs; its shipments are cancelled, or to be voided.
+    """Do not ship it: the promise is released and the goods on the bench become put-backs; its shipments are cancelled, or to be voided;
+    the order goes without it, and needs attention.
 
     Locks order, task and shipments, then what inventory locks. Event packing.cancelled. Raises TransitionRefused, ValidationFailed for a reason that is
     missing or too long.
@@ -217,7 +218,7 @@ def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_ver
     if task.picking_task is not None:
         put_backs.make_put_backs(task.picking_task)
     publish([events.of_packing(events.PACKING_CANCELLED, task, reason=reason)], actor=actor)
-    settle(task.order, actor=actor)
+    recount(task.order, actor=actor)
     return task
 
 

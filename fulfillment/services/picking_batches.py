@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_fsm import can_proceed
 
 from fulfillment import events
-from fulfillment.enums import OPEN_PICKING, BatchingMethod, PickingItemStatus, PickingStatus
+from fulfillment.enums import OPEN_PICKING, BatchingMethod, OrderStatus, PickingItemStatus, PickingStatus
 from fulfillment.errors import CartTooSmall, WorkLeft
 from fulfillment.locks import BatchWork, lock_next_picking_batch, lock_picking_batch, lock_picking_batches_alone, lock_worker
 from fulfillment.models import Order, Pick, PickingBatch, PickingTask, PickingTaskItem
@@ -128,7 +128,7 @@ def start_picking_batch(batch_id: int, *, actor: Actor, expected_version: int | 
         take(task, "start")
         task.packing_location_id, task.started_at = bench, now
     save_all(PickingTask, work.tasks, "status", "packing_location", "started_at")
-    begun = [task.order for task in work.tasks if can_proceed(task.order.begin_picking)]
+    begun = [task.order for task in work.tasks if task.order.status == OrderStatus.ACCEPTED]
     for order in begun:
         take(order, "begin_picking")
     save_all(Order, begun, "status")

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Max
 from django.utils import timezone
-from django_fsm import can_proceed
 
 from fulfillment import events
 from fulfillment.enums import (
+    OPEN_ORDERS,
     OPEN_PACKING,
     OPEN_PICKING,
     OPEN_QUALITY,
     OrderStatus,
-    PackingStatus,
     PickingItemStatus,
     PickingStatus,
     Priority,
-    QualityStatus,
 )
 from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task, lock_worker
-from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, QualityCheck
+from fulfillment.models import Order, PackingTask, PickingTask, QualityCheck
+from fulfillment.queries.missing import on_no_task
 from fulfillment.queries.picking_tasks import let_go
+from fulfillment.queries.ranks import ranked
 from fulfillment.services import put_backs, quality_checks, shorts
 from fulfillment.services.intake import make_picking_tasks
-from fulfillment.services.progress import settle
+from fulfillment.services.progress import recount, settle
 from fulfillment.services.walks import begin_walk
 from fulfillment.services.workers import require_active_user, require_worker
 from inventory import orchestrator
@@ -50,16 +48,16 @@ def create_picking_task(
 ) -> PickingTask:
     """Promise more of an order from one warehouse and make its picking task: what was short before, or what a manager sends for by hand.
 
-    `items` as for an order (what the order's lines ask of remaining days holds for them too), `warehouse_id` is ours. Locks the order, then what
-    inventory locks. Events inventory.reserved, picking.created. Raises Conflict for an order that is closed or has open work in this warehouse, Surplus
-    for more than was ordered and is not yet on a task, InsufficientStock.
+    `items` as for an order (what the order's lines ask of remaining days holds for them too), `warehouse_id` is ours. The order goes without them no more.
+    Locks the order, then what inventory locks. Events inventory.reserved, picking.created. Raises Conflict for an order that is closed or has open work
+    in this warehouse, Surplus for more than was ordered and is not yet on a task, InsufficientStock.
     """
     if priority and priority not in Priority.values:
         raise ValidationFailed(
             f"priority: {priority[:20]!r} is none of {', '.join(Priority.values)}.", errors=[{"field": "priority", "code": "invalid"}]
         )
     order = lock_order(order_id, expected_version)
-    if order.status not in (OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.PACKING, OrderStatus.NEEDS_ATTENTION):
+    if order.status not in OPEN_ORDERS:
         raise Conflict(f"{order} is {order.get_status_display()}: no picking can be added.", status=order.status)
     _require_nothing_open(order, warehouse_id)
     days = dict(order.lines.order_by().values_list("product_id").annotate(Max("min_remaining_days")))
@@ -75,6 +73,7 @@ def create_picking_task(
     )
     listings = {line.product_id: line.listing_id for line in lines if line.listing_id}
     (task_id,) = make_picking_tasks(order, [promised], listings, actor=actor, priority=priority, accepted=False)
+    recount(order, actor=actor)
     return PickingTask.objects.get(pk=task_id)
 
 
@@ -105,7 +104,7 @@ def claim_next_picking_task(warehouse_id: int, *, actor: Actor) -> PickingTask |
         raise ValidationFailed("Only a person can claim a task.")
     lock_worker(actor.user_id)
     mine = PickingTask.objects.filter(worker=actor.user_id, warehouse=warehouse_id, status__in=[PickingStatus.IN_PROGRESS, PickingStatus.ASSIGNED])
-    at_hand = mine.select_related("order", "warehouse").order_by("-status", "pk").first()
+    at_hand = mine.select_related("order", "warehouse").order_by(ranked(PickingStatus.IN_PROGRESS), "pk").first()
     if at_hand is not None:
         return at_hand
     task = lock_next_picking_task(warehouse_id)
@@ -127,7 +126,7 @@ def start_picking_task(task_id: int, *, actor: Actor, expected_version: int | No
     task.started_at = timezone.now()
     begin_walk(task)
     task.save_changes("status", "packing_location", "started_at", *ROUTE)
-    if can_proceed(task.order.begin_picking):
+    if task.order.status == OrderStatus.ACCEPTED:
         take(task.order, "begin_picking")
         task.order.save_changes("status")
     return task
@@ -159,13 +158,13 @@ def complete_picking_task(
     task.save_changes("status", "completed_at", "picked_items")
     started = quality_checks.after_picking(task, actor=actor)
     publish([events.of_picking(events.PICKING_COMPLETED, task), *started], actor=actor)
-    settle(task.order, actor=actor)
+    (recount if left else settle)(task.order, actor=actor)
     return task
 
 
 @operation()
 def cancel_picking_task(task_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
-    """Stop a task: what is promised is released, what was picked becomes put-backs; the order goes on without it or needs attention.
+    """Stop a task: what is promised is released, what was picked becomes put-backs; the order goes without it, and needs attention.
 
     Locks order and task, then what inventory locks. Event picking.cancelled. Raises TransitionRefused, ValidationFailed for a reason that is missing or
     too long.
@@ -175,7 +174,7 @@ def cancel_picking_task(task_id: int, reason: str, *, actor: Actor, expected_ver
     orchestrator.release_reservation.inside(task.reservation_id, reason=reason, actor=actor, for_order=True)
     put_backs.make_put_backs(task)
     publish([events.of_picking(events.PICKING_CANCELLED, task, reason=reason)], actor=actor)
-    settle(task.order, actor=actor)
+    recount(task.order, actor=actor)
     return task
 
 
@@ -215,14 +214,8 @@ def _require_nothing_open(order: Order, warehouse_id: int) -> None:
 
 
 def _require_ordered(order: Order, lines: Iterable[orchestrator.OrderedLine]) -> None:
-    """Not more than was ordered and is on no task yet: open tasks count as required, closed ones as picked, cancelled ones not at all."""
-    open_: dict[int, Decimal] = defaultdict(lambda: ZERO)
-    for product_id, quantity in order.lines.values_list("product_id", "quantity"):
-        open_[product_id] += quantity
-    items = PickingTaskItem.objects.filter(task__order=order).exclude(task__status=PickingStatus.CANCELLED)
-    put_back = QualityCheck.objects.filter(order=order, status=QualityStatus.CANCELLED).values("picking_task")
-    for item in items.exclude(task__packing_task__status=PackingStatus.CANCELLED).exclude(task__in=put_back):
-        open_[item.product_id] -= item.quantity_required if item.status == PickingItemStatus.PENDING else item.quantity_picked
+    """Not more than was ordered and is on no task yet."""
+    open_ = on_no_task(order)
     errors = []
     for line in lines:
         open_[line.product_id] -= line.quantity

@@ -15,7 +15,7 @@ from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.locks import lock_next_quality_check, lock_quality_check, lock_quality_item, lock_worker
 from fulfillment.models import Pick, PickingTask, QualityCheck, QualityCheckItem
 from fulfillment.services import packing_tasks, put_backs
-from fulfillment.services.progress import settle
+from fulfillment.services.progress import recount, settle
 from fulfillment.services.quality_rules import Draw, reason_to_check
 from fulfillment.services.workers import require_worker
 from inventory import orchestrator
@@ -182,7 +182,7 @@ def pass_quality_check(check_id: int, *, actor: Actor, expected_version: int | N
 
 @operation()
 def cancel_quality_check(check_id: int, reason: str, *, actor: Actor, expected_version: int | None = None) -> QualityCheck:
-    """Do not send these goods: the promise is released and what lies on the bench becomes put-backs; the order goes on without it or needs attention.
+    """Do not send these goods: the promise is released and what lies on the bench becomes put-backs; the order goes without it, and needs attention.
 
     Locks order, picking task and check, then what inventory locks. Event quality.cancelled. Raises TransitionRefused, ValidationFailed for a reason that
     is missing or too long.
@@ -192,7 +192,7 @@ def cancel_quality_check(check_id: int, reason: str, *, actor: Actor, expected_v
     orchestrator.release_reservation.inside(check.reservation_id, reason=reason, actor=actor, for_order=True)
     put_backs.make_put_backs(picking_task_of(check))
     publish([events.of_quality(events.QUALITY_CANCELLED, check, reason=reason)], actor=actor)
-    settle(check.order, actor=actor)
+    recount(check.order, actor=actor)
     return check
 
 

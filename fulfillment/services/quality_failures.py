@@ -17,7 +17,7 @@ from fulfillment.errors import WorkLeft
 from fulfillment.locks import lock_quality_check
 from fulfillment.models import Pick, PickingTask, PickingTaskItem, QualityCheck, QualityCheckItem
 from fulfillment.services import packing_tasks
-from fulfillment.services.progress import need_a_person, settle
+from fulfillment.services.progress import recount
 from fulfillment.services.quality_checks import close, picking_task_of, require_looked_at, unchecked_picks
 from fulfillment.services.replanning import replan_picking
 from fulfillment.services.workers import require_worker
@@ -78,9 +78,7 @@ def fail_quality_check(check_id: int, *, actor: Actor, decision: str = "", expec
         _send_again(task, actor)
     else:
         publish(packing_tasks.make_packing_task(task, actor=actor), actor=actor)
-    settle(check.order, actor=actor)
-    if done.missing:
-        need_a_person(check.order, actor=actor)
+    recount(check.order, actor=actor)
     return check
 
 

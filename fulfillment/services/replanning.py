@@ -11,7 +11,7 @@ from fulfillment import events
 from fulfillment.enums import OPEN_PICKING, PickingItemStatus
 from fulfillment.locks import lock_picking_task
 from fulfillment.models import Pick, PickingTask, PickingTaskItem
-from fulfillment.services.progress import need_a_person, settle
+from fulfillment.services.progress import recount
 from fulfillment.services.walks import stops_of, write_walk
 from inventory import orchestrator
 from inventory.orchestrator import ReservedItem
@@ -64,8 +64,7 @@ def _replan(task_id: int, actor: Actor) -> bool:
     publish([events.short(task, item, item.remaining, GOODS_TAKEN) for item in shorted], actor=actor)
     if not any(item.status == PickingItemStatus.PENDING for item in items) and not any(item.quantity_picked for item in items):
         _give_up(task, actor)
-    elif shorted:
-        need_a_person(task.order, actor=actor)
+    recount(task.order, actor=actor)
     return True
 
 
@@ -137,4 +136,3 @@ def _give_up(task: PickingTask, actor: Actor) -> None:
     """Nobody needs to walk: nothing of it is promised, nothing was picked."""
     cancel(task, GOODS_TAKEN)
     publish([events.of_picking(events.PICKING_CANCELLED, task, reason=GOODS_TAKEN)], actor=actor)
-    settle(task.order, actor=actor)

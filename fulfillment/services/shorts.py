@@ -9,7 +9,7 @@ from fulfillment import events
 from fulfillment.enums import PickingItemStatus
 from fulfillment.locks import lock_picking_item
 from fulfillment.models import PickingTask, PickingTaskItem
-from fulfillment.services.progress import need_a_person
+from fulfillment.services.progress import recount
 from fulfillment.services.walks import added_stop, require_open, stops_of, write_walk
 from inventory import orchestrator
 from inventory.orchestrator import ShortPart
@@ -47,15 +47,16 @@ def short_item(item_id: int, *, actor: Actor, notes: str = "", expected_version:
         orchestrator.request_count.inside(item.location_id, item.product_id, reason=reason, actor=actor)
     publish([events.short(item.task, item, missed, SHORT, missing=part.missing)], actor=actor)
     if part.missing:
-        need_a_person(item.task.order, actor=actor)
+        recount(item.task.order, actor=actor)
     return item
 
 
 @operation(Role.PICKER)
 def skip_item(item_id: int, *, actor: Actor, notes: str = "", expected_version: int | None = None) -> PickingTaskItem:
-    """The item will not be picked at all; final. Its promise is released. Raises Conflict when some of it was picked: that is short.
+    """The item will not be picked at all; final. Its promise is released, the order goes without it and needs attention.
 
-    Locks order, task and item, then what inventory locks. Events picking.short, inventory.released.
+    Raises Conflict when some of it was picked: that is short. Locks order, task and item, then what inventory locks. Events picking.short,
+    inventory.released, order.needs_attention.
     """
     notes = require_reason(notes, needed=False, field="notes")
     item, _ = lock_picking_item(item_id, expected_version)
@@ -72,11 +73,12 @@ def skip_item(item_id: int, *, actor: Actor, notes: str = "", expected_version: 
     item.save(update_fields=["status", "reservation_item_id", "notes"])
     item.task.save_changes("picked_items")
     publish([events.short(item.task, item, missed, SKIPPED)], actor=actor)
+    recount(item.task.order, actor=actor)
     return item
 
 
 def close_short(task: PickingTask, left: Sequence[PickingTaskItem], reason: str, *, actor: Actor) -> None:
-    """Give up what is left of a locked task: its promises are released, its items are short, the order needs attention. The caller saves the task.
+    """Give up what is left of a locked task: its promises are released, its items are short. The caller saves the task and recounts the order.
 
     Events picking.short for each item, inventory.released. The number of statements does not grow with the items.
     """
@@ -89,7 +91,6 @@ def close_short(task: PickingTask, left: Sequence[PickingTaskItem], reason: str,
     PickingTaskItem.objects.bulk_update(left, ["status", "reservation_item_id", "notes"])
     task.picked_items += len(left)
     publish(told, actor=actor)
-    need_a_person(task.order, actor=actor)
 
 
 def _missed_before(item: PickingTaskItem) -> list[int]:

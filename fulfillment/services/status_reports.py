@@ -8,15 +8,19 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from fulfillment.enums import OrderStatus
 from fulfillment.locks import lock_order, lock_status_report, lock_unsent_reports
 from fulfillment.models import Order, StatusReport
 from fulfillment.services import stuck
 from fulfillment.services.background import REPORT_STATUS, soon
+from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound
 from warehouse.core.transactions import operation
 
 LEASE = timedelta(seconds=60)
+# Then the order system is owed a report, should it ever lack one.
+GONE_FAR = {OrderStatus.READY_FOR_SHIPMENT, OrderStatus.SHIPPED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,14 @@ def claim_status_report(report_id: int, *, actor: Actor) -> ClaimedReport | None
 
 
 @operation()
-def record_status_sent(report_id: int, *, actor: Actor) -> None:
-    """The order system knows; its alert is resolved. Locks the report alone."""
+def record_status_sent(report_id: int, message: str, *, actor: Actor) -> None:
+    """The order system knows; its alert is resolved. Another message than the one it was told now is still owed. Locks the report alone."""
     report = _lock(report_id)
+    if report.message != message:
+        report.leased_until = None
+        report.save(update_fields=["leased_until"])
+        soon(REPORT_STATUS, report.pk)
+        return
     stuck.is_over(report, actor=actor)
     report.sent_at, report.next_attempt_at, report.leased_until, report.last_error = timezone.now(), None, None, ""
     report.save(update_fields=["sent_at", "next_attempt_at", "leased_until", "last_error"])
@@ -73,11 +82,13 @@ def postpone_status_report(
 
 @operation(Role.INTEGRATION)
 def report_order_status(order_id: int, *, actor: Actor, expected_version: int | None = None) -> Order:
-    """Have the order system told now what it has not been told of an order, also what it refused; their alerts are resolved.
+    """Have the order system told now what it has not been told of an order, also what it refused, or what was never noted; their alerts are resolved.
 
     Locks the order, then its reports. Raises Conflict when nothing is owed.
     """
     order = lock_order(order_id, expected_version)
+    if order.status in GONE_FAR:
+        settle(order, actor=actor)
     owed = lock_unsent_reports(order)
     if not owed:
         raise Conflict(f"{order}: the order system knows every status it is to know.")

@@ -93,9 +93,10 @@ def record_waybill(shipment_id: int, waybill: Waybill, *, actor: Actor) -> Shipm
         stuck.is_over(shipment, actor=actor)
         shipment.next_attempt_at, shipment.last_error = None, ""
         take(shipment, "create")
+        shipment.waybill_at = timezone.now()
     else:
         soon(VOID_SHIPMENT, shipment.pk)
-    shipment.save_changes("status", "leased_until", "next_attempt_at", "last_error", *fields)
+    shipment.save_changes("status", "leased_until", "next_attempt_at", "last_error", "waybill_at", *fields)
     if wanted:
         _label(shipment.packing_task, shipment.package, waybill.tracking_number, waybill.label_url)
         publish([events.of_shipment(events.SHIPMENT_CREATED, shipment)], actor=actor)

@@ -146,7 +146,7 @@ def _overdue() -> list[AlertDraft]:
     return [
         AlertDraft(
             f"reservation:{row.pk}",
-            Severity.WARNING,
+            Severity.CRITICAL,
             f"The reservation for {row.order_ref} in {row.warehouse.code} expired more than {minutes} minutes ago and still holds goods.",
             {"order_ref": row.order_ref, "expires_at": row.expires_at.isoformat() if row.expires_at else None},
             row.warehouse_id,

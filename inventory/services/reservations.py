@@ -55,13 +55,14 @@ def reserve_for_order(
 
     `ttl` limits the promise (a checkout: setting RESERVATION_TTL_MINUTES); without it the promise stands until it is kept or released. The same product
     twice is summed. An equal active promise is returned, for as long as this call asks if that is longer; a different one is a Conflict. `confirmed` makes
-    it a promise of the order's fulfilment. Takes the gates, then writes reservation, ledger and the events stock.reserved, inventory.reserved. Raises
-    InsufficientStock with every short line.
+    it, also an equal one of before, a promise of the order's fulfilment, which nobody else releases. Takes the gates, then writes reservation, ledger and
+    the events stock.reserved, inventory.reserved. Raises InsufficientStock with every short line.
     """
     wanted = _sum_lines(lines, warehouse_id)
     present = [item for item in held_items(order_refs=[order_ref]) if item.warehouse_id == warehouse_id]
     if present:
-        return _equal_promise(order_ref, wanted, present[0].reservation_id, timezone.now() + ttl if ttl else None, ship_at)
+        until = timezone.now() + ttl if ttl else None
+        return _equal_promise(order_ref, wanted, present[0].reservation_id, until, ship_at, confirmed)
     gate = lock_stock(wanted)
     try:
         plan = plan_lines(wanted, gate, read_candidates(wanted), ship_at or timezone.now())
@@ -185,9 +186,15 @@ def _sum_lines(lines: Sequence[OrderedLine], warehouse_id: int) -> dict[StockKey
 
 
 def _equal_promise(
-    order_ref: str, wanted: Mapping[StockKey, fefo.Wanted], reservation_id: int, until: datetime | None, ship_at: datetime | None
+    order_ref: str,
+    wanted: Mapping[StockKey, fefo.Wanted],
+    reservation_id: int,
+    until: datetime | None,
+    ship_at: datetime | None,
+    confirmed: bool,
 ) -> Reserved:
     """The promise that was made before, judged under its locks; its limit moves to `until` when that is later, or goes when there is none now.
+    `confirmed`: it is the order's own from now on.
 
     It is equal when it holds as much, promised with at least as many remaining days, and its goods keep for the ship time that is asked for now.
     """
@@ -205,10 +212,16 @@ def _equal_promise(
             f"{order_ref} has a reservation here whose goods do not keep until {ship_at:%Y-%m-%d %H:%M} UTC. Release it, and reserve anew.",
             reservation=reservation.pk,
         )
+    changed = []
     if reservation.expires_at is not None and (until is None or until > reservation.expires_at):
         reservation.expires_at = until
+        changed.append("expires_at")
+    if confirmed and reservation.confirmed_at is None:
+        reservation.confirmed_at = timezone.now()
+        changed.append("confirmed_at")
+    if changed:
         reservation.version += 1
-        reservation.save(update_fields=["expires_at", "version"])
+        reservation.save(update_fields=[*changed, "version"])
     return as_reserved(items)[0]
 
 

@@ -139,6 +139,7 @@ CALLS = {
     "orders": {Role.INTEGRATION},
     "orders/cancel": {Role.INTEGRATION},
     "orders/1/priority": set(),
+    "orders/1/accept-missing": set(),
     "picking-tasks": {Role.INTEGRATION},
     "picking-tasks/1/pick": {Role.PICKER},
     "picking-tasks/1/pick-other": {Role.PICKER},

@@ -73,6 +73,27 @@ def test_cancelled_by_our_number_or_by_theirs(integration, milk):
     assert not PickingTask.objects.filter(order__external_id="2").exists()
 
 
+def test_what_an_order_goes_without_is_shown_and_accepted_by_a_manager(integration, milk):
+    made = integration.post(
+        "orders", {"order_id": "1", "items": [{"sku": "MILK", "quantity": 2, "warehouse": "W1"}, {"sku": "MILK", "quantity": 3, "warehouse": "W2"}]}
+    ).json()
+    assert made["missing"] == []
+    manager = Caller(Role.MANAGER)
+    path = f"orders/{made['id']}"
+    assert manager.post(f"picking-tasks/{made['picking_tasks'][1]['id']}/cancel", {"reason": "broken"}).status_code == 200
+    shown = integration.get(path).json()
+    assert shown["status"] == "needs_attention"
+    [row] = shown["missing"]
+    assert (row["sku"], row["quantity"], row["accepted"], row["accepted_at"]) == ("MILK", "3.000", "0.000", None)
+
+    assert codes(integration.post(f"{path}/accept-missing", {"reason": "fine"})) == (403, "permission_denied")
+    assert codes(manager.post(f"{path}/accept-missing", {})) == (400, "validation_failed")
+    accepted = manager.post(f"{path}/accept-missing", {"reason": "the customer knows"}).json()
+
+    assert (accepted["status"], accepted["missing"][0]["accepted"], accepted["missing"][0]["reason"]) == ("picking", "3.000", "the customer knows")
+    assert codes(manager.post(f"{path}/accept-missing", {"reason": "again"})) == (409, "conflict")
+
+
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [

@@ -94,7 +94,10 @@ def test_the_whole_way(integration, picker, packer, here):
     assert (handed.status_code, handed.json()["status"]) == (200, "handed_over")
     assert packer.get(path).json()["status"] == "shipped"
     assert Stock.objects.get(product=milk).quantity == 7
-    assert integration.get("orders", order_id="9").json()["results"][0]["status"] == "shipped"
+    order = integration.get("orders", order_id="9").json()["results"][0]
+    # The bread is still missing.
+    assert order["status"] == "needs_attention"
+    assert Caller(Role.MANAGER).post(f"orders/{order['id']}/accept-missing", {"reason": "no bread today"}).json()["status"] == "shipped"
 
 
 def test_back_to_the_shelf(integration, picker, manager, here):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from fulfillment.models import Order, PickingTask, StatusReport
+from fulfillment.models import MissingGoods, Order, PickingTask, StatusReport
+from fulfillment.services.picking_tasks import complete_picking_task
+from fulfillment.services.shorts import short_item
 from tests.factories.fulfillment import begun, order_for, person, pick, reachable_site
 from tests.factories.inventory import ProductFactory, Site, stocked
 from tests.factories.office import dialog, listing, office, page, steps_offered, take
@@ -55,6 +57,38 @@ def test_a_rejected_order_is_tried_again(manager: Client, house: Site) -> None:
     stocked(product, house.shelf, 5)
     take(manager, order, "retry")
     assert Order.objects.get().status == "accepted"
+
+
+def test_what_an_order_goes_without_is_shown_sent_later_or_accepted(manager: Client, house: Site) -> None:
+    honey, milk = ProductFactory(sku="HONEY", name="Acacia honey"), ProductFactory(sku="MILK")
+    stocked(honey, house.shelf, 4)
+    stocked(milk, house.shelf, 9)
+    order = order_for([(honey, 4), (milk, 2)])
+    picker = person(Role.PICKER)
+    task = begun(PickingTask.objects.get(), picker)
+    pick(task.items.get(product=milk), picker)
+    short_item(task.items.get(product=honey).pk, actor=picker)
+    complete_picking_task(task.pk, actor=picker)
+    assert steps_offered(manager, order) == ["cancel", "send-rest", "accept-missing", "priority"]
+    assert "what it goes without" in manager.get(page(order)).content.decode().lower()
+    form = manager.get(dialog(order, "send_rest")).content.decode()
+    assert "HONEY Acacia honey" in form
+    assert "4 missing" in form
+
+    gap = MissingGoods.objects.get()
+    refused = take(manager, order, "send_rest", warehouse=house.id, **{f"missing-{gap.pk}": "1"})
+    assert refused.context["error"].code == "conflict"  # it is packed there: one part of an order at a time
+    other = reachable_site(code="SHOP", external_id="2")
+    stocked(honey, other.shelf, 1)
+    take(manager, order, "send_rest", warehouse=other.id, **{f"missing-{gap.pk}": "1"})
+
+    assert PickingTask.objects.get(warehouse=other.id).items.get().quantity_required == 1
+    assert (MissingGoods.objects.get().quantity, Order.objects.get().status) == (3, "needs_attention")
+    take(manager, Order.objects.get(), "accept_missing", reason="the customer knows")
+    gap = MissingGoods.objects.get()
+    assert (gap.accepted, gap.reason, Order.objects.get().status) == (3, "the customer knows", "picking")
+    # What is accepted may be sent all the same.
+    assert steps_offered(manager, order) == ["cancel", "send-rest", "priority"]
 
 
 def test_only_managers_cancel(house: Site) -> None:

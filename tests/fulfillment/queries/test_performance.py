@@ -11,10 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from fulfillment.enums import OrderStatus
+from fulfillment.enums import OrderStatus, ShipmentStatus
 from fulfillment.models import Order, Package, PackingTask, PickingTask, PickingTaskItem, Shipment
 from fulfillment.queries.performance import Duration, performance
-from tests.factories.fulfillment import begun, order_for, packed, person, pick, picked, reachable_site, stocked
+from fulfillment.services.providers import replace_shipment
+from fulfillment.services.waybills import Waybill, record_waybill
+from inventory.models import Product
+from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, picked, reachable_site, stocked
 from tests.factories.inventory import ProductFactory
 from warehouse.core.actor import Role
 
@@ -52,7 +55,8 @@ def test_a_morning(client: Client) -> None:
     PickingTask.objects.filter(pk=task.pk).update(created_at=now - timedelta(minutes=30), completed_at=now - timedelta(minutes=20))
     PackingTask.objects.update(created_at=now - timedelta(minutes=20), packed_at=now - timedelta(minutes=15))
     Order.objects.filter(pk=done.pk).update(created_at=now - timedelta(hours=1))
-    Shipment.objects.update(created_at=now - timedelta(minutes=15))
+    # Asked for at once, answered by the carrier five minutes later.
+    Shipment.objects.update(created_at=now - timedelta(minutes=20), waybill_at=now - timedelta(minutes=15), status=ShipmentStatus.CREATED)
     PickingTask.objects.filter(order=half).update(started_at=now - timedelta(hours=3))
     PickingTaskItem.objects.filter(task=task, product=other).update(status="short")
     Order.objects.filter(pk=done.pk).update(status=OrderStatus.SHIPPED)
@@ -75,6 +79,28 @@ def test_a_morning(client: Client) -> None:
     assert 'orders_open{status="rejected"} 1.0' in text
     assert f'picking_items_per_hour{{worker="{picker.name}"}} 3.0' in text
     assert "fulfillment_success_rate 0.5" in text
+
+
+def test_the_time_to_a_shipment_is_that_to_its_waybill() -> None:
+    place = reachable_site()
+    product: Product = ProductFactory()
+    stocked(product, place.shelf, 20)
+    packer = person(Role.PACKER)
+    first, second = (packed(picked(order_for([(product, 2)]).picking_tasks.get(), person(Role.PICKER)), packer) for _ in range(2))
+    # Nobody has a waybill yet.
+    assert performance().order_to_shipment == NOTHING
+
+    for task in (first, second):
+        shipment = record_waybill(task.shipments.get().pk, Waybill(f"w-{task.pk}", f"TRK-{task.pk}", "", "created", None), actor=ACTOR)
+        assert shipment.waybill_at is not None
+        Order.objects.filter(pk=task.order_id).update(created_at=shipment.waybill_at - timedelta(minutes=45))
+    assert performance().order_to_shipment == Duration(2, 2700.0, 2700.0)
+
+    # What replaces a waybill that was wrong is no second way to the first one, and the wrong one does not count any more.
+    successor = replace_shipment(first.shipments.get().pk, "wrong weight", actor=packer)
+    Shipment.objects.filter(pk=first.shipments.earliest("pk").pk).update(status=ShipmentStatus.VOIDED)
+    record_waybill(successor.pk, Waybill("w-3", "TRK-3", "", "created", None), actor=ACTOR)
+    assert performance().order_to_shipment == Duration(1, 2700.0, 2700.0)
 
 
 def test_yesterday_does_not_count() -> None:

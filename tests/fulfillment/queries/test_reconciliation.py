@@ -15,29 +15,35 @@ from django.db.models import F
 from django.utils import timezone
 
 from fulfillment.models import (
+    MissingGoods,
     Order,
     OrderLine,
     Package,
     PackageItem,
     PackingTask,
     PackingTaskItem,
+    PackScan,
     Pick,
     PickingBatch,
     PickingTask,
     PickingTaskItem,
     PutBack,
+    QualityCheckItem,
     Shipment,
     StatusReport,
 )
 from fulfillment.queries.reconciliation import CHECKS, everything_that_contradicts
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packing_tasks import ship_packing_task
+from fulfillment.services.shorts import short_item
 from fulfillment.services.waybills import Waybill, claim_shipment, keep_shipment_request, record_waybill
 from inventory.models import Product, Reservation, ReservationItem
 from inventory.orchestrator import OrderedLine, reserve_for_order
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, picked, reachable_site, stocked
 from tests.factories.inventory import ProductFactory, Site
+from tests.factories.quality import rule, walked
 from tests.fulfillment.batches import batch_of, pick_stop
+from tests.fulfillment.walks import shelf
 from warehouse.core.actor import Role
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +118,7 @@ def less_promised_than_is_asked_for(house: House) -> set[str]:
 def a_promise_on_the_shelf_that_nobody_fetches(house: House) -> set[str]:
     house.half_picked()
     PickingTaskItem.objects.update(quantity_required=8)
-    return {"to_be_picked"}
+    return {"to_be_picked", "missing"}
 
 
 def less_promised_on_the_bench_than_was_picked(house: House) -> set[str]:
@@ -131,7 +137,7 @@ def an_item_that_is_done_too_early(house: House) -> set[str]:
     house.half_picked()
     PickingTaskItem.objects.update(status="picked")
     PickingTask.objects.update(picked_items=1)
-    return {"picked", "to_be_picked"}
+    return {"picked", "to_be_picked", "missing"}
 
 
 def more_picked_than_ordered(house: House) -> set[str]:
@@ -156,7 +162,7 @@ def more_to_pack_than_was_picked(house: House) -> set[str]:
 def packed_but_in_no_package(house: House) -> set[str]:
     house.packed()
     PackageItem.objects.update(quantity=4)
-    return {"in_packages"}
+    return {"in_packages", "pack_scans"}
 
 
 def packed_to_the_half(house: House) -> set[str]:
@@ -164,7 +170,7 @@ def packed_to_the_half(house: House) -> set[str]:
     PackingTaskItem.objects.update(packed_quantity=4)
     PackageItem.objects.update(quantity=4)
     PackingTask.objects.update(packed_items=0)
-    return {"in_packages"}
+    return {"in_packages", "pack_scans"}
 
 
 def a_package_without_a_shipment(house: House) -> set[str]:
@@ -255,6 +261,88 @@ def an_order_that_was_shipped_and_does_not_know(house: House) -> set[str]:
     return {"order_status"}
 
 
+def a_task_with_another_label_than_its_package(house: House) -> set[str]:
+    house.ready()
+    PackingTask.objects.update(label_url="https://labels.example/other")
+    return {"waybills"}
+
+
+def a_task_with_another_waybill_than_its_package(house: House) -> set[str]:
+    house.shipped()
+    PackingTask.objects.update(tracking_number="TRACK-0")
+    return {"waybills"}
+
+
+def news_that_was_lost(house: House) -> set[str]:
+    house.ready()
+    StatusReport.objects.all().delete()
+    return {"status_reports"}
+
+
+def an_order_that_is_ready_and_does_not_know(house: House) -> set[str]:
+    house.ready()
+    Order.objects.update(status="packing")
+    return {"order_status"}
+
+
+def an_order_that_needs_somebody_for_nothing(house: House) -> set[str]:
+    house.half_picked()
+    Order.objects.update(status="needs_attention")
+    return {"order_status"}
+
+
+def an_order_that_goes_without_and_nobody_is_asked(house: House) -> set[str]:
+    task = house.half_picked()
+    short_item(task.items.get().pk, actor=ACTOR)
+    Order.objects.update(status="picking")
+    return {"order_status"}
+
+
+def more_ordered_than_anybody_brings(house: House) -> set[str]:
+    house.half_picked()
+    OrderLine.objects.update(quantity=15)
+    return {"missing"}
+
+
+def what_is_missing_forgotten(house: House) -> set[str]:
+    task = house.half_picked()
+    short_item(task.items.get().pk, actor=ACTOR)
+    MissingGoods.objects.all().delete()
+    return {"missing", "order_status"}
+
+
+def an_item_at_another_shelf_than_its_promise(house: House) -> set[str]:
+    house.half_picked()
+    PickingTaskItem.objects.update(batch_location=stocked(house.product, shelf(house.site, "Z-90", 90), 5, lot="L-2"))
+    return {"pick_places"}
+
+
+def an_item_without_its_promise(house: House) -> set[str]:
+    house.half_picked()
+    PickingTaskItem.objects.update(reservation_item_id=999_999_999)
+    return {"pick_places"}
+
+
+def a_check_of_more_than_was_picked(house: House) -> set[str]:
+    rule()
+    house.accepted()
+    walked(PickingTask.objects.get(), person(Role.PICKER))
+    QualityCheckItem.objects.update(quantity=11)
+    return {"to_be_checked"}
+
+
+def more_scanned_than_lies_in_the_package(house: House) -> set[str]:
+    house.packed()
+    PackScan.objects.update(quantity=11)
+    return {"pack_scans"}
+
+
+def goods_that_came_back_unseen(house: House) -> set[str]:
+    house.shipped()
+    Shipment.objects.update(status="returned", returned_at=timezone.now())
+    return {"returns"}
+
+
 def goods_on_a_bench_that_nobody_puts_back(house: House) -> set[str]:
     house.put_back()
     PutBack.objects.all().delete()
@@ -333,6 +421,11 @@ BROKEN: list[Callable[[House], set[str]]] = [
     an_order_that_was_shipped_and_does_not_know, goods_on_a_bench_that_nobody_puts_back, a_put_back_of_goods_that_are_not_there,
     a_status_that_nobody_tells, a_shipment_that_nobody_asks_for, a_walk_that_nobody_closes, a_batch_that_is_closed_before_its_tasks,
     a_task_that_runs_ahead_of_its_batch, a_stop_without_a_place_in_the_walk, goods_in_no_tote, two_orders_in_one_tote,
+    a_status_that_nobody_tells, a_shipment_that_nobody_asks_for, a_task_with_another_label_than_its_package,
+    a_task_with_another_waybill_than_its_package, news_that_was_lost, an_order_that_is_ready_and_does_not_know,
+    an_order_that_needs_somebody_for_nothing, an_order_that_goes_without_and_nobody_is_asked, more_ordered_than_anybody_brings,
+    what_is_missing_forgotten, an_item_at_another_shelf_than_its_promise, an_item_without_its_promise, a_check_of_more_than_was_picked,
+    more_scanned_than_lies_in_the_package, goods_that_came_back_unseen,
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from fulfillment.models import BoxType, Package, PackageItem, PackingTask, Picki
 from fulfillment.queries import floor
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packages import pack_item
-from fulfillment.services.packing_tasks import start_packing_task
+from fulfillment.services.packing_tasks import cancel_packing_task, start_packing_task
 from inventory.models import Movement
 from tests.factories.fulfillment import ACTOR, order_for, person, picked, reachable_site, stocked
 from tests.factories.inventory import BarcodeFactory, ProductFactory
@@ -146,7 +146,6 @@ def test_a_task_is_found_by_whatever_is_at_hand(packer: Handheld, place: Any, go
     packer.send(f"/floor/pack/{task.pk}/start")
     scan(packer, task, milk.sku)
     package = Package.objects.get()
-    assert task.picking_task is not None
     for code in (task.number, task.number.lower(), task.picking_task.number, package.barcode, "S-77", "9077"):
         assert "S-77" in packer.send("/floor/pack/find", code=code), code
     assert packer.send("/floor/pack/find", htmx=True, code="S-77") == ""  # htmx is sent there
@@ -284,6 +283,29 @@ def test_a_cancelled_order_stops_the_packer(packer: Handheld, goods: Any) -> Non
     for page in (scan(packer, task, milk.sku), packer.send(f"/floor/pack/{task.pk}/finish"), packer.send(f"/floor/pack/{task.pk}/box", new="1")):
         assert "The order was cancelled. Stop packing." in page
     assert not PackageItem.objects.exists()
+
+
+def test_a_cancelled_task_of_a_living_order_says_so(packer: Handheld, goods: Any) -> None:
+    task = on_the_bench([(goods[0], 2)])
+    packer.send(f"/floor/pack/{task.pk}/start")
+    cancel_packing_task(task.pk, "the box got wet", actor=ACTOR)
+    page = packer.see(f"/floor/pack/{task.pk}")
+    assert "This task was cancelled. Stop packing." in page
+    assert "The order was cancelled" not in page
+
+
+def test_of_several_tasks_the_one_to_work_on_is_found(packer: Handheld, place: Any, goods: Any) -> None:
+    """Whatever the states are called: what is being packed, then what waits, then what is packed."""
+    task = on_the_bench([(goods[0], 1)], order_number="S-9")
+    others = [on_the_bench([(goods[0], 1)], order_number="S-9") for _ in range(3)]
+    for row, status in zip([task, *others], ("shipped", "packed", "pending", "in_progress"), strict=True):
+        PackingTask.objects.filter(pk=row.pk).update(status=status)
+    for row in reversed(others):
+        found = floor.packing_task_by_scan(place.warehouse.pk, "S-9", None)
+        assert found is not None
+        assert found.pk == row.pk
+        PackingTask.objects.filter(pk=row.pk).update(status="cancelled")
+    assert getattr(floor.packing_task_by_scan(place.warehouse.pk, "S-9", None), "pk", None) == task.pk
 
 
 def test_nothing_changes_by_get_without_a_token_or_without_the_role(handheld: Make, place: Any, packer: Handheld, goods: Any) -> None:

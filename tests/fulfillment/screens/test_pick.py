@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from fulfillment.enums import SOURCE_LISTINGS, PickingItemStatus, PickingStatus
 from fulfillment.models import Pick, PickingTask, PickingTaskItem
 from fulfillment.services.orders import process_order_cancelled
-from fulfillment.services.picking_tasks import assign_picking_task
+from fulfillment.services.picking_tasks import assign_picking_task, cancel_picking_task
 from fulfillment.services.replanning import replan_picking
 from inventory.models import Batch, BatchLocation, Location, Movement
 from inventory.orchestrator import WriteOffLine, remove_stock
@@ -172,6 +172,15 @@ def test_an_order_cancelled_meanwhile_stops_the_picker(picker: Handheld, place: 
     item = PickingTaskItem.objects.get()
     assert "The order was cancelled" in picker.send(f"/floor/pick/{task.pk}/give-up", item=item.pk, what="short")
     assert "Nothing was picked" in page
+
+
+def test_a_task_cancelled_meanwhile_is_not_called_a_cancelled_order(picker: Handheld, place: Any, milk: Any) -> None:
+    order_for([(milk, 2)])
+    task = begin(picker)
+    cancel_picking_task(task.pk, "wrong warehouse", actor=ACTOR)
+    page = picker.see(f"/floor/pick/{task.pk}")
+    assert "This task was cancelled. Stop picking." in page
+    assert "The order was cancelled" not in page
 
 
 def test_the_rest_of_a_partly_picked_item_can_only_be_short(picker: Handheld, place: Any, milk: Any) -> None:

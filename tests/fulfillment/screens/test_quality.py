@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import PackingTask, PickingTask, QualityCheck, QualityCheckItem
 from fulfillment.services.orders import process_order_cancelled
-from fulfillment.services.quality_checks import start_quality_check
+from fulfillment.services.quality_checks import cancel_quality_check, start_quality_check
 from inventory.models import BatchLocation
 from tests.factories.fulfillment import ACTOR, person, site, stocked
 from tests.factories.inventory import ProductFactory
@@ -130,6 +130,13 @@ def test_somebody_elses_and_cancelled_checks_say_so(handheld: Make, place: Any, 
     process_order_cancelled(check.order.source, check.order.external_id, "", actor=ACTOR)
     assert "The order was cancelled." in hand.see(url(check))
     assert "The order was cancelled." in hand.send(url(check, "say"), good="1")
+
+
+def test_a_cancelled_check_of_a_living_order_says_so(handheld: Make, place: Any, check: QualityCheck) -> None:
+    cancel_quality_check(check.pk, "wrong goods", actor=ACTOR)
+    page = handheld(place, Role.PACKER).see(url(check))
+    assert "This check was cancelled. Leave the goods on the bench." in page
+    assert "The order was cancelled" not in page
 
 
 def test_nonsense_changes_nothing(handheld: Make, place: Any, check: QualityCheck) -> None:

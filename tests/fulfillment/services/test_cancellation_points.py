@@ -13,6 +13,7 @@ from django.conf import settings
 
 from fulfillment.models import Order, PackingTask, PickingTask, PutBack, QualityCheck, Shipment, StatusReport
 from fulfillment.queries.reconciliation import everything_that_contradicts
+from fulfillment.services.missing import accept_missing
 from fulfillment.services.orders import mark_orders_for_retry, process_order_cancelled, retry_order
 from fulfillment.services.packages import add_package, pack_item, set_package_details
 from fulfillment.services.packing_tasks import cancel_packing_task, complete_packing_task, ship_packing_task, start_packing_task
@@ -360,6 +361,9 @@ def test_what_was_handed_over_comes_back_as_a_return(house: House, point: str) -
     for task in rest:
         assert task in refused_.value.detail
         cancel_picking_task(PickingTask.objects.get(number=task).pk, "the rest is not wanted", actor=ACTOR)
+    if rest:
+        assert Order.objects.get().status == "needs_attention"
+        accept_missing(Order.objects.get().pk, "the rest is not missed", actor=ACTOR)
     assert Order.objects.get().status == "shipped"
     assert_books_balance()
     assert everything_that_contradicts() == []

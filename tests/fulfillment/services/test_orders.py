@@ -190,7 +190,18 @@ def test_a_bad_line_is_refused_and_nothing_is_written(line, error, code):
 
 
 @pytest.mark.parametrize(
-    ("source", "external_id"), [("", "1"), ("a:b", "1"), ("listings", ""), ("listings", " 1"), ("listings", "x" * 81), ("listings", "a\x00")]
+    ("source", "external_id"),
+    [
+        ("", "1"),
+        ("a:b", "1"),
+        ("till\u202e", "1"),
+        ("till\n", "1"),
+        (" till", "1"),
+        ("listings", ""),
+        ("listings", " 1"),
+        ("listings", "x" * 81),
+        ("listings", "a\x00"),
+    ],
 )
 def test_a_key_that_names_no_order_is_refused(source, external_id):
     with pytest.raises(ValidationFailed):

@@ -249,7 +249,7 @@ def test_statements_of_packing_do_not_grow_with_the_task(products, packer):
         pack_item(task.pk, product.sku, 3 - (product is goods[0]), actor=packer)
     with CaptureQueriesContext(connection) as queries:
         complete_packing_task(task.pk, actor=packer)
-    assert len(queries) - 2 == 14
+    assert len(queries) - 2 == 15
 
 
 def test_the_best_task_is_claimed(packer):

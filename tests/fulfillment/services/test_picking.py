@@ -14,6 +14,7 @@ from django.utils import timezone
 from fulfillment.errors import Surplus, WorkLeft, WrongScan
 from fulfillment.models import Order, PackingTask, Pick, PickingTask, PickingTaskItem, PutBack
 from fulfillment.queries.picking_tasks import next_item
+from fulfillment.services.missing import accept_missing
 from fulfillment.services.orders import process_order_confirmed
 from fulfillment.services.packing_tasks import cancel_packing_task
 from fulfillment.services.picking_tasks import (
@@ -203,7 +204,7 @@ def test_a_short_item_releases_the_rest_and_the_order_goes_on_with_less():
     assert (short.status, short.quantity_picked, short.notes) == ("short", Decimal(7), "two were squashed")
     assert Stock.objects.get().reserved == 7
     assert PackingTask.objects.get().items.get().quantity == 7
-    assert Order.objects.get().status == "packing"
+    assert Order.objects.get().status == "needs_attention"
     assert events("picking.short") == [
         (
             "picking.short",
@@ -296,7 +297,7 @@ def test_what_was_short_can_be_sent_for_again():
     again = create_picking_task(order.pk, place.id, [{"sku": "APPLE", "quantity": 10}], actor=ACTOR, priority="high")
 
     assert (again.status, again.priority, again.items.get().quantity_required) == ("pending", "high", Decimal(10))
-    assert Order.objects.get().status == "needs_attention"
+    assert Order.objects.get().status == "picking"
     begun(again, picker)
     assert Order.objects.get().status == "picking"
     with pytest.raises(Conflict):
@@ -417,11 +418,16 @@ def test_an_order_on_the_bench_is_being_picked_again_while_somebody_walks_for_th
     first, second = PickingTask.objects.filter(status="pending").order_by("pk")
     picked(first, picker)
     cancel_picking_task(second.pk, "not there", actor=ACTOR)
+    assert Order.objects.get().status == "needs_attention"
+    accept_missing(order.pk, "three will do", actor=ACTOR)
     assert Order.objects.get().status == "packing"
     third = create_picking_task(order.pk, other.id, [{"sku": "APPLE", "quantity": 3}], actor=ACTOR)
     begun(third, picker)
     assert Order.objects.get().status == "picking"
     cancel_picking_task(third.pk, "not there either", actor=ACTOR)
+    # Three more are missing than were agreed to.
+    assert Order.objects.get().status == "needs_attention"
+    accept_missing(order.pk, "three will do after all", actor=ACTOR)
     assert Order.objects.get().status == "packing"
 
 

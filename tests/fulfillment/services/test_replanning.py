@@ -162,7 +162,13 @@ def test_what_is_not_promised_anew_is_short_and_a_person_is_asked(milk: Product,
                 "location": "A-01", "reason": "GOODS_TAKEN",
             },
         ),
-        ("order.needs_attention", {"order_id": order.external_id, "order_source": "listings", "order_number": ""}),
+        (
+            "order.needs_attention",
+            {
+                "order_id": order.external_id, "order_source": "listings", "order_number": "",
+                "missing": [{"product_id": milk.pk, "sku": "MILK", "quantity": "3"}],
+            },
+        ),
     ]  # fmt: skip
     assert (Order.objects.get().status, task.status, counts()) == ("needs_attention", "pending", (1, 3))
     agrees()

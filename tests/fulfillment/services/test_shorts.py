@@ -233,6 +233,7 @@ def test_a_part_picked_walk_is_closed_and_the_rest_freed(milk: Product, house: S
         ("1", "1", "PICKING_CLOSED"), ("2", "2", "PICKING_CLOSED"),
     ]  # fmt: skip
     assert {"order.needs_attention", "picking.completed", "packing.started"} <= set(events.types())
+    assert Order.objects.get().status == "needs_attention"
     assert PackingTask.objects.get().items.get().quantity == 3
     assert dict(Stock.objects.values_list("product__sku", "reserved")) == {"MILK": 3, "BREAD": 0}
     assert not CountRequest.objects.exists()

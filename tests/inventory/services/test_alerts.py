@@ -299,6 +299,6 @@ def test_a_promise_past_its_time(milk: Product, house: Site) -> None:
     assert evaluated(AlertKind.RESERVATION_OVERDUE) == []
     expired_for(minutes=6)
     told = "The reservation for shop:1 in MAIN expired more than 5 minutes ago and still holds goods."
-    assert evaluated(AlertKind.RESERVATION_OVERDUE) == [("warning", told)]
+    assert evaluated(AlertKind.RESERVATION_OVERDUE) == [("critical", told)]
     Reservation.objects.filter(pk=late.pk).update(started_at=timezone.now())
     assert evaluated(AlertKind.RESERVATION_OVERDUE) == []

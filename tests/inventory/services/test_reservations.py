@@ -232,6 +232,23 @@ def test_an_equal_promise_stands_for_as_long_as_the_last_call_asks(milk: Product
     assert ask(timedelta(hours=1)) is None
 
 
+def test_a_checkouts_equal_promise_is_the_orders_own_once_it_is_asked_for_as_that(milk: Product, house: Site) -> None:
+    first = reserve_for_order("shop:1", [line(milk, 7)], warehouse_id=house.id, actor=ACTOR, ttl=timedelta(minutes=5))
+    assert Reservation.objects.get().confirmed_at is None
+
+    again = reserve_for_order("shop:1", [line(milk, 7)], warehouse_id=house.id, actor=ACTOR, confirmed=True)
+
+    assert again.reservation_id == first.reservation_id
+    kept = Reservation.objects.get()
+    assert (kept.expires_at, kept.confirmed_at is not None, kept.version) == (None, True, 2)
+    with pytest.raises(Conflict, match="belongs to a confirmed order"):
+        release_reservation(kept.pk, reason="the checkout was left", actor=ACTOR)
+    # A checkout that asks once more does not take it back.
+    reserve_for_order("shop:1", [line(milk, 7)], warehouse_id=house.id, actor=ACTOR, ttl=timedelta(minutes=5))
+    again_kept = Reservation.objects.get()
+    assert (again_kept.expires_at, again_kept.confirmed_at, again_kept.version) == (None, kept.confirmed_at, 2)
+
+
 def test_a_different_promise_is_a_conflict(milk: Product, house: Site, reserve: Any) -> None:
     first = reserve("shop:1", line(milk, 7))
 
