@@ -14,13 +14,20 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from fulfillment.admin.picking_tasks import AssignForm
+from fulfillment.admin.picking_tasks import AssignForm, PickerForm
 from fulfillment.admin.site_maps import walk_of_batch
 from fulfillment.admin.tasks import TaskAdmin
+from fulfillment.admin.workers import hand_on_step
 from fulfillment.enums import OPEN_PICKING, PickingStatus
 from fulfillment.models import PickingBatch, PickingTask
 from fulfillment.queries.picking_batches import batch_progress, remaining_stops
-from fulfillment.services.picking_batches import assign_picking_batch, cancel_picking_batch, complete_picking_batch, start_picking_batch
+from fulfillment.services.picking_batches import (
+    assign_picking_batch,
+    cancel_picking_batch,
+    complete_picking_batch,
+    reassign_picking_batch,
+    start_picking_batch,
+)
 from warehouse.core import code128
 from warehouse.core.admin import ReadOnlyInline, pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, can
@@ -73,6 +80,7 @@ class PickingBatchAdmin(TaskAdmin):
     prints = ["cart_labels", "walk_list", "map"]
     steps = [
         Step("assign", "Assign", assign_picking_batch, can("assign"), form=AssignForm, icon="person_add"),
+        hand_on_step(reassign_picking_batch, PickerForm),
         Step(
             "start",
             "Start",

@@ -21,7 +21,7 @@ from fulfillment.api.picking_batch_bodies import (
     PlanBatchesIn,
     PlannedBatchesOut,
 )
-from fulfillment.api.picking_bodies import AssignIn, SiteIn
+from fulfillment.api.picking_bodies import AssignIn, ReassignIn, SiteIn
 from fulfillment.enums import BatchingMethod, PickingStatus, Priority
 from fulfillment.models import PickingBatch, PickingTask
 from fulfillment.queries.picking_batches import next_stop
@@ -64,6 +64,7 @@ class PickingBatches(ReadEndpoints):
         "create": picking_batches.create_picking_batch,
         "plan": picking_batches.make_picking_batches,
         "assign": picking_batches.assign_picking_batch,
+        "reassign": picking_batches.reassign_picking_batch,
         "claim_next": picking_batches.claim_next_picking_batch,
         "start": picking_batches.start_picking_batch,
         "complete": picking_batches.complete_picking_batch,
@@ -73,6 +74,7 @@ class PickingBatches(ReadEndpoints):
         "create": BatchIn,
         "plan": PlanBatchesIn,
         "assign": AssignIn,
+        "reassign": ReassignIn,
         "claim_next": SiteIn,
         "start": Nothing,
         "complete": Nothing,
@@ -112,6 +114,11 @@ class PickingBatches(ReadEndpoints):
         """Give it to a worker, with all its tasks."""
         worker = self.body().get("worker")
         return self.run(int(pk), named_worker(worker) if worker else self.actor.user_id)
+
+    @action(detail=True, methods=["post"])
+    def reassign(self, request: Request, pk: str) -> Response:
+        """Give one that is begun to another worker, who goes on with it."""
+        return self.run(int(pk), named_worker(self.body()["worker"]))
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:

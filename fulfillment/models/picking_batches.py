@@ -50,6 +50,10 @@ class PickingBatch(Work, RouteKept):
     def start(self) -> None:
         """The worker walks."""
 
+    @transition(field=status, source=PickingStatus.IN_PROGRESS, target=PickingStatus.IN_PROGRESS)
+    def hand_on(self) -> None:
+        """Another one walks on."""
+
     @transition(field=status, source=PickingStatus.IN_PROGRESS, target=PickingStatus.COMPLETED)
     def complete(self) -> None:
         """Every task of it is closed."""

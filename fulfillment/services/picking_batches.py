@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.utils import timezone
 from django_fsm import can_proceed
@@ -22,12 +21,12 @@ from fulfillment.services.batch_rows import lock_waiting, over_limits, save_all,
 from fulfillment.services.batch_walks import plan_batch
 from fulfillment.services.picking_tasks import claim_next_picking_task
 from fulfillment.services.progress import settle
-from fulfillment.services.workers import require_worker
+from fulfillment.services.workers import require_active_user, require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import require_reason, take
-from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
@@ -83,9 +82,19 @@ def assign_picking_batch(batch_id: int, worker_id: int, *, actor: Actor, expecte
     work = lock_picking_batch(batch_id, expected_version)
     if worker_id != actor.user_id:
         actor.require(frozenset(), "assign batches to others")
-    if not get_user_model().objects.filter(pk=worker_id, is_active=True).exists():
-        raise NotFound(f"There is no active user {worker_id}.", kind="user", id=worker_id)
-    return _assign(work, worker_id, actor)
+    require_active_user(worker_id)
+    return _give(work, worker_id, "assign", actor)
+
+
+@operation()
+def reassign_picking_batch(batch_id: int, worker_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingBatch:
+    """Another one goes on with a batch that is begun; what was picked lies in its totes. Locks its orders, the batch and its tasks.
+
+    Events picking.batch_assigned, picking.assigned for each open task. Raises TransitionRefused for a batch that nobody walks, NotFound for no active user.
+    """
+    work = lock_picking_batch(batch_id, expected_version)
+    require_active_user(worker_id)
+    return _give(work, worker_id, "hand_on", actor)
 
 
 @operation(Role.PICKER)
@@ -209,7 +218,7 @@ def _claim(warehouse_id: int, actor: Actor) -> PickingBatch | None:
     if at_hand is not None or my_single_task(warehouse_id, person) is not None:
         return at_hand
     work = lock_next_picking_batch(warehouse_id)
-    return None if work is None else _assign(work, person, actor)
+    return None if work is None else _give(work, person, "assign", actor)
 
 
 def _person(actor: Actor) -> int:
@@ -218,13 +227,13 @@ def _person(actor: Actor) -> int:
     return actor.user_id
 
 
-def _assign(work: BatchWork, worker_id: int, actor: Actor) -> PickingBatch:
-    take(work.batch, "assign")
+def _give(work: BatchWork, worker_id: int, transition: str, actor: Actor) -> PickingBatch:
+    take(work.batch, transition)
     _require_work(work)
     work.batch.worker_id = worker_id
     work.batch.save_changes("status", "worker")
     for task in work.tasks:
-        take(task, "assign")
+        take(task, transition)
         task.worker_id = worker_id
     save_all(PickingTask, work.tasks, "status", "worker")
     told = [events.of_picking(events.PICKING_ASSIGNED, task, worker_id=worker_id) for task in work.tasks]

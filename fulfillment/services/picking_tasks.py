@@ -29,7 +29,7 @@ from fulfillment.services import put_backs, quality_checks, shorts
 from fulfillment.services.intake import make_picking_tasks
 from fulfillment.services.progress import recount, settle
 from fulfillment.services.walks import begin_walk
-from fulfillment.services.workers import require_active_user, require_worker
+from fulfillment.services.workers import require_active_user, require_single, require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
@@ -85,7 +85,7 @@ def assign_picking_task(task_id: int, worker_id: int, *, actor: Actor, expected_
     given as a whole.
     """
     task = lock_picking_task(task_id, expected_version)
-    _require_single(task)
+    require_single(task)
     _require_let_go(task)
     if worker_id != actor.user_id:
         actor.require(frozenset(), "assign tasks to others")
@@ -119,7 +119,7 @@ def start_picking_task(task_id: int, *, actor: Actor, expected_version: int | No
     bench, Conflict for a task in a batch: that is started as a whole.
     """
     task = lock_picking_task(task_id, expected_version)
-    _require_single(task)
+    require_single(task)
     take(task, "start")
     require_worker(task, actor)
     task.packing_location_id = orchestrator.default_location(task.warehouse_id, LocationKind.PACKING)
@@ -182,14 +182,6 @@ def _require_let_go(task: PickingTask) -> None:
     if task.status == PickingStatus.PENDING and not PickingTask.objects.filter(let_go(task.warehouse_id), pk=task.pk).exists():
         what = "release its wave first" if task.wave_id else "this warehouse works by waves only: put it into a wave and release that"
         raise Conflict(f"{task} is not let go yet: {what}.", task=task.pk, wave=task.wave_id)
-
-
-def _require_single(task: PickingTask) -> None:
-    if task.batch_id is not None:
-        raise Conflict(
-            f"{task} is picked with others in {task.batch}: assign and start that batch, or cancel it to pick the task alone.",
-            picking_batch=task.batch_id,
-        )
 
 
 def _assign(task: PickingTask, worker_id: int, actor: Actor) -> PickingTask:

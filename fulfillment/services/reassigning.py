@@ -5,7 +5,7 @@ from __future__ import annotations
 from fulfillment import events
 from fulfillment.locks import lock_packing_task, lock_picking_task, lock_quality_check
 from fulfillment.models import PackingTask, PickingTask, QualityCheck
-from fulfillment.services.workers import require_active_user
+from fulfillment.services.workers import require_active_user, require_single
 from warehouse.core.actor import Actor
 from warehouse.core.documents import take
 from warehouse.core.transactions import operation
@@ -16,9 +16,11 @@ from warehouse.outbox.events import publish
 def reassign_picking_task(task_id: int, worker_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTask:
     """Another one goes on with a walk that is begun; what was picked stays picked. Locks order and task. Event picking.assigned.
 
-    Raises TransitionRefused for a task that nobody walks (`assign_picking_task` gives out those that are not begun), NotFound for no active user.
+    Raises TransitionRefused for a task that nobody walks (`assign_picking_task` gives out those that are not begun), Conflict for one in a batch, NotFound for
+    no active user.
     """
     task = lock_picking_task(task_id, expected_version)
+    require_single(task)
     _hand_on(task, worker_id)
     publish([events.of_picking(events.PICKING_ASSIGNED, task, worker_id=worker_id)], actor=actor)
     return task

@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
-from fulfillment.models import PackingTask, PickingTask, QualityCheck
+from fulfillment.models import PackingTask, PickingBatch, PickingTask, QualityCheck
 from fulfillment.services.packages import pack_item
 from fulfillment.services.packing_tasks import start_packing_task
+from fulfillment.services.picking_batches import assign_picking_batch, reassign_picking_batch, start_picking_batch
 from fulfillment.services.quality_checks import pass_quality_check
 from fulfillment.services.reassigning import reassign_packing_task, reassign_picking_task, reassign_quality_check
 from tests.api.conftest import Caller
 from tests.factories.fulfillment import ACTOR, begun, order_for, person, pick, picked, reachable_site
 from tests.factories.inventory import ProductFactory, Site, stocked
 from tests.factories.quality import good, rule, to_check
+from tests.fulfillment.batches import batch_of
 from tests.fulfillment.walks import agrees
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import NotFound, PermissionDenied, StaleVersion, TransitionRefused
+from warehouse.core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, TransitionRefused
 from warehouse.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,3 +118,26 @@ def test_by_the_api(walk: PickingTask) -> None:
     assert manager.post(f"picking-tasks/{walk.pk}/reassign", body).json()["worker"] == name_of(second)
     assert manager.post(f"quality-checks/{10**9}/reassign", body).status_code == 404
     assert (PackingTask.objects.count(), QualityCheck.objects.count()) == (0, 0)
+
+
+def test_another_one_walks_on_with_a_whole_batch(house: Site) -> None:
+    milk = ProductFactory(sku="MILK")
+    stocked(milk, house.shelf, 9)
+    batch = batch_of([PickingTask.objects.get(order=order_for([(milk, 1)])) for _ in range(2)])
+    first, second, manager = person(Role.PICKER), person(Role.PICKER), person(Role.MANAGER)
+    assert first.user_id is not None
+    assert second.user_id is not None
+    with pytest.raises(TransitionRefused):
+        reassign_picking_batch(batch.pk, second.user_id, actor=manager)
+    assign_picking_batch(batch.pk, first.user_id, actor=manager)
+    start_picking_batch(batch.pk, actor=first)
+    tasks = PickingTask.objects.filter(batch=batch)
+    with pytest.raises(Conflict, match="picked with others"):
+        reassign_picking_task(tasks[0].pk, second.user_id, actor=manager)
+    with pytest.raises(PermissionDenied):
+        reassign_picking_batch(batch.pk, second.user_id, actor=first)
+    reassign_picking_batch(batch.pk, second.user_id, actor=manager)
+    assert {task.worker_id for task in tasks.all()} == {PickingBatch.objects.get().worker_id} == {second.user_id}
+    assert told("picking.batch_assigned") == [first.user_id, second.user_id]
+    assert sorted(told("picking.assigned")) == sorted([first.user_id] * 2 + [second.user_id] * 2)
+    agrees()
