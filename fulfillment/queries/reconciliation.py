@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 
 from fulfillment.queries import reconciliation_sql as sql
+from fulfillment.queries.reconciliation_waves import WAVES
 
 AT_ONCE = 500
 
@@ -125,6 +126,12 @@ CHECKS = (
         "batches are where their tasks are, and every tote stands for one order",
         "Cancel the batch: what was not begun waits again, the rest is finished task by task.",
         sql.PICKING_BATCHES,
+    ),
+    Check(
+        "waves",
+        "waves are where their tasks are: released or not, open or closed",
+        "Cancel the wave: what nobody has is free again, what somebody has is finished.",
+        WAVES,
     ),
     Check(
         "given_up",
