@@ -18,8 +18,9 @@ from django.views.decorators.http import require_safe
 
 from fulfillment import events
 from fulfillment.enums import OrderStatus, PickingStatus, Priority
-from fulfillment.models import PickingTask
+from fulfillment.models import PickingTask, Wave
 from fulfillment.queries.live import AtWork, DueOrder, Queue, Work, work_now
+from fulfillment.queries.waves import WaveProgress, open_waves
 from warehouse.core.access import READERS
 from warehouse.core.admin import actor_of
 from warehouse.core.live import LISTENERS, stream_url
@@ -27,6 +28,8 @@ from warehouse.core.live import LISTENERS, stream_url
 # Seconds until a page asks again: when its stream tells it nothing, while somebody walks (a scan is no event), and without a stream.
 QUIET_SECONDS, BUSY_SECONDS, POLL_SECONDS = 30, 5, 15
 STILL_SECONDS = 600
+# Open waves that are listed, the oldest first.
+SHOWN_WAVES = 8
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -91,7 +94,8 @@ def board(request: HttpRequest) -> HttpResponse:
     site = next((each for each in sites if each.code == code), None)
     if code and site is None:
         raise Http404(f"There is no open warehouse {code}.")
-    context = board_context(work_now(site.pk if site else None))
+    site_id = site.pk if site else None
+    context = board_context(work_now(site_id)) | {"waves": [_wave(*each) for each in open_waves(site_id, SHOWN_WAVES)]}
     if "part" in request.GET:
         return TemplateResponse(request, "admin/live/board_part.html", context)
     where = urlencode({"warehouse": code}) if code else ""
@@ -153,6 +157,10 @@ def _due(order: DueOrder) -> dict[str, Any]:
         "late": late,
         "left": f"{spent(left)} late" if late else f"in {spent(left)}",
     }
+
+
+def _wave(wave: Wave, far: WaveProgress) -> dict[str, Any]:
+    return {"wave": wave, "far": far, "link": _page_of("wave", wave.pk)}
 
 
 def _person(person: AtWork) -> dict[str, Any]:

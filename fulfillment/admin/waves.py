@@ -84,7 +84,7 @@ class WaveTaskInline(ReadOnlyInline):
 
 @admin.register(Wave)
 class WaveAdmin(PlansWaves, StepsAdmin, BigTableAdmin):
-    list_display = ["number", "warehouse", "state", "chosen_by", "bar", "tasks", "kept", "late", "created_at"]
+    list_display = ["number", "warehouse", "state", "chosen_by", "bar", "tasks", "late", "created_at"]
     list_display_links = ["number"]
     list_select_related = ["warehouse", "provider"]
     list_filter = [
@@ -181,11 +181,9 @@ class WaveAdmin(PlansWaves, StepsAdmin, BigTableAdmin):
 
     @display(description="tasks done")
     def tasks(self, row: Wave) -> str:
-        return f"{far_of(row).completed} of {far_of(row).tasks}"
-
-    @display(description="not released")
-    def kept(self, row: Wave) -> str:
-        return str(far_of(row).waiting or "") if row.is_open else ""
+        far = far_of(row)
+        kept = f", {far.waiting} not released" if row.is_open and far.waiting else ""
+        return f"{far.completed} of {far.tasks}{kept}"
 
     @display(description="late", label="danger")
     def late(self, row: Wave) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fulfillment.queries import reconciliation_order_sql as order_sql
 from fulfillment.queries import reconciliation_sql as sql
+from fulfillment.queries.reconciliation_waves import WAVES
 from warehouse.core.whole_tables import stream
 
 
@@ -160,6 +161,12 @@ CHECKS = (
         "what the carrier brings back has its return, or somebody was told",
         "Write the return by hand, for the order and its parcel.",
         order_sql.RETURNS,
+    ),
+    Check(
+        "waves",
+        "waves are where their tasks are: released or not, open or closed",
+        "Cancel the wave: what nobody has is free again, what somebody has is finished.",
+        WAVES,
     ),
     Check(
         "given_up",

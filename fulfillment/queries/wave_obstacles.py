@@ -83,7 +83,7 @@ def _of_order(task: PickingTask, attended: bool) -> Iterator[Reason]:
     if order.status not in PICKED_FOR:
         yield Reason("order_closed", f"The order is {order.get_status_display()}. Take the task out of the wave and cancel it.")
     elif order.status == OrderStatus.NEEDS_ATTENTION and not attended:
-        yield Reason(ATTENTION, "The order needs attention. Look at it first; if it is to be picked as it is, release with that said.")
+        yield Reason(ATTENTION, "The order needs attention. Look at it first; to have it picked as it is, release it as attended.")
 
 
 def _of_goods(task: PickingTask, stops: Collection[PickingTaskItem], held: dict[int, HeldGoods]) -> Iterator[Reason]:

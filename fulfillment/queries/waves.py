@@ -87,10 +87,10 @@ def wave_progress(wave_ids: Iterable[int]) -> dict[int, WaveProgress]:
     return {pk: found.get(pk, WaveProgress()) for pk in wanted}
 
 
-def open_waves(warehouse_id: int | None = None) -> list[tuple[Wave, WaveProgress]]:
+def open_waves(warehouse_id: int | None = None, limit: int | None = None) -> list[tuple[Wave, WaveProgress]]:
     """The waves that are not closed, of all warehouses or one, the oldest first, and how far each is. Two statements."""
     rows = Wave.objects.filter(status__in=sorted(OPEN_WAVES)).select_related("warehouse").order_by("pk")
-    waves = list(rows if warehouse_id is None else rows.filter(warehouse=warehouse_id))
+    waves = list((rows if warehouse_id is None else rows.filter(warehouse=warehouse_id))[:limit])
     far = wave_progress(wave.pk for wave in waves)
     return [(wave, far[wave.pk]) for wave in waves]
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from fulfillment.models import DeliveryProvider, PickingBatch, PickingTask, Wave
 from fulfillment.services.wave_planning import plan_wave
+from fulfillment.services.waves import cancel_wave
 from inventory.models import BatchLocation, Product
 from tests.factories.fulfillment import ACTOR, order_for
 from tests.factories.inventory import ProductFactory, Site, site, stocked
@@ -170,3 +171,13 @@ def test_the_list_shows_how_far_each_is(manager: Client, house: Site, milk: Prod
     assert open_page(crowd) == alone
     found = manager.get(listing(Wave), {"q": wave.number.lower()}).context["cl"].result_list
     assert [row.pk for row in found] == [wave.pk]
+
+
+def test_the_live_board_shows_the_waves_that_are_open(manager: Client, house: Site, milk: Product) -> None:
+    assert "Waves</h2>" not in manager.get(reverse("live"), {"part": ""}).content.decode()
+    first, second = (plan_wave(house.id, task_ids=[task(milk).pk], actor=ACTOR) for _ in range(2))
+    cancel_wave(second.pk, "x", actor=ACTOR)
+    text = manager.get(reverse("live"), {"part": "", "warehouse": "MAIN"}).content.decode()
+    assert f"{first}: 0 of 1 items done" in text
+    assert "MAIN, 1 not released" in text
+    assert second.number not in text

@@ -331,8 +331,8 @@ def test_a_code_is_looked_up_in_indexes_one_after_another(place: Any, goods: Any
         assert not any(" OR " in query["sql"] for query in queries)
         return len(queries)
 
-    # Its number: the first look. An unknown code: three numbers, and the orders of that id or number.
-    assert (looked_up(task.number.lower()), looked_up("nothing")) == (1, 5)
+    # Its number: the first look. An unknown code: three numbers, a tote, and the orders of that id or number.
+    assert (looked_up(task.number.lower()), looked_up("nothing")) == (1, 6)
     assert floor.packing_task_by_scan(place.id, "s-77", None) == task
 
 

@@ -19,6 +19,7 @@ from warehouse.demo.people import make_people
 from warehouse.demo.places import SITES, make_sites
 from warehouse.demo.printers import make_printers
 from warehouse.demo.walks import make_walks
+from warehouse.demo.waves import plan_the_wave
 from warehouse.replay.stock import SITE as REPLAY_SITE
 
 
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         make_walks(sites)
         deliveries = receive_goods(sites, products, suppliers, actor=Actor.of_user(users["receiver"]))
         orders = work_the_morning(users)
+        plan_the_wave(sites, users)
         papers = write_papers(sites, products, users)
         self.stdout.write(
             f"The demo is here: {len(products)} products, {len(sites)} sites, {len(users)} users. New: {deliveries} deliveries, {orders} orders, "
