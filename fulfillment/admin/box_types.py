@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from unfold.decorators import display
 
 from fulfillment.models import BoxType
 from fulfillment.services.box_types import WRITTEN, change_box_type, create_box_type, delete_box_type
-from warehouse.core.admin import RoleAdmin, actor_of, pairs, plain
-from warehouse.core.errors import DomainError
+from warehouse.core.admin import actor_of, pairs, plain
+from warehouse.core.admin_forms import RefusalsSaid
 
 
 @admin.register(BoxType)
-class BoxTypeAdmin(RoleAdmin):
+class BoxTypeAdmin(RefusalsSaid):
     list_display = ["code", "name", "packaging_type", "inside", "weighs", "bears", "is_active"]
     list_filter = ["packaging_type", "is_active"]
     search_fields = ["code", "name"]
@@ -25,16 +25,6 @@ class BoxTypeAdmin(RoleAdmin):
         (None, {"fields": pairs(["code", "name", "packaging_type", "is_active"])}),
         ("Sides and weights", {"fields": [("length", "width", "height"), ("wall", "own_weight", "max_weight")]}),
     ]
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The page; what an operation refuses is said on it."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except DomainError as error:
-            messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: BoxType, form: ModelForm[Any], change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in (form.changed_data if change else WRITTEN) if name in form.cleaned_data}

@@ -14,7 +14,8 @@ from unfold.decorators import display
 from fulfillment.enums import PrintStatus
 from fulfillment.models import LabelPrint, Package, Printer
 from fulfillment.services.printers import WRITTEN, change_printer, create_printer, delete_printer, judge_host
-from warehouse.core.admin import BigTableAdmin, RoleAdmin, actor_of, pairs
+from warehouse.core.admin import BigTableAdmin, actor_of, pairs
+from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.errors import DomainError
 
 
@@ -31,7 +32,7 @@ class PrinterForm(forms.ModelForm):
 
 
 @admin.register(Printer)
-class PrinterAdmin(RoleAdmin):
+class PrinterAdmin(RefusalsSaid):
     form = PrinterForm
     list_display = ["name", "warehouse", "host", "port", "label_format", "is_active"]
     list_select_related = ["warehouse"]
@@ -39,16 +40,6 @@ class PrinterAdmin(RoleAdmin):
     search_fields = ["name", "host"]
     actions = None
     fieldsets = [(None, {"fields": pairs(["warehouse", "name", "host", "port", "label_format", "is_active"])})]
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The page; what an operation refuses is said on it."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except DomainError as error:
-            messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The page; what an operation refuses is said on it."""

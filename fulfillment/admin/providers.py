@@ -13,7 +13,9 @@ from pybreaker import STATE_CLOSED
 from fulfillment.models import DeliveryProvider
 from fulfillment.partners.breaker import UNKNOWN
 from fulfillment.partners.delivery import DeliveryClient
-from warehouse.core.admin import RoleAdmin, plain
+from fulfillment.services.carriers import change_carrier, create_carrier
+from warehouse.core.admin import plain
+from warehouse.core.admin_forms import SavedByOperations
 from warehouse.core.admin_steps import StepForm, choice_field
 
 
@@ -41,9 +43,11 @@ def say_how_carriers_answer(request: HttpRequest) -> None:
 
 
 @admin.register(DeliveryProvider)
-class DeliveryProviderAdmin(RoleAdmin):
+class DeliveryProviderAdmin(SavedByOperations):
+    create_operation, change_operation = create_carrier, change_carrier
     list_display = ["code", "name", "volumetric_divisor", "max_weight", "max_length", "max_girth", "label_format", "is_active", "is_default"]
     search_fields = ["code", "name"]
+    actions = None
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if request.method == "GET":

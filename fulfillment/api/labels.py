@@ -29,14 +29,14 @@ from warehouse.outbox.http import Endpoints, ReadEndpoints
 
 TYPES = {LabelFormat.ZPL: "application/zpl", LabelFormat.PDF: "application/pdf", LabelFormat.PNG: "image/png"}
 KIND = OpenApiParameter("kind", str, enum=LabelKind.values, default=LabelKind.SHIPPING.value, description="The one that goes out, or the way back.")
-FORMAT = OpenApiParameter("format", str, enum=LabelFormat.values, default=LabelFormat.ZPL.value)
+FORMAT = OpenApiParameter("format", str, enum=LabelFormat.values, description="Default: as its carrier has it.")
 TASKS = OpenApiParameter("task", int, many=True, required=True, description=f"Numbers of packing tasks, {MAX_TASKS} at most; once for each.")
 PDF = {(200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY)}
 
 
 class LabelIn(Input):
     kind = serializers.ChoiceField(choices=LabelKind.choices, default=LabelKind.SHIPPING, help_text="The one that goes out, or the way back.")
-    format = serializers.ChoiceField(choices=LabelFormat.choices, default=LabelFormat.ZPL)
+    format = serializers.ChoiceField(choices=LabelFormat.choices, required=False, help_text="Default: as the carrier of its first package has it.")
     package = IdField(required=False, help_text="Default: all of them.")
 
 
@@ -103,7 +103,9 @@ class LabelActions(Endpoints):
     def label(self, request: Request, pk: str) -> Response:
         """The labels of its packages, and the carrier's own where it gives one."""
         body = self.body()
-        return self.run(int(pk), kind=body["kind"], package_id=body.get("package"), render=lambda found: LabelOut(_shown(found, body["format"])).data)
+        return self.run(
+            int(pk), kind=body["kind"], package_id=body.get("package"), render=lambda found: LabelOut(_shown(found, body.get("format"))).data
+        )
 
     @action(detail=False, methods=["post"], url_path="print-labels")
     def print_labels(self, request: Request) -> Response:
@@ -134,7 +136,8 @@ class LabelActions(Endpoints):
         return file_response(print_packing_slips(tasks, actor=self.actor).pdf, "packing-slips.pdf", "application/pdf")
 
 
-def _shown(found: TaskLabels, label_format: str) -> dict[str, Any]:
+def _shown(found: TaskLabels, asked: str | None) -> dict[str, Any]:
+    label_format = asked or found.label_format
     labels = [
         {
             "package": label.package.pk,
@@ -196,14 +199,17 @@ class Packages(ReadEndpoints):
     @action(detail=True)
     def label(self, request: Request, pk: str) -> HttpResponse:
         """Its label as a file."""
-        label_format = _chosen(request, "format", LabelFormat.values, LabelFormat.ZPL)
+        asked = _chosen(request, "format", LabelFormat.values, "")
         found = print_package_label(int(pk), kind=_chosen(request, "kind", LabelKind.values, LabelKind.SHIPPING), actor=self.actor)
+        label_format = asked or found.label_format
         name = f"{found.content.code}{'-return' if found.content.is_return else ''}.{label_format}"
         return file_response(found.rendered(label_format), name, TYPES[LabelFormat(label_format)])
 
 
 def _chosen(request: Request, name: str, known: list[str], default: str) -> str:
-    asked = request.query_params.get(name, default)
+    asked = request.query_params.get(name)
+    if asked is None:
+        return default
     if asked not in known:
         raise ValidationFailed(
             f"There is no {name} {asked[:20]!r}; known: {', '.join(known)}.", errors=[{"field": name, "code": "invalid", "known": known}]

@@ -165,7 +165,10 @@ class StatusReport(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["order", "status"], name="status_reported_once")]
-        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(next_attempt_at__isnull=False), name="status_report_due")]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(next_attempt_at__isnull=False), name="status_report_due"),
+            models.Index(fields=["waiting_since"], condition=Q(sent_at__isnull=True), name="status_report_unsent"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.status} of {self.order}"

@@ -32,7 +32,7 @@ class PackingTask(Task):
     number_prefix = "PAK"
 
     order = models.ForeignKey("fulfillment.Order", on_delete=models.PROTECT, related_name="packing_tasks")
-    picking_task = models.OneToOneField(PickingTask, null=True, blank=True, on_delete=models.PROTECT, related_name="packing_task")
+    picking_task = models.OneToOneField(PickingTask, on_delete=models.PROTECT, related_name="packing_task")
     provider = models.ForeignKey(DeliveryProvider, null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     status = FSMField(default=PackingStatus.PENDING, choices=PackingStatus.choices, protected=True)
     packed_items = models.PositiveIntegerField(default=0)
@@ -143,7 +143,7 @@ class Package(models.Model):
     barcode = models.CharField(max_length=40, unique=True, editable=False)
     packaging_type = models.CharField(max_length=8, choices=PackagingType.choices, default=PackagingType.BOX)
     box_type = models.ForeignKey("fulfillment.BoxType", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
-    sscc = models.CharField("SSCC", max_length=18, blank=True, editable=False, help_text="Its number in the world, by GS1.")
+    sscc = models.CharField("SSCC", max_length=18, editable=False, help_text="Its number in the world, by GS1.")
     own_weight = models.DecimalField("own weight, kg", max_digits=10, decimal_places=3, null=True, blank=True)
     weight = models.DecimalField("weight, kg", max_digits=10, decimal_places=3, null=True, blank=True)
     weight_reason = models.CharField("why that weight", max_length=200, blank=True)
@@ -160,6 +160,7 @@ class Package(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["packing_task", "sequence_number"], name="package_sequence_once"),
             models.UniqueConstraint(fields=["sscc"], condition=~Q(sscc=""), name="package_sscc_once"),
+            models.CheckConstraint(condition=~Q(sscc=""), name="package_has_sscc"),
             models.CheckConstraint(condition=Q(weight__gt=0) & Q(length__gt=0) & Q(width__gt=0) & Q(height__gt=0), name="package_measures_positive"),
         ]
 
@@ -229,11 +230,15 @@ class PackageItem(models.Model):
 class PackScan(models.Model):
     """Goods that one scan of a packer put into a package; `key` is that scan's, which may have filled items of several lots.
 
-    The scans in a package that are not undone are what is in it; goods that move to another package take their scans with them.
+    The scans in a package that are not undone are what is in it; goods that move to another package take their scans with them. One that was undone
+    is kept though its package is taken away (`removed_package` names it then).
     """
 
     key = models.UUIDField(editable=False)
-    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="scans")
+    package = models.ForeignKey(Package, null=True, blank=True, on_delete=models.PROTECT, related_name="scans")
+    removed_package = models.CharField(
+        max_length=40, blank=True, default="", db_default="", editable=False, help_text="The package that it was in, taken away since."
+    )
     item = models.ForeignKey(PackingTaskItem, on_delete=models.CASCADE, db_index=False, related_name="scans")
     quantity = QuantityField()
     scanned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
@@ -241,7 +246,12 @@ class PackScan(models.Model):
     undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(quantity__gt=0), name="pack_scan_positive")]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="pack_scan_positive"),
+            models.CheckConstraint(
+                condition=Q(package__isnull=False) | (Q(undone_at__isnull=False) & ~Q(removed_package="")), name="pack_scan_somewhere"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"scan {self.pk}"

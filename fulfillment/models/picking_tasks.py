@@ -160,7 +160,7 @@ class Pick(models.Model):
     One that was undone (`undone_at`) is kept, but counts for nothing: its goods lie on the shelf again, or in quarantine.
     """
 
-    item = models.ForeignKey(PickingTaskItem, on_delete=models.CASCADE, related_name="picks")
+    item = models.ForeignKey(PickingTaskItem, on_delete=models.PROTECT, related_name="picks")
     batch_location = models.ForeignKey(
         "inventory.BatchLocation", on_delete=models.PROTECT, db_index=False, related_name="+", help_text="Where they lie on the bench."
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.db import connection
 
 from fulfillment.labels.sscc import sscc_of
 from warehouse.core.errors import Conflict
 
+# Made by migration 0008.
 SEQUENCE = "wms_sscc"
 
 
@@ -19,18 +18,9 @@ def next_sscc() -> str:
     Raises Conflict when the company prefix has no number left.
     """
     with connection.cursor() as cursor:
-        serial = _drawn(cursor)
-        if serial is None:  # the first package
-            cursor.execute(f"CREATE SEQUENCE IF NOT EXISTS {SEQUENCE}")
-            serial = _drawn(cursor)
-    assert serial is not None
+        cursor.execute("SELECT nextval(%s)", [SEQUENCE])
+        serial: int = cursor.fetchone()[0]
     try:
         return sscc_of(settings.GS1_COMPANY_PREFIX, serial)
     except ValueError as error:
         raise Conflict(f"{error} Ask GS1 for another prefix and set GS1_COMPANY_PREFIX.") from error
-
-
-def _drawn(cursor: Any) -> int | None:
-    cursor.execute("SELECT nextval(to_regclass(%s))", [SEQUENCE])
-    value: int | None = cursor.fetchone()[0]
-    return value

@@ -10,13 +10,13 @@ from django.utils import timezone
 from django_fsm import FSMField, transition
 
 from fulfillment.enums import LIVING_SHIPMENTS, LabelFormat, ShipmentStatus
-from warehouse.core.documents import Document
+from warehouse.core.documents import Document, Versioned
 
 DEFAULT_DIVISOR = 5000
 
 
-class DeliveryProvider(models.Model):
-    """A carrier. `code` is what the delivery service calls it."""
+class DeliveryProvider(Versioned):
+    """A carrier. `code` is what the delivery service calls it. Changes through `services.carriers`."""
 
     code = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=100)
@@ -24,7 +24,9 @@ class DeliveryProvider(models.Model):
     max_weight = models.DecimalField("heaviest package, kg", max_digits=8, decimal_places=2, null=True, blank=True)
     max_length = models.DecimalField("longest side, cm", max_digits=8, decimal_places=2, null=True, blank=True)
     max_girth = models.DecimalField("length and girth, cm", max_digits=8, decimal_places=2, null=True, blank=True)
-    label_format = models.CharField(max_length=3, choices=LabelFormat.choices, default=LabelFormat.ZPL)
+    label_format = models.CharField(
+        max_length=3, choices=LabelFormat.choices, default=LabelFormat.ZPL, help_text="How its labels are given to whoever does not say how."
+    )
     is_active = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False)
 
@@ -73,9 +75,9 @@ class Shipment(Document):
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
+    waybill_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the carrier answered with its waybill.")
     handed_over_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
-    waybill_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the carrier answered with its waybill.")
     cancellation_reason = models.CharField(max_length=200, blank=True)
     voided_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)

@@ -36,7 +36,7 @@ def screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback 
     context: dict[str, Any] = {
         "task": task,
         "mine": task.worker_id == actor.user_id or actor.may(frozenset()),
-        "bench": task.picking_task and task.picking_task.packing_location,
+        "bench": task.picking_task.packing_location,
     }
     if task.status == PackingStatus.IN_PROGRESS:
         rows = list(task.items.select_related("product", "batch").order_by(ranked(PackingItemStatus.PENDING), "pk"))
@@ -136,7 +136,7 @@ def _last_scan(task: PackingTask) -> dict[str, Any] | None:
     """What an undo would take out."""
     scans = PackScan.objects.filter(package__packing_task=task, undone_at=None).select_related("item__product", "package")
     last = scans.order_by("-scanned_at", "-pk").first()
-    if last is None:
+    if last is None or last.package is None:
         return None
     quantity = sum((scan.quantity for scan in scans.filter(key=last.key)), ZERO)
     product = last.item.product

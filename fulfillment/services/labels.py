@@ -16,8 +16,7 @@ from fulfillment.labels.pdf import pdf_of
 from fulfillment.labels.png import png_of
 from fulfillment.labels.sscc import spaced
 from fulfillment.labels.zpl import zpl_of
-from fulfillment.models import Order, Package, PackingTask, Shipment
-from fulfillment.models.serials import next_sscc
+from fulfillment.models import DeliveryProvider, Order, Package, PackingTask, Shipment
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.quantities import plain
@@ -29,11 +28,12 @@ MAX_TASKS = 100
 
 @dataclass(frozen=True, slots=True)
 class PackageLabel:
-    """The label of one package; `label_url` is the carrier's own."""
+    """The label of one package; `label_url` is the carrier's own, `label_format` how that carrier's labels are given unless asked otherwise."""
 
     package: Package
     content: LabelContent
     label_url: str
+    label_format: str
 
     @property
     def elements(self) -> list[Element]:
@@ -67,6 +67,11 @@ class TaskLabels:
         return self.labels[0].label_url if self.labels else ""
 
     @property
+    def label_format(self) -> str:
+        """How they are given unless asked otherwise: as the carrier of the first package has it."""
+        return self.labels[0].label_format if self.labels else LabelFormat.ZPL
+
+    @property
     def waiting(self) -> list[int]:
         """The packages that have no waybill yet: their labels say that they are not to be handed over."""
         return [label.content.package for label in self.labels if not label.content.tracking_number]
@@ -96,7 +101,7 @@ class LabelSheets:
 def print_label(task_id: int, *, actor: Actor, kind: str = LabelKind.SHIPPING, package_id: int | None = None) -> TaskLabels:
     """The labels of a packed or shipped task, or of one of its packages: what a printer takes, and the carrier's own address for one.
 
-    A package without a waybill gets a label that says so. Locks nothing; a package of old that has no SSCC gets one. Raises NotFound,
+    A package without a waybill gets a label that says so. Locks nothing. Raises NotFound,
     TransitionRefused, ValidationFailed.
     """
     require_kind(kind)
@@ -159,10 +164,11 @@ def labels_of(tasks: Sequence[PackingTask], kind: str) -> list[TaskLabels]:
         own = [package for package in packages if package.packing_task_id == task.pk]
         labels = []
         for number, package in enumerate(own, 1):
-            _number(package)
             shipment = shipments.get(package.pk)
-            content = _content(task, package, shipment, number, len(own), kind)
-            labels.append(PackageLabel(package, content, shipment.label_url if shipment else ""))
+            provider = shipment.provider if shipment else task.provider
+            content = _content(task, package, shipment, provider, number, len(own), kind)
+            label_format = provider.label_format if provider else LabelFormat.ZPL
+            labels.append(PackageLabel(package, content, shipment.label_url if shipment else "", label_format))
         found.append(TaskLabels(task, kind, labels))
     return found
 
@@ -191,9 +197,10 @@ def customer_of(shipment: Shipment | None) -> Party:
     return Party.of(address)
 
 
-def _content(task: PackingTask, package: Package, shipment: Shipment | None, number: int, count: int, kind: str) -> LabelContent:
+def _content(
+    task: PackingTask, package: Package, shipment: Shipment | None, provider: DeliveryProvider | None, number: int, count: int, kind: str
+) -> LabelContent:
     house, customer, returned = house_of(task), customer_of(shipment), kind == LabelKind.RETURN
-    provider = shipment.provider if shipment else task.provider
     return LabelContent(
         sender=customer if returned else house,
         receiver=house if returned else customer,
@@ -208,10 +215,3 @@ def _content(task: PackingTask, package: Package, shipment: Shipment | None, num
         code=package.barcode,
         is_return=returned,
     )
-
-
-def _number(package: Package) -> None:
-    """A package that was made before there were SSCCs gets one; of two who ask at once the first one's stays."""
-    if not package.sscc:
-        Package.objects.filter(pk=package.pk, sscc="").update(sscc=next_sscc())
-        package.refresh_from_db(fields=["sscc"])

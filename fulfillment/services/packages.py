@@ -146,11 +146,15 @@ def set_package_details(
 
 @operation(Role.PACKER)
 def remove_package(task_id: int, package_id: int, *, actor: Actor, expected_version: int | None = None) -> PackingTask:
-    """Take away a package with nothing in it. Locks order and task. Raises Conflict when goods are in it."""
+    """Take away a package with nothing in it; the scans of goods that were taken out of it are kept. Locks order and task.
+
+    Raises Conflict when goods are in it.
+    """
     task = open_task(task_id, actor, expected_version)
     package = package_for(task, package_id)
     if package.items.exists():
         raise Conflict(f"There are goods in package {package.sequence_number}.", package=package.pk)
+    package.scans.update(package=None, removed_package=package.barcode)
     package.delete()
     task.save_changes()
     return task

@@ -215,8 +215,7 @@ def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_ver
         if shipment.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
             waybills.give_up(shipment, reason, actor=actor)
     orchestrator.release_reservation.inside(task.reservation_id, reason=reason, actor=actor, for_order=True)
-    if task.picking_task is not None:
-        put_backs.make_put_backs(task.picking_task)
+    put_backs.make_put_backs(task.picking_task)
     publish([events.of_packing(events.PACKING_CANCELLED, task, reason=reason)], actor=actor)
     recount(task.order, actor=actor)
     return task

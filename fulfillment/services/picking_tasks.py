@@ -139,7 +139,7 @@ def complete_picking_task(
     """Close a task whose items are all done, and make the packing task for what was picked in the same transaction.
 
     `short_rest` closes a part-picked one too, for a `reason`: what is left is released, not promised anew, and the order needs attention. Nothing picked: no
-    packing task, and when nothing else is left of the order it needs attention. Locks order and task. Events picking.completed, packing.started (or
+    packing task. Locks order and task. Events picking.completed, packing.started (or
     quality.created, where a rule asks for a look at the goods), with `short_rest` picking.short. Raises WorkLeft listing the items that are not done.
     """
     reason = require_reason(reason, needed=short_rest)

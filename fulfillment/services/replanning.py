@@ -38,11 +38,15 @@ def replan_picking(reservation_ids: Iterable[int], *, actor: Actor) -> int:
 
 @dataclass(slots=True)
 class _Change:
-    """What became of the promises of one product: the new parts, the items that lost some, and rows that ask for nothing any more."""
+    """What became of the promises of one product: the new parts, the items that lost some, and rows that ask for nothing any more.
+
+    `scanned` names the items that something was picked of, though it may be undone: they stay what they were.
+    """
 
     fresh: list[ReservedItem] = field(default_factory=list)
     lost: list[tuple[PickingTaskItem, Decimal]] = field(default_factory=list)
     spare: list[PickingTaskItem] = field(default_factory=list)
+    scanned: set[int] = field(default_factory=set)
 
     @property
     def missing(self) -> Decimal:
@@ -70,7 +74,9 @@ def _replan(task_id: int, actor: Actor) -> bool:
 
 def _compare(task: PickingTask, pending: list[PickingTaskItem]) -> list[_Change]:
     """Where the pending items and the reservation disagree, by product. What was picked lies on the bench and is no item's any more."""
-    on_the_bench = set(Pick.objects.filter(item__task=task, undone_at=None).values_list("reservation_item_id", flat=True))
+    picks = Pick.objects.filter(item__task=task).values_list("item", "reservation_item_id", "undone_at")
+    scanned = {item for item, _, _ in picks}
+    on_the_bench = {part for _, part, undone_at in picks if undone_at is None}
     held = {part.id: part for part in orchestrator.get_reserved_items(task.reservation_id) if part.id not in on_the_bench}
     changes: dict[int, _Change] = defaultdict(_Change)
     for item in pending:
@@ -78,16 +84,25 @@ def _compare(task: PickingTask, pending: list[PickingTaskItem]) -> list[_Change]
         lost = item.remaining - (part.quantity if part is not None else ZERO)
         if lost > 0:
             changes[item.product_id].lost.append((item, lost))
+            if item.pk in scanned:
+                changes[item.product_id].scanned.add(item.pk)
     for part in held.values():
         changes[part.product_id].fresh.append(part)
     return list(changes.values())
 
 
 def _apply(task: PickingTask, change: _Change, items: list[PickingTaskItem]) -> list[PickingTaskItem]:
-    """Change the rows, in memory; what ends up asking for nothing leaves `items`. Returns the items that are short now."""
+    """Change the rows, in memory; what ends up asking for nothing leaves `items`, or is skipped when scans are kept with it.
+
+    Returns the items that are short now.
+    """
     for item, lost in change.lost:
         if lost == item.quantity_required:
-            change.spare.append(item)
+            if item.pk in change.scanned:
+                item.reservation_item_id, item.notes = None, GOODS_TAKEN
+                take(item, "skip")
+            else:
+                change.spare.append(item)
         else:
             item.quantity_required -= lost
             if not item.remaining:

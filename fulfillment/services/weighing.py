@@ -77,7 +77,7 @@ def actual_weights(task: PackingTask) -> dict[int, Decimal]:
 def leave_rest_to_be_put_back(task: PackingTask) -> list[PutBack]:
     """Put-backs for what was promised of weighed goods but did not leave: it is released, and the books have it on the bench."""
     rows = [row for row in task.items.exclude(actual_quantity=None) if row.actual_quantity is not None and row.actual_quantity < row.quantity]
-    if not rows or task.picking_task_id is None:
+    if not rows:
         return []
     picks = Pick.objects.filter(item__task=task.picking_task_id, undone_at=None)
     origins = {

@@ -28,7 +28,7 @@ from inventory.admin.audit_forms import (
     is_running,
 )
 from inventory.admin.audit_report import report_of
-from inventory.admin.base import RefusalsSaid, SiteFilter, SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.enums import AuditLineStatus, AuditStatus
 from inventory.models import Audit, AuditLine
 from inventory.queries.audit_report import progress, with_difference
@@ -40,6 +40,7 @@ from inventory.services.audits import cancel_audit, change_audit, create_audit, 
 from warehouse.core import code128
 from warehouse.core.actor import Actor
 from warehouse.core.admin import ReadOnlyInline, actor_of, plain, signed
+from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
 from warehouse.core.errors import ValidationFailed
 

@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from inventory.admin.base import SavedByOperations, SiteFilter, SiteRows, values_of
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.models import Location
 from inventory.services.locations import change_location, create_location
 from warehouse.core import code128
 from warehouse.core.admin import actor_of
+from warehouse.core.admin_forms import SavedByOperations, values_of
 
 FIXED = ["warehouse", "kind"]
 

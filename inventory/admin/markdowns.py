@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
-from inventory.admin.base import SavedByOperations
 from inventory.models import MarkdownStep
 from inventory.services.markdowns import change_markdown_step, create_markdown_step, delete_markdown_step
 from warehouse.core.admin import actor_of
+from warehouse.core.admin_forms import SavedByOperations
 
 
 @admin.register(MarkdownStep)

@@ -13,7 +13,7 @@ from import_export.admin import ImportExportMixin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 
-from inventory.admin.base import SavedByOperations, StockedProducts, values_of
+from inventory.admin.base import StockedProducts
 from inventory.admin.export import LimitedExport, SafeResource, SmallFileForm
 from inventory.models import Barcode, Product, ShelfLife, StorefrontProduct
 from inventory.queries.codes import taken_by_places, taken_by_products
@@ -21,6 +21,7 @@ from inventory.services.products import COUNTED_IN, change_product, create_produ
 from inventory.services.storefronts import change_listing, create_listing, delete_listing
 from warehouse.core.actor import Actor
 from warehouse.core.admin import RoleTabularInline, actor_of
+from warehouse.core.admin_forms import SavedByOperations, values_of
 from warehouse.core.errors import DomainError
 
 

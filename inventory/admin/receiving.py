@@ -13,7 +13,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
-from inventory.admin.base import RefusalsSaid, SiteFilter, SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.admin.receiving_forms import AddItemForm, ReceivingForm, ReceivingItemForm, Refused, ScanForm, line_values
 from inventory.enums import OPEN_RECEIVINGS, LocationKind, ReceivingStatus
 from inventory.models import Receiving, ReceivingItem
@@ -33,6 +33,7 @@ from inventory.services.receiving import (
 from inventory.services.receiving_confirmation import confirm_receiving
 from warehouse.core.actor import Actor
 from warehouse.core.admin import RoleTabularInline, actor_of, signed
+from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
 from warehouse.core.errors import DomainError, ValidationFailed
 from warehouse.core.quantities import ZERO

@@ -18,7 +18,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from inventory.admin.base import RefusalsSaid, SiteFilter, SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.enums import OPEN_RETURNS, LocationKind, ReturnCondition, ReturnDecision, ReturnStatus
 from inventory.models import Location, Return, ReturnItem
 from inventory.queries.locations import default_location
@@ -30,6 +30,7 @@ from inventory.services.return_inspection import Finding, attach_return_photo, i
 from inventory.services.returns import ReturnLine, add_return_item, cancel_return, change_return, create_return, remove_return_item
 from warehouse.core.actor import Actor
 from warehouse.core.admin import ReadOnlyInline, actor_of, plain
+from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
 from warehouse.core.errors import DomainError, ValidationFailed
 from warehouse.core.photos import PHOTO_BYTES

@@ -10,11 +10,11 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from inventory.admin.base import SavedByOperations
 from inventory.admin.discounts import ADD_DISCOUNT, END_ONE, STATES, state_of
 from inventory.models import Discount, PriceChange, Storefront, StorefrontProduct
 from inventory.services.storefronts import change_listing, change_storefront, create_listing, create_storefront
 from warehouse.core.admin import ReadOnlyInline, plain
+from warehouse.core.admin_forms import SavedByOperations
 from warehouse.core.admin_steps import StepsAdmin
 from warehouse.core.quantities import money
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from inventory.admin.base import SavedByOperations
 from inventory.models import Supplier
 from inventory.services.suppliers import change_supplier, create_supplier
+from warehouse.core.admin_forms import SavedByOperations
 
 
 @admin.register(Supplier)

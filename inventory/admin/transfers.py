@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from inventory.admin.base import RefusalsSaid, SiteFilter
+from inventory.admin.base import SiteFilter
 from inventory.admin.moving import place_named
 from inventory.admin.write_offs import find_goods
 from inventory.enums import LocationKind, TransferStatus
@@ -26,6 +26,7 @@ from inventory.services.transfer_steps import cancel_transfer, receive_transfer,
 from inventory.services.transfers import TransferLine, add_transfer_item, change_transfer, create_transfer, remove_transfer_item
 from warehouse.core.actor import Actor
 from warehouse.core.admin import ReadOnlyInline, actor_of, pairs, plain
+from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
 from warehouse.core.errors import DomainError
 

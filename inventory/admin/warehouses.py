@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from inventory.admin.base import SavedByOperations, SiteRows
+from inventory.admin.base import SiteRows
 from inventory.models import Warehouse
 from inventory.services.warehouses import change_warehouse, create_warehouse
+from warehouse.core.admin_forms import SavedByOperations
 
 
 @admin.register(Warehouse)

@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from inventory.admin.base import RefusalsSaid, SiteFilter, SiteRows
+from inventory.admin.base import SiteFilter, SiteRows
 from inventory.enums import WriteOffReason, WriteOffStatus
 from inventory.models import BatchLocation, WriteOff, WriteOffItem
 from inventory.queries.scan import find_by_scan
@@ -28,6 +28,7 @@ from inventory.services.write_offs import (
 )
 from warehouse.core.actor import Actor
 from warehouse.core.admin import ReadOnlyInline, actor_of, plain
+from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
 from warehouse.core.errors import ValidationFailed
 

@@ -81,6 +81,7 @@ ACCESS: dict[str, Access] = {
     "inventory.alertmessage": SYSTEM,
     "fulfillment.order": Access(view=READERS | {Role.PICKER, Role.PACKER}),
     "fulfillment.orderline": Access(view=READERS | {Role.PICKER, Role.PACKER}),
+    "fulfillment.missinggoods": Access(view=READERS | {Role.PICKER, Role.PACKER}),
     "fulfillment.orderdisagreement": Access(view=READERS),
     "fulfillment.sweepcursor": Access(view=READERS),
     "fulfillment.statusreport": Access(view=READERS),

@@ -69,6 +69,7 @@ def test_what_an_order_goes_without_is_shown_sent_later_or_accepted(manager: Cli
     pick(task.items.get(product=milk), picker)
     short_item(task.items.get(product=honey).pk, actor=picker)
     complete_picking_task(task.pk, actor=picker)
+    order = Order.objects.get()
     assert steps_offered(manager, order) == ["cancel", "send-rest", "accept-missing", "priority"]
     assert "what it goes without" in manager.get(page(order)).content.decode().lower()
     form = manager.get(dialog(order, "send_rest")).content.decode()

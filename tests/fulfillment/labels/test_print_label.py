@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+from importlib import import_module
 
 import pypdfium2
 import pytest
 import zxingcpp
+from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.labels.png import picture_of
 from fulfillment.labels.sscc import is_sscc
-from fulfillment.models import Package, PickingTask, Shipment
+from fulfillment.models import DeliveryProvider, Package, PickingTask, Shipment
 from fulfillment.queries import floor
 from fulfillment.services.labels import print_label, print_package_label
 from fulfillment.services.packing_slips import print_packing_slip, print_packing_slips
@@ -135,12 +137,35 @@ def test_who_may_and_what_there_is(labelled_task, packer):
         print_label(labelled_task.pk, actor=packer, kind="poster")
 
 
-def test_a_package_of_old_gets_its_number_when_it_is_labelled(labelled_task, packer):
-    Package.objects.update(sscc="")
-    numbers = [label.package.sscc for label in print_label(labelled_task.pk, actor=packer).labels]
-    assert all(map(is_sscc, numbers))
-    assert list(Package.objects.order_by("pk").values_list("sscc", flat=True)) == numbers
-    assert [label.package.sscc for label in print_label(labelled_task.pk, actor=packer).labels] == numbers
+def test_every_package_has_its_number(labelled_task, packer):
+    """Those that were made before there were numbers got theirs when the table changed; to print one writes nothing."""
+    with pytest.raises(IntegrityError, match="package_has_sscc"):
+        Package.objects.update(sscc="")
+    number_packages = import_module("fulfillment.migrations.0008_kept_scans_and_numbers").number_packages
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE fulfillment_package DROP CONSTRAINT package_has_sscc")
+        try:
+            Package.objects.filter(pk=labelled_task.packages.first().pk).update(sscc="")
+            number_packages(apps, connection.schema_editor())
+        finally:
+            cursor.execute("ALTER TABLE fulfillment_package ADD CONSTRAINT package_has_sscc CHECK (sscc <> '')")
+    numbers = list(Package.objects.order_by("pk").values_list("sscc", flat=True))
+    assert (len(set(numbers)), all(map(is_sscc, numbers))) == (2, True)
+    with CaptureQueriesContext(connection) as queries:
+        assert [label.package.sscc for label in print_label(labelled_task.pk, actor=packer).labels] == numbers
+    assert [query["sql"] for query in queries if query["sql"].startswith(("UPDATE", "INSERT", "CREATE"))] == []
+
+
+def test_the_carriers_format_is_the_default(labelled_task, packer):
+    shown = print_label(labelled_task.pk, actor=packer)
+    assert (shown.label_format, {label.label_format for label in shown.labels}) == ("zpl", {"zpl"})
+    rows = DeliveryProvider.objects.filter(pk=labelled_task.provider_id)
+    try:
+        rows.update(label_format="png")
+        shown = print_label(labelled_task.pk, actor=packer)
+        assert (shown.label_format, {label.label_format for label in shown.labels}) == ("png", {"png"})
+    finally:
+        rows.update(label_format="zpl")
 
 
 def test_the_slip_says_what_is_in_which_package(labelled_task, packer):

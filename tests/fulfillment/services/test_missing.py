@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from importlib import import_module
 from itertools import count
 
 import pytest
+from django.db import connection
 
 from fulfillment.enums import ShipmentStatus
 from fulfillment.models import MissingGoods, Order, PackingTask, PickingTask, QualityCheck, Shipment, StatusReport
@@ -296,4 +298,34 @@ def test_a_report_that_is_lost_is_found_and_made_again(house: Site, picker: Acto
     report_order_status(order.pk, actor=ACTOR)
 
     assert owed() == [("ready_for_shipment", "")]
+    agrees()
+
+
+def test_orders_from_before_this_was_kept(house: Site, other: Site, picker: Actor, packer: Actor) -> None:
+    """As they were left by the version before: short and shipped, short and being packed, short and sent for again, whole."""
+    milk, honey = goods("MILK", house, 40), goods("HONEY", other, 40)
+    short = [order_for([(milk, 4, house), (honey, 3, other)]) for _ in range(3)]
+    whole = order_for([(milk, 2)])
+    for order in short:
+        cancel_picking_task(PickingTask.objects.get(order=order, warehouse=other.id).pk, "broken", actor=ACTOR)
+    gone, packing, again = short
+    ship_packing_task(ready(gone.picking_tasks.get(warehouse=house.id), picker, packer).pk, actor=packer)
+    picked(packing.picking_tasks.get(warehouse=house.id), picker)
+    create_picking_task(again.pk, other.id, [{"sku": "HONEY", "quantity": 3}], actor=ACTOR)
+    MissingGoods.objects.all().delete()
+    for order, left in zip(short, ("shipped", "packing", "needs_attention"), strict=True):
+        Order.objects.filter(pk=order.pk).update(status=left)
+
+    migration = import_module("fulfillment.migrations.0007_checks_and_missing_goods")
+    with connection.cursor() as cursor:
+        for statement in (migration.NOTE, migration.ASK, migration.GO_ON):
+            cursor.execute(statement)
+
+    assert dict(Order.objects.values_list("pk", "status")) == {
+        gone.pk: "shipped", packing.pk: "needs_attention", again.pk: "picking", whole.pk: "accepted",
+    }  # fmt: skip
+    assert list(MissingGoods.objects.order_by("order").values_list("order", "product__sku", "quantity", "accepted", "reason")) == [
+        (gone.pk, "HONEY", Decimal(3), Decimal(3), "shipped before this was kept"),
+        (packing.pk, "HONEY", Decimal(3), Decimal(0), ""),
+    ]
     agrees()

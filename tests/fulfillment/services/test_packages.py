@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.enums import PackingItemStatus
@@ -107,7 +108,13 @@ def test_the_last_scan_is_undone(task: PackingTask, packer: Actor) -> None:
     assert inside(task) == {}
     with pytest.raises(Conflict, match="nothing to undo"):
         undo_pack_scan(task.pk, actor=packer)
-    remove_package(task.pk, Package.objects.get().pk, actor=packer)
+    package = Package.objects.get()
+    with pytest.raises(ProtectedError):
+        package.delete()
+    remove_package(task.pk, package.pk, actor=packer)
+    # What was scanned is kept, though its package is not.
+    assert set(PackScan.objects.values_list("package", "removed_package")) == {(None, package.barcode)}
+    assert (PackScan.objects.count(), PackScan.objects.filter(undone_at=None).count()) == (4, 0)
     pack_item(task.pk, "APPLE", 4, actor=packer)
     pack_item(task.pk, "PEAR", 2, actor=packer)
     assert task.items.filter(status="fully_packed").count() == 3

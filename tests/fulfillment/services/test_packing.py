@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.errors import Surplus, WorkLeft, WrongScan
@@ -265,3 +265,8 @@ def test_the_best_task_is_claimed(packer):
         claim_next_packing_task(place.id, actor=ACTOR)
     with pytest.raises(PermissionDenied):
         claim_next_packing_task(place.id, actor=person(Role.PICKER))
+
+
+def test_there_is_no_packing_task_without_a_walk(task):
+    with pytest.raises(IntegrityError, match="picking_task_id"):
+        PackingTask.objects.update(picking_task=None)

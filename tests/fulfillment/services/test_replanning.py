@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 import redis as redis_client
 from django.db import connection
+from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 
-from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem
+from fulfillment.models import Order, PackingTask, Pick, PickingTask, PickingTaskItem
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picking_tasks import complete_picking_task, create_picking_task
 from fulfillment.services.replanning import replan_picking
 from fulfillment.services.shorts import short_item
+from fulfillment.services.undo import undo_pick
 from inventory.errors import PromiseMoved
 from inventory.models import BatchLocation, Location, Product, Reservation
 from inventory.orchestrator import WriteOffLine, reallocate_item, remove_stock
@@ -366,4 +368,30 @@ def test_the_events_bring_it_about(redis: redis_client.Redis) -> None:
     Relay(redis).drain(threading.Event())
     subscribers.advance(subscribers.REGISTERED["replan-picking"])
     assert PickingTask.objects.get().status == "cancelled"
+    assert_books_balance()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_scanned_is_kept_though_its_stop_is_not_needed(milk: Product, house: Site, picker: Actor) -> None:
+    """One is picked of lot A and put back, then all of A is given up: the scan still names the stop it was of, as that was."""
+    stocked(milk, house.shelf, 10, lot="A", expires_in_days=30)
+    order_for([(milk, 4)])
+    other = stocked(milk, shelf(house, "B-01", 5), 10, lot="B", expires_in_days=60)
+    task = begun(PickingTask.objects.get(), picker)
+    pick(task.items.get(), picker, 1)
+    undo_pick(task.pk, actor=picker)
+    held = PickingTaskItem.objects.get().reservation_item_id
+    assert held is not None
+    reallocate_item(held, other.pk, reason="wet", actor=picker)
+    assert replan() == 1
+    assert stops() == [(1, "A-01", "A", 4, 0, "skipped"), (2, "B-01", "B", 4, 0, "pending")]
+    (scan,) = Pick.objects.all()
+    assert (scan.item.location.code, scan.quantity, scan.undone_at is not None) == ("A-01", 1, True)
+    with pytest.raises(ProtectedError):
+        scan.item.delete()
+    assert (counts(), replan()) == ((1, 2), 0)
+    agrees()
+    pick(PickingTaskItem.objects.get(status="pending"), picker)
+    complete_picking_task(task.pk, actor=picker)
+    assert (PackingTask.objects.get().items.get().quantity, Order.objects.get().status) == (4, "packing")
     assert_books_balance()

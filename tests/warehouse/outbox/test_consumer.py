@@ -116,6 +116,25 @@ def test_killed_before_the_commit(redis: redis_client.Redis) -> None:
     assert effects() == [1, 2, 3]
 
 
+class Killed(BaseException):
+    """No error that anybody handles: the process ends here."""
+
+
+@pytest.mark.usefixtures("settled")
+def test_killed_within_the_handler(redis: redis_client.Redis) -> None:
+    """Nothing is acknowledged before its effects are committed: the entry stays the dead member's, until another one takes it over."""
+
+    def die(fields: dict[str, str]) -> None:
+        raise Killed
+
+    add(redis, 1)
+    with pytest.raises(Killed):
+        consumer(handler(die)).drain()
+    assert (pending(redis), effects()) == (1, [])
+    assert consumer(name="two", min_idle_seconds=0).drain() == Counters(handled=1)
+    assert effects() == [1]
+
+
 @pytest.mark.usefixtures("settled")
 def test_entries_of_a_dead_consumer_are_taken_over_to_the_last(redis: redis_client.Redis) -> None:
     add(redis, *range(25))
