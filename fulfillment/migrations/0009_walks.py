@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('fulfillment', '0007_checks_and_missing_goods'),
+        ('fulfillment', '0008_kept_scans_and_numbers'),
         ('inventory', '0007_daily_tool'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
