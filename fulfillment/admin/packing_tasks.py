@@ -106,7 +106,6 @@ class PackingTaskAdmin(TaskLabelButtons, TaskAdmin):
     readonly_fields = ["status", "progress", "label_url"]
     steps = [
         Step("start", "Start", start_packing_task, can("start"), description="You become its packer.", icon="play_arrow"),
-        hand_on_step(reassign_packing_task, PackerForm),
         Step(
             "add_package",
             "Add package",
@@ -168,6 +167,7 @@ class PackingTaskAdmin(TaskLabelButtons, TaskAdmin):
             icon="local_shipping",
             variant=ActionVariant.PRIMARY,
         ),
+        hand_on_step(reassign_packing_task, PackerForm),
         Step(
             "cancel",
             "Cancel task",

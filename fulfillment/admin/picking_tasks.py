@@ -95,7 +95,6 @@ class PickingTaskAdmin(PlansBatches, TaskAdmin):
     prints = ["pick_list", "map"]
     steps = [
         Step("assign", "Assign", assign_picking_task, can("assign"), form=AssignForm, icon="person_add"),
-        hand_on_step(reassign_picking_task, PickerForm),
         Step("start", "Start", start_picking_task, can("start"), description="The worker begins to walk.", icon="play_arrow"),
         Step(
             "complete",
@@ -124,6 +123,7 @@ class PickingTaskAdmin(PlansBatches, TaskAdmin):
             description="The goods of the last scan go back to the shelf they came from, and are to be picked again.",
             icon="undo",
         ),
+        hand_on_step(reassign_picking_task, PickerForm),
         Step(
             "priority",
             "Priority",

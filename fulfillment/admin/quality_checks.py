@@ -142,7 +142,6 @@ class QualityCheckAdmin(TaskAdmin):
     readonly_fields = ["status", "progress"]
     steps = [
         Step("start", "Start", start_quality_check, can("start"), description="You look at the goods.", icon="play_arrow"),
-        hand_on_step(reassign_quality_check, PackerForm),
         Step("find", "Note a finding", record_quality_finding, being_checked, form=FindingForm, icon="edit_note", call=find),
         Step("photo", "Photo", attach_quality_photo, being_checked, form=PhotoForm, icon="photo_camera", call=attach_photo),
         Step(
@@ -164,6 +163,7 @@ class QualityCheckAdmin(TaskAdmin):
             icon="report",
             variant=ActionVariant.DANGER,
         ),
+        hand_on_step(reassign_quality_check, PackerForm),
         Step(
             "cancel",
             "Cancel check",

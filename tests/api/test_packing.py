@@ -39,6 +39,15 @@ def task(db: None) -> PackingTask:
     return picked(PickingTask.objects.get(order=order), person(Role.PICKER))
 
 
+def test_the_next_task_is_claimed(packer: Caller, task: PackingTask) -> None:
+    assert codes(packer.post("packing-tasks/claim-next", {"warehouse": "NOPE"}))[1] == "unknown_warehouse"
+    claimed = packer.post("packing-tasks/claim-next", {"warehouse_id": "1"}).json()["task"]
+    assert (claimed["id"], claimed["status"], claimed["worker"]) == (task.pk, "in_progress", packer.user.username)
+    assert packer.post("packing-tasks/claim-next", {"warehouse": "A"}).json()["task"]["id"] == task.pk
+    assert Caller(Role.PACKER).post("packing-tasks/claim-next", {"warehouse": "A"}).json() == {"task": None}
+    assert codes(Caller(Role.PICKER).post("packing-tasks/claim-next", {"warehouse": "A"})) == (403, "permission_denied")
+
+
 def test_boxes_are_kept(manager: Caller, packer: Caller) -> None:
     made = manager.post("box-types", SMALL, **{"Idempotency-Key": "box-1"})
     again = manager.post("box-types", SMALL, **{"Idempotency-Key": "box-1"})

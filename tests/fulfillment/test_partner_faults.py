@@ -306,3 +306,16 @@ def test_two_workers_at_once_ask_once(delivery):
     assert all(outcome.won for outcome in race([lambda: flows.request_shipment(pk)] * 4))
     assert [row.status for row in shipments()] == ["created"]
     assert len(delivery.requests("POST")) == 1
+
+
+def test_what_one_worker_asks_no_other_one_asks_before_its_lease_is_over(delivery):
+    packed_order()
+    pk = shipments()[0].pk
+    assert waybills.claim_shipment(pk, actor=ACTOR) is not None  # and dies
+
+    flows.request_shipment(pk)
+    assert delivery.requests("POST") == []
+
+    Shipment.objects.update(leased_until=timezone.now())
+    flows.request_shipment(pk)
+    assert ([row.status for row in shipments()], len(delivery.requests("POST"))) == (["created"], 1)

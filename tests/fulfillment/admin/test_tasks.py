@@ -60,10 +60,19 @@ def test_a_picker_takes_a_task_for_oneself_only(task: PickingTask) -> None:
 
 def test_a_task_that_is_not_done_says_what_is_left(manager: Client, task: PickingTask) -> None:
     task = begun(task, person(Role.PICKER))
-    assert steps_offered(manager, task) == ["complete", "close-short", "undo", "priority", "cancel"]
+    assert steps_offered(manager, task) == ["complete", "close-short", "undo", "hand-on", "priority", "cancel"]
     answer = take(manager, task, "complete")
     assert (answer.context["error"].code, answer.context["error_data"]) == ("work_left", ["sku: TEA, location: A-01, remaining: 4"])
     assert PickingTask.objects.get().status == "in_progress"
+
+
+def test_a_manager_gives_a_walk_that_is_begun_to_another_picker(manager: Client, task: PickingTask) -> None:
+    first, second = person(Role.PICKER), person(Role.PICKER)
+    assert "hand-on" not in steps_offered(manager, task)
+    task = begun(task, first)
+    assert "hand-on" not in steps_offered(office(Role.PICKER), task)
+    take(manager, task, "hand_on", worker_id=second.user_id)
+    assert PickingTask.objects.values_list("status", "worker").get() == ("in_progress", second.user_id)
 
 
 def test_a_walk_ends_in_packing(manager: Client, task: PickingTask) -> None:
