@@ -41,7 +41,9 @@ class PickingTask(Task, RouteKept):
             ROUTE_LENGTHS,
             models.UniqueConstraint(fields=["batch", "tote"], name="one_picking_task_per_tote"),
             models.UniqueConstraint(
-                fields=["warehouse", "tote_code"], condition=Q(status__in=sorted(OPEN_PICKING)) & ~Q(tote_code=""), name="one_open_picking_task_in_a_tote"
+                fields=["warehouse", "tote_code"],
+                condition=Q(status__in=sorted(OPEN_PICKING)) & ~Q(tote_code=""),
+                name="one_open_picking_task_in_a_tote",
             ),
             models.CheckConstraint(condition=Q(batch=None, tote=None) | Q(batch__isnull=False, tote__gte=1), name="picking_task_in_batch_has_tote"),
             models.UniqueConstraint(

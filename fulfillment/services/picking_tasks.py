@@ -187,7 +187,8 @@ def _require_let_go(task: PickingTask) -> None:
 def _require_single(task: PickingTask) -> None:
     if task.batch_id is not None:
         raise Conflict(
-            f"{task} is picked with others in {task.batch}: assign and start that batch, or cancel it to pick the task alone.", picking_batch=task.batch_id
+            f"{task} is picked with others in {task.batch}: assign and start that batch, or cancel it to pick the task alone.",
+            picking_batch=task.batch_id,
         )
 
 
