@@ -106,3 +106,18 @@ def test_statements_grow_by_the_task_only(delivery):
     # Without what opens and ends the transaction; each further task costs as much.
     assert (one - 2, three - one) == (30, 2 * 23)
     assert Shipment.objects.filter(status="handed_over").count() == 4
+
+
+def test_all_parcels_are_locked_before_the_gates(delivery):
+    """As everybody locks them: who waits for a gate holds its shipments already."""
+    site = reachable_site()
+    packed_order("1", site=site)
+    packed_order("2", site=site)
+    sweep_shipments()
+    with CaptureQueriesContext(connection) as queries:
+        hand_over_shipments(ids(), actor=ACTOR)
+    locks = [query["sql"] for query in queries if "FOR NO KEY UPDATE" in query["sql"] or "FOR UPDATE" in query["sql"]]
+    gate = next(place for place, sql in enumerate(locks) if "inventory_stock" in sql)
+    parcels = [sql for sql in locks[:gate] if 'FROM "fulfillment_shipment"' in sql]
+    assert len(parcels) == 1
+    assert 'ORDER BY "fulfillment_shipment"."id"' in parcels[0]
