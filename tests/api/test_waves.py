@@ -143,6 +143,8 @@ def test_waves_are_found(milk: Product, manager: Caller) -> None:
     assert found(search=first["number"]) == [first["id"]]
     assert found(provider="post") == []
     assert "tasks" not in manager.get("waves").json()["results"][0]
+    (picked,) = manager.get("picking-tasks", wave=second["id"]).json()["results"]
+    assert (picked["wave"], picked["released_at"]) == (second["id"], manager.get(f"waves/{second['id']}").json()["released_at"])
 
 
 def test_statements_do_not_grow(house: Site, milk: Product, manager: Caller) -> None:
