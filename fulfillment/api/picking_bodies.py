@@ -38,13 +38,14 @@ class PickingSummary(TaskSummary):
     shortest_length = serializers.DecimalField(10, 2, allow_null=True, help_text="Of the shortest walk through the same places, in metres.")
     route_gap = serializers.DecimalField(10, 4, allow_null=True, help_text="How much longer the planned walk is, as a share of the shortest.")
     picking_batch = serializers.IntegerField(source="batch_id", allow_null=True)
+    released_at = serializers.DateTimeField(allow_null=True, help_text="In a wave: given out since; null while it waits.")
 
     class Meta:
         model = PickingTask
         fields = (
             "id", "number", "order", "order_id", "warehouse", "warehouse_id", "worker", "status", "priority", "ship_by", "total_items", "picked_items",
-            "packing_location", "reservation", "picking_batch", "tote", "tote_code", "notes", "created_at", "started_at", "completed_at", "cancelled_at",
-            "cancellation_reason", "updated_at", "version", "route_method", "route_length", "shortest_length", "route_gap",
+            "packing_location", "reservation", "picking_batch", "tote", "tote_code", "wave", "released_at", "notes", "created_at", "started_at",
+            "completed_at", "cancelled_at", "cancellation_reason", "updated_at", "version", "route_method", "route_length", "shortest_length", "route_gap",
         )  # fmt: skip
 
 

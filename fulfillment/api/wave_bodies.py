@@ -53,11 +53,14 @@ class WaveTaskOut(serializers.ModelSerializer):
     """A task of the wave. `released_at` is empty while it waits."""
 
     order_id = serializers.CharField(source="order.external_id")
+    worker = serializers.CharField(source="worker.username", default=None, allow_null=True)
+    picking_batch = serializers.IntegerField(source="batch_id", allow_null=True)
 
     class Meta:
         model = PickingTask
         fields = (
-            "id", "number", "order", "order_id", "status", "priority", "ship_by", "released_at", "batch", "worker", "total_items", "picked_items", "version",
+            "id", "number", "order", "order_id", "status", "priority", "ship_by", "released_at", "picking_batch", "worker", "total_items", "picked_items",
+            "version",
         )  # fmt: skip
 
 

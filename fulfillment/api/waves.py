@@ -39,7 +39,7 @@ class WaveFilters(django_filters.FilterSet):
 
 
 SUMMARIES = Wave.objects.select_related("warehouse", "provider").order_by("-pk")
-TASKS = PickingTask.objects.select_related("order").order_by("urgency", "ship_by", "pk")
+TASKS = PickingTask.objects.select_related("order", "worker").order_by("urgency", "ship_by", "pk")
 
 
 class Waves(ReadEndpoints):

@@ -179,7 +179,7 @@ def _nothing_can_go(wave: Wave, judged: Sequence[Judged]) -> Conflict:
         for each in judged
         for reason in each.obstacles
     ]
-    text = "; ".join(f"{each['number']}: {each['why']}" for each in told[:NAMED])
+    text = " ".join(f"{each['number']}: {each['why']}" for each in told[:NAMED])
     return Conflict(f"{wave}: none of its {len(judged)} tasks can be released now. {text}", errors=told, wave=wave.pk)
 
 

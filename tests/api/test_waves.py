@@ -80,7 +80,7 @@ def test_the_whole_way(milk: Product, manager: Caller) -> None:
     released = manager.post(f"{path}/release", {"batching": True, "method": "fcfs"}, **{"If-Match": '"2"', "Idempotency-Key": "go"})
     assert released.status_code == 200, released.content
     assert (released.json()["status"], released.json()["progress"]["released"], released.json()["waiting"]) == ("in_progress", 3, [])
-    assert {row["batch"] for row in released.json()["tasks"]} == {PickingBatch.objects.get().pk}
+    assert {row["picking_batch"] for row in released.json()["tasks"]} == {PickingBatch.objects.get().pk}
     assert manager.get("picking-batches", wave=body["id"]).json()["results"][0]["wave"] == body["id"]
     assert codes(manager.post(f"{path}/release")) == (409, "conflict")
     assert codes(manager.post(f"{path}/cancel")) == (400, "validation_failed")
@@ -143,6 +143,8 @@ def test_waves_are_found(milk: Product, manager: Caller) -> None:
     assert found(search=first["number"]) == [first["id"]]
     assert found(provider="post") == []
     assert "tasks" not in manager.get("waves").json()["results"][0]
+    (picked,) = manager.get("picking-tasks", wave=second["id"]).json()["results"]
+    assert (picked["wave"], picked["released_at"]) == (second["id"], manager.get(f"waves/{second['id']}").json()["released_at"])
 
 
 def test_statements_do_not_grow(house: Site, milk: Product, manager: Caller) -> None:

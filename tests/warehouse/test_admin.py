@@ -53,7 +53,8 @@ def test_nobody_in_the_table_may_touch_what_operations_write() -> None:
             {
                 "inventory.product", "inventory.storefrontproduct", "inventory.discount", "inventory.warehouse", "inventory.location", "inventory.batch",
                 "inventory.batchlocation", "inventory.mixedbatch", "inventory.stock", "inventory.reservation", "inventory.countrequest",
-                "fulfillment.order", "fulfillment.pickingtask", "fulfillment.pickingbatch", "fulfillment.walksettings", "fulfillment.putback",
+                "fulfillment.order", "fulfillment.pickingtask", "fulfillment.pickingbatch", "fulfillment.wave", "fulfillment.walksettings",
+                "fulfillment.putback",
             },
         ),
         (
