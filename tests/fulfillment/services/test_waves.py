@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis as redis_client
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -43,7 +45,9 @@ from tests.fulfillment.batches import batch_of, goods_on, hall, pick_rest, task_
 from tests.fulfillment.walks import agrees
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
+from warehouse.outbox import subscribers
 from warehouse.outbox.models import OutboxEvent
+from warehouse.outbox.relay import Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -437,6 +441,20 @@ def test_a_wave_completes_by_itself(place: Any, picker: Actor) -> None:
         with pytest.raises(TransitionRefused):
             refused()
     settled()
+
+
+def test_a_wave_follows_its_tasks_by_events(redis: redis_client.Redis, place: Any, picker: Actor) -> None:
+    here, shelves = place
+    task = task_for((goods_on(shelves["K-01"]), 1))
+    wave = plan_wave(here.id, actor=ACTOR)
+    release_wave(wave.pk, actor=ACTOR)
+    walked(task, picker)
+    Relay(redis).drain(threading.Event())
+    subscribers.advance(subscribers.REGISTERED["settle-waves"])
+    assert now(wave).status == "completed"
+    Relay(redis).drain(threading.Event())
+    kinds = [fields["type"] for _, fields in redis.xrange("wms:events:picking")]
+    assert [kind for kind in kinds if kind.startswith("wave.")] == ["wave.planned", "wave.released", "wave.completed"]
 
 
 def test_a_wave_whose_orders_are_all_cancelled_is_cancelled(place: Any) -> None:
