@@ -107,13 +107,13 @@ class BatchWork:
 def lock_picking_batch(batch_id: int, expected_version: int | None = None) -> BatchWork:
     """The orders of its open tasks by id, the batch, then these tasks by id. Tasks leave a batch but never join one, so all of them are known before."""
     require_transaction()
-    open_ = PickingTask.objects.filter(batch=batch_id, status__in=sorted(OPEN_PICKING))
+    open_ = PickingTask.objects.filter(picking_batch=batch_id, status__in=sorted(OPEN_PICKING))
     lock_rows(Order, open_.values_list("order", flat=True))
     batch = _checked(_one(_for_update(PickingBatch, "self").select_related("warehouse"), batch_id), expected_version)
-    tasks = _for_update(PickingTask, "self").select_related("order").filter(batch=batch_id, status__in=sorted(OPEN_PICKING)).order_by("pk")
+    tasks = _for_update(PickingTask, "self").select_related("order").filter(picking_batch=batch_id, status__in=sorted(OPEN_PICKING)).order_by("pk")
     work = BatchWork(batch, sorted(tasks, key=lambda task: task.tote or 0))
     for task in work.tasks:
-        task.warehouse, task.batch = batch.warehouse, batch
+        task.warehouse, task.picking_batch = batch.warehouse, batch
     return work
 
 
@@ -199,7 +199,7 @@ def lock_picking_tasks_alone(ids: Iterable[int]) -> list[PickingTask]:
     """These tasks by id, without their orders, for what concerns the tasks only. Order, warehouse, batch and wave are read with them, by a later statement: a row
     that was waited for would bring the batch and wave that it had before."""
     locked = list(_for_update(PickingTask, "self").filter(pk__in=sorted(set(ids))).order_by("pk").values_list("pk", flat=True))
-    return list(PickingTask.objects.filter(pk__in=locked).select_related("order", "warehouse", "batch", "wave").order_by("pk"))
+    return list(PickingTask.objects.filter(pk__in=locked).select_related("order", "warehouse", "picking_batch", "wave").order_by("pk"))
 
 
 def lock_quality_rule(rule_id: int, expected_version: int | None = None) -> QualityRule:

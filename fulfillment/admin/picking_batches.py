@@ -120,7 +120,7 @@ class PickingBatchAdmin(TaskAdmin):
         if term.upper().startswith(f"{self.number_prefix}-"):
             return queryset.filter(number=term.upper()), False
         theirs = Q(order__external_id=term) | Q(number=term.upper()) | Q(tote_code=term.upper())
-        return queryset.filter(pk__in=PickingTask.objects.filter(theirs, batch__isnull=False).values("batch")), False
+        return queryset.filter(pk__in=PickingTask.objects.filter(theirs, picking_batch__isnull=False).values("picking_batch")), False
 
     def get_fieldsets(self, request: HttpRequest, obj: PickingBatch | None = None) -> list[Any]:
         fields = ["number", "warehouse", "status", "worker", "orders", "progress", "priority", "ship_by", "together", "created_at"]

@@ -167,7 +167,18 @@ class PickingTaskAdmin(PlansBatches, TaskAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: PickingTask | None = None) -> list[Any]:
         fields = ["number", "order", "warehouse", "status", "worker", "how_far", "priority", "ship_by", "packing_location", "created_at"]
         fields += ["walk"] if obj and obj.route_method else []
-        names = ("wave", "released_at", "batch", "tote", "tote_code", "started_at", "completed_at", "cancelled_at", "cancellation_reason", "notes")
+        names = (
+            "wave",
+            "released_at",
+            "picking_batch",
+            "tote",
+            "tote_code",
+            "started_at",
+            "completed_at",
+            "cancelled_at",
+            "cancellation_reason",
+            "notes",
+        )
         later = [name for name in names if obj and getattr(obj, name)]
         return [(None, {"fields": [*pairs([*fields, *later]), *(["scans"] if obj and obj.started_at else [])]})]
 

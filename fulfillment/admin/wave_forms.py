@@ -77,7 +77,7 @@ class TakeForm(TasksForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        free = PickingTask.objects.filter(wave=self.row, status=PickingStatus.PENDING, batch=None).select_related("order")
+        free = PickingTask.objects.filter(wave=self.row, status=PickingStatus.PENDING, picking_batch=None).select_related("order")
         self.offer(free.order_by("urgency", "ship_by", "pk"))
 
 

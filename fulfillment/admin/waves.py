@@ -57,7 +57,7 @@ class WaveTaskInline(ReadOnlyInline):
     per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PickingTask]:
-        return super().get_queryset(request).select_related("order", "worker", "batch").order_by("urgency", "ship_by", "pk")
+        return super().get_queryset(request).select_related("order", "worker", "picking_batch").order_by("urgency", "ship_by", "pk")
 
     @display(description="task")
     def task(self, row: PickingTask) -> SafeString:
@@ -75,7 +75,7 @@ class WaveTaskInline(ReadOnlyInline):
 
     @display(description="picked in")
     def where(self, row: PickingTask) -> str:
-        return f"{row.batch}, T{row.tote}" if row.batch else ""
+        return f"{row.picking_batch}, T{row.tote}" if row.picking_batch else ""
 
     @display(description="items done")
     def progress(self, row: PickingTask) -> str:

@@ -39,7 +39,7 @@ class StopProgressOut(serializers.Serializer):
 class WalkTaskOut(serializers.ModelSerializer):
     warehouse = serializers.CharField(source="warehouse.code")
     worker = serializers.CharField(source="worker.username", default=None, allow_null=True)
-    picking_batch = serializers.CharField(source="batch.number", default=None, allow_null=True)
+    picking_batch = serializers.CharField(source="picking_batch.number", default=None, allow_null=True)
     wave = serializers.CharField(source="wave.number", default=None, allow_null=True)
 
     class Meta:

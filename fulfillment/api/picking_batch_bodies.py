@@ -76,7 +76,7 @@ class BatchStopOut(PickingItemOut):
 
     class Meta:
         model = PickingTaskItem
-        fields = (*PickingItemOut.Meta.fields, "task", "order_id", "tote", "tote_code", "task_version", "batch_position")
+        fields = (*PickingItemOut.Meta.fields, "task", "order_id", "tote", "tote_code", "task_version", "walk_position")
 
 
 class NextStopOut(serializers.Serializer):

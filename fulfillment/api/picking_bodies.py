@@ -37,7 +37,7 @@ class PickingSummary(TaskSummary):
     )
     shortest_length = serializers.DecimalField(10, 2, allow_null=True, help_text="Of the shortest walk through the same places, in metres.")
     route_gap = serializers.DecimalField(10, 4, allow_null=True, help_text="How much longer the planned walk is, as a share of the shortest.")
-    picking_batch = serializers.IntegerField(source="batch_id", allow_null=True)
+    picking_batch = serializers.IntegerField(source="picking_batch_id", allow_null=True)
     released_at = serializers.DateTimeField(allow_null=True, help_text="In a wave: given out since; null while it waits.")
 
     class Meta:

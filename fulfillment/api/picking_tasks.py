@@ -46,7 +46,7 @@ class PickingFilters(django_filters.FilterSet):
     worker = TextFilter(field_name="worker__username")
     order = django_filters.NumberFilter(field_name="order_id")
     order_id = TextFilter(field_name="order__external_id")
-    picking_batch = django_filters.NumberFilter(field_name="batch_id")
+    picking_batch = django_filters.NumberFilter(field_name="picking_batch_id")
     wave = django_filters.NumberFilter(field_name="wave_id")
     priority = django_filters.ChoiceFilter(choices=Priority.choices)
     ship_by_from = django_filters.IsoDateTimeFilter(field_name="ship_by", lookup_expr="gte")

@@ -54,7 +54,7 @@ class WaveTaskOut(serializers.ModelSerializer):
 
     order_id = serializers.CharField(source="order.external_id")
     worker = serializers.CharField(source="worker.username", default=None, allow_null=True)
-    picking_batch = serializers.IntegerField(source="batch_id", allow_null=True)
+    picking_batch = serializers.IntegerField(source="picking_batch_id", allow_null=True)
 
     class Meta:
         model = PickingTask

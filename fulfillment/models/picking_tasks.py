@@ -30,7 +30,9 @@ class PickingTask(Task, RouteKept):
     packing_location = models.ForeignKey("inventory.Location", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     picked_items = models.PositiveIntegerField(default=0)
     completed_at = models.DateTimeField(null=True, blank=True)
-    batch = models.ForeignKey("fulfillment.PickingBatch", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="tasks")
+    picking_batch = models.ForeignKey(
+        "fulfillment.PickingBatch", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="tasks"
+    )
     tote = models.PositiveSmallIntegerField("position on the cart", null=True, blank=True)
     tote_code = models.CharField("tote", max_length=80, blank=True, default="", db_default="")
     wave = models.ForeignKey("fulfillment.Wave", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="tasks")
@@ -39,13 +41,15 @@ class PickingTask(Task, RouteKept):
     class Meta:
         constraints = [
             ROUTE_LENGTHS,
-            models.UniqueConstraint(fields=["batch", "tote"], name="one_picking_task_per_tote"),
+            models.UniqueConstraint(fields=["picking_batch", "tote"], name="one_picking_task_per_tote"),
             models.UniqueConstraint(
                 fields=["warehouse", "tote_code"],
                 condition=Q(status__in=sorted(OPEN_PICKING)) & ~Q(tote_code=""),
                 name="one_open_picking_task_in_a_tote",
             ),
-            models.CheckConstraint(condition=Q(batch=None, tote=None) | Q(batch__isnull=False, tote__gte=1), name="picking_task_in_batch_has_tote"),
+            models.CheckConstraint(
+                condition=Q(picking_batch=None, tote=None) | Q(picking_batch__isnull=False, tote__gte=1), name="picking_task_in_batch_has_tote"
+            ),
             models.UniqueConstraint(
                 fields=["order", "warehouse"], condition=Q(status__in=sorted(OPEN_PICKING)), name="one_open_picking_task_per_warehouse"
             ),
@@ -112,7 +116,7 @@ class PickingTaskItem(models.Model):
     status = FSMField(default=PickingItemStatus.PENDING, choices=PickingItemStatus.choices, protected=True)
     picked_at = models.DateTimeField(null=True, blank=True)
     deferred_at = models.DateTimeField(null=True, blank=True, help_text="Put off to the end of the walk.")
-    batch_position = models.FloatField(null=True, blank=True, help_text="Where it comes in the walk of its batch.")
+    walk_position = models.FloatField(null=True, blank=True, help_text="Where it comes in the walk of its batch.")
     notes = models.CharField(max_length=200, blank=True)
 
     class Meta:

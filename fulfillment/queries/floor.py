@@ -26,7 +26,7 @@ def picks_waiting(warehouse_id: int) -> int:
 
 def my_picking_task(warehouse_id: int, user_id: int) -> int | None:
     """The id of the picking task, in no batch, that this person has begun, or was given."""
-    mine = PickingTask.objects.filter(warehouse=warehouse_id, worker=user_id, status__in=AT_HAND, batch=None)
+    mine = PickingTask.objects.filter(warehouse=warehouse_id, worker=user_id, status__in=AT_HAND, picking_batch=None)
     return mine.order_by(ranked(PickingStatus.IN_PROGRESS), "pk").values_list("pk", flat=True).first()
 
 

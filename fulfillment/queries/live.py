@@ -84,10 +84,10 @@ _AT_WORK = f"""
       SELECT 'picking' AS kind, t.id, t.number, t.worker_id, t.warehouse_id, t.status, t.started_at, t.picked_items AS done, t.total_items AS total,
              ARRAY[t.id] AS tasks, NULL::bigint AS place
       FROM fulfillment_pickingtask t
-      WHERE t.status IN ('assigned', 'in_progress') AND t.worker_id IS NOT NULL AND t.batch_id IS NULL AND {_HERE.format("t.")}
+      WHERE t.status IN ('assigned', 'in_progress') AND t.worker_id IS NOT NULL AND t.picking_batch_id IS NULL AND {_HERE.format("t.")}
       UNION ALL
       SELECT 'batch', b.id, b.number, b.worker_id, b.warehouse_id, b.status, b.started_at, sum(t.picked_items), sum(t.total_items), array_agg(t.id), NULL
-      FROM fulfillment_pickingbatch b JOIN fulfillment_pickingtask t ON t.batch_id = b.id AND t.status <> 'cancelled'
+      FROM fulfillment_pickingbatch b JOIN fulfillment_pickingtask t ON t.picking_batch_id = b.id AND t.status <> 'cancelled'
       WHERE b.status IN ('assigned', 'in_progress') AND b.worker_id IS NOT NULL AND {_HERE.format("b.")} GROUP BY b.id
       UNION ALL
       SELECT 'quality', c.id, c.number, c.worker_id, c.warehouse_id, c.status, c.started_at, c.checked_items, c.total_items, NULL, t.packing_location_id
@@ -110,7 +110,7 @@ _AT_WORK = f"""
       SELECT l.zone, l.code, max(i.picked_at) OVER () AS last_at FROM fulfillment_pickingtaskitem i JOIN inventory_location l ON l.id = i.location_id
       WHERE i.task_id = ANY(hand.tasks)
       ORDER BY (i.status = 'pending') DESC, CASE WHEN i.status = 'pending' THEN i.deferred_at END NULLS FIRST,
-               CASE WHEN i.status = 'pending' THEN coalesce(i.batch_position, i.sequence) END, i.picked_at DESC NULLS LAST, i.id
+               CASE WHEN i.status = 'pending' THEN coalesce(i.walk_position, i.sequence) END, i.picked_at DESC NULLS LAST, i.id
       LIMIT 1
     ) stop ON true
     ORDER BY (hand.status = 'assigned'), w.code, coalesce(stop.zone, place.zone, ''), u.username, hand.id LIMIT {SHOWN_PEOPLE}

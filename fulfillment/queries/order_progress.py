@@ -99,7 +99,7 @@ def order_progress(order: Order) -> Progress:
 
 def _tasks(order: Order) -> Iterable[PickingTask]:
     items = PickingTaskItem.objects.select_related("product", "location", "batch").order_by("sequence")
-    tasks = PickingTask.objects.filter(order=order).select_related("warehouse", "worker", "batch", "wave", "packing_location")
+    tasks = PickingTask.objects.filter(order=order).select_related("warehouse", "worker", "picking_batch", "wave", "packing_location")
     return tasks.prefetch_related(Prefetch("items", items)).order_by("pk")
 
 
@@ -129,7 +129,7 @@ def _walk(task: PickingTask, scans: Sequence[Pick]) -> Walk:
 
 def _turn(item: PickingTaskItem) -> tuple[bool, float]:
     """When its turn comes: what was put off last, in a batch by the walk of the batch."""
-    return item.deferred_at is not None, item.sequence if item.batch_position is None else item.batch_position
+    return item.deferred_at is not None, item.sequence if item.walk_position is None else item.walk_position
 
 
 def _percent(walks: Sequence[Walk], packing: Sequence[PackingTask], order: Order) -> int:

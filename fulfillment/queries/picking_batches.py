@@ -37,13 +37,13 @@ def batch_progress(tasks: Iterable[PickingTask]) -> BatchProgress:
 
 def remaining_stops(batch_id: int) -> QuerySet[PickingTaskItem]:
     """What is still to be picked in the walk of a batch, in its order; what was put off comes last."""
-    pending = PickingTaskItem.objects.filter(task__batch=batch_id, task__status=PickingStatus.IN_PROGRESS, status=PickingItemStatus.PENDING)
-    return pending.order_by(F("deferred_at").asc(nulls_first=True), F("batch_position").asc(nulls_last=True), "pk")
+    pending = PickingTaskItem.objects.filter(task__picking_batch=batch_id, task__status=PickingStatus.IN_PROGRESS, status=PickingItemStatus.PENDING)
+    return pending.order_by(F("deferred_at").asc(nulls_first=True), F("walk_position").asc(nulls_last=True), "pk")
 
 
 def stops_done(batch_id: int) -> QuerySet[PickingTaskItem]:
     """What of the walk of a batch is done, as it was walked; short and skipped items first."""
-    done = PickingTaskItem.objects.filter(task__batch=batch_id).exclude(status=PickingItemStatus.PENDING)
+    done = PickingTaskItem.objects.filter(task__picking_batch=batch_id).exclude(status=PickingItemStatus.PENDING)
     return done.order_by(F("picked_at").asc(nulls_first=True), "pk")
 
 
@@ -54,13 +54,13 @@ def next_stop(batch_id: int) -> PickingTaskItem | None:
 
 def last_pick_of_batch(batch_id: int) -> Pick | None:
     """The last scan of a batch that can be undone: of a task that is still being picked."""
-    standing = Pick.objects.filter(item__task__batch=batch_id, item__task__status=PickingStatus.IN_PROGRESS, undone_at=None)
+    standing = Pick.objects.filter(item__task__picking_batch=batch_id, item__task__status=PickingStatus.IN_PROGRESS, undone_at=None)
     return standing.select_related("item__product", "item__batch", "item__location", "item__task").order_by("-pk").first()
 
 
 def standing_at(batch_id: int) -> int | None:
     """The place of the last scan of a batch: there its picker stands. None before the first."""
-    picks = Pick.objects.filter(item__task__batch=batch_id).order_by("-pk")
+    picks = Pick.objects.filter(item__task__picking_batch=batch_id).order_by("-pk")
     return picks.values_list("item__location", flat=True).first()
 
 
@@ -79,7 +79,7 @@ def holders_of(code: str, warehouse: int | OuterRef) -> QuerySet[PickingTask]:
 
 def with_work() -> Exists:
     """Of batches: whether one of its orders is still to be picked."""
-    return Exists(PickingTask.objects.filter(batch=OuterRef("pk"), status__in=sorted(OPEN_PICKING)))
+    return Exists(PickingTask.objects.filter(picking_batch=OuterRef("pk"), status__in=sorted(OPEN_PICKING)))
 
 
 def batches_waiting(warehouse_id: int) -> QuerySet[PickingBatch]:
@@ -95,5 +95,5 @@ def my_picking_batch(warehouse_id: int, user_id: int) -> PickingBatch | None:
 
 def my_single_task(warehouse_id: int, user_id: int) -> PickingTask | None:
     """The picking task outside any batch that this person walks, or was given."""
-    mine = PickingTask.objects.filter(batch=None, warehouse=warehouse_id, worker=user_id, status__in=AT_HAND)
+    mine = PickingTask.objects.filter(picking_batch=None, warehouse=warehouse_id, worker=user_id, status__in=AT_HAND)
     return mine.select_related("order", "warehouse").order_by("-status", "pk").first()

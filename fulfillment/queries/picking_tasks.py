@@ -62,7 +62,7 @@ def let_go(warehouse_id: int) -> Q:
 
 def waiting_tasks(warehouse_id: int) -> QuerySet[PickingTask]:
     """Picking tasks that are given out one by one: nobody has them yet, they are in no batch, and they are let go."""
-    return PickingTask.objects.filter(let_go(warehouse_id), warehouse=warehouse_id, status=PickingStatus.PENDING, batch=None)
+    return PickingTask.objects.filter(let_go(warehouse_id), warehouse=warehouse_id, status=PickingStatus.PENDING, picking_batch=None)
 
 
 def next_item(task_id: int) -> PickingTaskItem | None:

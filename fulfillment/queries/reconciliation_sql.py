@@ -251,10 +251,10 @@ PICKING_BATCHES = f"""
     SELECT b.number, NULL, 'status of a batch of which nothing is to be picked', b.status, 'completed or cancelled'
     FROM fulfillment_pickingbatch b
     WHERE b.status IN ('pending', 'assigned', 'in_progress')
-      AND NOT EXISTS (SELECT 1 FROM fulfillment_pickingtask t WHERE t.batch_id = b.id AND t.status IN ('pending', 'assigned', 'in_progress'))
+      AND NOT EXISTS (SELECT 1 FROM fulfillment_pickingtask t WHERE t.picking_batch_id = b.id AND t.status IN ('pending', 'assigned', 'in_progress'))
     UNION ALL
     SELECT t.number, {REF}, f.field || ' in ' || b.number, f.found, f.expected
-    FROM fulfillment_pickingtask t JOIN fulfillment_pickingbatch b ON b.id = t.batch_id JOIN fulfillment_order o ON o.id = t.order_id
+    FROM fulfillment_pickingtask t JOIN fulfillment_pickingbatch b ON b.id = t.picking_batch_id JOIN fulfillment_order o ON o.id = t.order_id
     CROSS JOIN LATERAL (VALUES
         ('status', t.status, CASE WHEN b.status IN ('completed', 'cancelled') THEN 'closed, or in no batch' ELSE b.status END),
         ('worker', coalesce(t.worker_id::text, 'nobody'), coalesce(b.worker_id::text, 'nobody')),
@@ -264,11 +264,11 @@ PICKING_BATCHES = f"""
     UNION ALL
     SELECT t.number || ' item ' || i.sequence, {REF}, 'place in the walk of ' || b.number, 'none', 'a number'
     FROM fulfillment_pickingtaskitem i JOIN fulfillment_pickingtask t ON t.id = i.task_id AND t.status = 'in_progress'
-    JOIN fulfillment_pickingbatch b ON b.id = t.batch_id JOIN fulfillment_order o ON o.id = t.order_id
-    WHERE i.status = 'pending' AND i.batch_position IS NULL
+    JOIN fulfillment_pickingbatch b ON b.id = t.picking_batch_id JOIN fulfillment_order o ON o.id = t.order_id
+    WHERE i.status = 'pending' AND i.walk_position IS NULL
     UNION ALL
     SELECT t.number, {REF}, 'tote of what was picked in ' || b.number, 'none', 'the tote at position ' || t.tote
-    FROM fulfillment_pickingtask t JOIN fulfillment_pickingbatch b ON b.id = t.batch_id JOIN fulfillment_order o ON o.id = t.order_id
+    FROM fulfillment_pickingtask t JOIN fulfillment_pickingbatch b ON b.id = t.picking_batch_id JOIN fulfillment_order o ON o.id = t.order_id
     WHERE t.tote_code = '' AND EXISTS (SELECT 1 FROM fulfillment_pickingtaskitem i WHERE i.task_id = t.id AND i.quantity_picked > 0)
     UNION ALL
     SELECT 'tote ' || t.tote_code || ' of ' || w.code, NULL, 'orders with goods in it', count(*)::text, '1'

@@ -28,7 +28,7 @@ WAVES = f"""
     WHERE t.released_at IS NOT NULL AND t.wave_id IS NULL
     UNION ALL
     SELECT t.number, {_REF}, 'wave, in batch ' || b.number, coalesce(v.number, 'none'), w.number
-    FROM fulfillment_pickingtask t JOIN fulfillment_pickingbatch b ON b.id = t.batch_id JOIN fulfillment_wave w ON w.id = b.wave_id
+    FROM fulfillment_pickingtask t JOIN fulfillment_pickingbatch b ON b.id = t.picking_batch_id JOIN fulfillment_wave w ON w.id = b.wave_id
     LEFT JOIN fulfillment_wave v ON v.id = t.wave_id JOIN fulfillment_order o ON o.id = t.order_id
     WHERE t.status IN {_OPEN} AND t.wave_id IS DISTINCT FROM b.wave_id
 """

@@ -98,7 +98,7 @@ def open_waves(warehouse_id: int | None = None, limit: int | None = None) -> lis
 def free_for_waves(warehouse_id: int) -> QuerySet[PickingTask]:
     """Picking tasks of a warehouse that a wave may take: nobody has them, they are in no batch, and in no wave that is still open."""
     in_open_wave = Exists(Wave.objects.filter(pk=OuterRef("wave"), status__in=sorted(OPEN_WAVES)))
-    return PickingTask.objects.filter(~in_open_wave, warehouse=warehouse_id, status=PickingStatus.PENDING, batch=None)
+    return PickingTask.objects.filter(~in_open_wave, warehouse=warehouse_id, status=PickingStatus.PENDING, picking_batch=None)
 
 
 def tasks_wanted(wanted: Wanted) -> QuerySet[PickingTask]:

@@ -89,7 +89,11 @@ def _address_of(walk: PickingBatch | PickingTask) -> str:
 @floor_view(pick_item)
 def task_screen(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """The next stop of the walk; with `?ask=` short, skip or undo the question whether that is meant. A task in a batch is walked on the screen of that."""
-    batch = PickingTask.objects.filter(pk=task_id, batch__isnull=False, status__in=sorted(OPEN_PICKING)).values_list("batch", flat=True).first()
+    batch = (
+        PickingTask.objects.filter(pk=task_id, picking_batch__isnull=False, status__in=sorted(OPEN_PICKING))
+        .values_list("picking_batch", flat=True)
+        .first()
+    )
     return _screen(request, actor, task_id) if batch is None else redirect("floor:pick_batch", batch)
 
 

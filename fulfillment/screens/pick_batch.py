@@ -146,7 +146,7 @@ def _scanned(request: HttpRequest, actor: Actor, batch_id: int) -> Feedback | No
 
 
 def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[str, str], code: str) -> Feedback:
-    assert item.task.batch_id is not None
+    assert item.task.picking_batch_id is not None
     amount = request.POST.get("quantity", "").replace(",", ".") or item.remaining
     scans = {"location_scan": step["location"], "product_scan": step["product"], "tote_scan": code}
     try:
@@ -157,7 +157,7 @@ def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[
     _stay(request, item, step)
     taken = shown.quantity_text(done.quantity_picked - item.quantity_picked, item.product.base_unit)
     told = _("%(quantity)s in %(tote)s") % {"quantity": taken, "tote": tote_label(item.task)}
-    return close_batch_when_done(actor, item.task.batch_id) or Feedback(RIGHT, told)
+    return close_batch_when_done(actor, item.task.picking_batch_id) or Feedback(RIGHT, told)
 
 
 def wrong_tote(error: WrongScan) -> Feedback:
@@ -174,8 +174,8 @@ def wrong_tote(error: WrongScan) -> Feedback:
 
 def _stay(request: HttpRequest, item: PickingTaskItem, step: dict[str, str]) -> None:
     """What lies in the same place is at hand, and the same goods are in the hand: neither needs a second scan."""
-    assert item.task.batch_id is not None
-    here = next_stop(item.task.batch_id)
+    assert item.task.picking_batch_id is not None
+    here = next_stop(item.task.picking_batch_id)
     if here is None or here.location_id != item.location_id:
         return
     goods = {"product": step["product"], "version": str(here.task.version)} if _same(here, item) else {}
@@ -190,16 +190,16 @@ def _to_take_off(request: HttpRequest, batch_id: int) -> PickingTask | None:
     """The first order of the batch that was cancelled with a tote on the cart which nobody has taken off yet."""
     kept: dict[str, Any] = request.session.get(_OFF, {})
     known = kept.get("tasks", []) if kept.get("batch") == batch_id else []
-    gone = PickingTask.objects.filter(batch=batch_id, status=PickingStatus.CANCELLED).exclude(tote_code="").exclude(pk__in=known)
-    return gone.filter(batch__status=PickingStatus.IN_PROGRESS).select_related("order").order_by("tote").first()
+    gone = PickingTask.objects.filter(picking_batch=batch_id, status=PickingStatus.CANCELLED).exclude(tote_code="").exclude(pk__in=known)
+    return gone.filter(picking_batch__status=PickingStatus.IN_PROGRESS).select_related("order").order_by("tote").first()
 
 
 def _scanned_off(request: HttpRequest, task: PickingTask, code: str) -> Feedback:
-    assert task.batch_id is not None
+    assert task.picking_batch_id is not None
     if code.upper() not in (task.tote_code, tote_label(task)):
         hint = _("Scan the tote of the cancelled order.")
         return Feedback(WRONG, _("Wrong tote"), hint, f"{tote_label(task)} · {task.tote_code}", code) if code else nothing_scanned()
-    _note_off(request, task.batch_id, task.pk)
+    _note_off(request, task.picking_batch_id, task.pk)
     return Feedback(RIGHT, _("Taken off"))
 
 

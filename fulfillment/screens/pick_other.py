@@ -73,7 +73,7 @@ def _item(task_id: int) -> PickingTaskItem | None:
     task = get_object_or_404(PickingTask.objects.select_related("order"), pk=task_id)
     if task.status != PickingStatus.IN_PROGRESS:
         return None
-    item = next_item(task_id) if task.batch_id is None else next_stop(task.batch_id)
+    item = next_item(task_id) if task.picking_batch_id is None else next_stop(task.picking_batch_id)
     if item is None or item.task_id != task_id:
         return None  # the walk is somewhere else by now
     item.task = task
@@ -87,7 +87,7 @@ def _scanned(request: HttpRequest, item: PickingTaskItem) -> Feedback:
     if "location" not in kept:
         _keep(request, item, location=find_other_goods(item, code).location.code)
         return Feedback(RIGHT, _("Right place"))
-    if "product" not in kept or item.task.batch_id is None:
+    if "product" not in kept or item.task.picking_batch_id is None:
         other = find_other_goods(item, kept["location"], code)
         _keep(request, item, location=kept["location"], product=code, lot=other.batch.lot_number)
         return Feedback(RIGHT, _("Right product"))
@@ -112,7 +112,7 @@ def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, reason: str
     request.session.pop(_OTHER, None)
     request.session.pop(STEP, None)
     taken = shown.quantity_text(done.quantity_picked, item.product.base_unit)
-    batch = item.task.batch_id
+    batch = item.task.picking_batch_id
     closed = close_when_done(actor, item.task_id) if batch is None else close_batch_when_done(actor, batch)
     return closed or Feedback(RIGHT, _("Picked: %(quantity)s") % {"quantity": taken})
 
@@ -123,7 +123,7 @@ def _next(item: PickingTaskItem, kept: dict[str, str]) -> str:
         return "place"
     if "product" not in kept:
         return "product"
-    return "tote" if item.task.batch_id is not None and "tote" not in kept else "reason"
+    return "tote" if item.task.picking_batch_id is not None and "tote" not in kept else "reason"
 
 
 def _kept(request: HttpRequest, item: PickingTaskItem) -> dict[str, str]:

@@ -42,7 +42,7 @@ def _fault(task: PickingTask, warehouse_id: int, released: set[int]) -> str:
         return f"it is of another warehouse, {task.warehouse.code}"
     if task.status != PickingStatus.PENDING:
         return f"it is {task.get_status_display()}, not pending"
-    if task.batch_id is not None:
+    if task.picking_batch_id is not None:
         return "it is in a batch already"
     return "" if task.pk in released else "its wave has not released it"
 
@@ -74,9 +74,9 @@ def write_batches(groups: Sequence[Sequence[TaskLoad]], site: SiteLayout, *, bat
     tasks = []
     for batch, loads in zip(batches, groups, strict=True):
         for position, each in enumerate(loads, start=1):
-            each.task.batch, each.task.tote = batch, position
+            each.task.picking_batch, each.task.tote = batch, position
             tasks.append(each.task)
-    save_all(PickingTask, tasks, "batch", "tote")
+    save_all(PickingTask, tasks, "picking_batch", "tote")
     told = [(batch, [each.task.pk for each in loads]) for batch, loads in zip(batches, groups, strict=True)]
     publish([events.of_picking_batch(events.PICKING_BATCH_CREATED, batch, task_ids=ids) for batch, ids in told], actor=actor)
     return batches

@@ -26,8 +26,8 @@ def plan_batch(work: BatchWork) -> None:
     rank = {places[index]: number for number, index in enumerate(plan.order)}
     items.sort(key=lambda item: (rank[item.location_id], item.product_id, item.batch_id, totes[item.task_id], item.sequence))
     for position, item in enumerate(items, start=1):
-        item.batch_position = float(position)
-    PickingTaskItem.objects.bulk_update(items, ["batch_position"])
+        item.walk_position = float(position)
+    PickingTaskItem.objects.bulk_update(items, ["walk_position"])
     work.batch.route_method, work.batch.route_length, work.batch.shortest_length = plan.method, plan.length, plan.shortest
 
 
@@ -37,11 +37,15 @@ def place_stops(task: PickingTask, fresh: Sequence[PickingTaskItem], *, standing
     Nothing is written and no row of another order changes: a new stop gets a number between those of its neighbours. The walk goes on from where the picker
     is `standing`, else from the place of the last scan, else from the depot. Of a task in no batch, or not begun, nothing is asked.
     """
-    if not fresh or task.batch_id is None or task.status != PickingStatus.IN_PROGRESS:
+    if not fresh or task.picking_batch_id is None or task.status != PickingStatus.IN_PROGRESS:
         return
     known = {stop.pk for stop in fresh if stop.pk is not None}
-    ahead = [stop for stop in remaining_stops(task.batch_id) if stop.pk not in known and stop.deferred_at is None and stop.batch_position is not None]
-    walk = _Walk(layout_of(task.warehouse_id), standing or standing_at(task.batch_id), ahead)
+    ahead = [
+        stop
+        for stop in remaining_stops(task.picking_batch_id)
+        if stop.pk not in known and stop.deferred_at is None and stop.walk_position is not None
+    ]
+    walk = _Walk(layout_of(task.warehouse_id), standing or standing_at(task.picking_batch_id), ahead)
     for stop in fresh:
         walk.insert(stop)
 
@@ -55,9 +59,9 @@ class _Walk:
 
     def insert(self, stop: PickingTaskItem) -> None:
         gap = self._cheapest(stop.location_id)
-        before = self._ahead[gap - 1].batch_position if gap else None
-        after = self._ahead[gap].batch_position if gap < len(self._ahead) else None
-        stop.batch_position = _between(before, after)
+        before = self._ahead[gap - 1].walk_position if gap else None
+        after = self._ahead[gap].walk_position if gap < len(self._ahead) else None
+        stop.walk_position = _between(before, after)
         self._ahead.insert(gap, stop)
 
     def _cheapest(self, place: int) -> int:

@@ -185,13 +185,13 @@ def cancel_picking_batch(batch_id: int, reason: str, *, actor: Actor, expected_v
     work.batch.save_changes("status", "cancelled_at", "cancellation_reason")
     begun = set(Pick.objects.filter(item__task__in=work.tasks, undone_at=None).values_list("item__task", flat=True))
     for task in work.tasks:
-        task.batch = task.tote = None
+        task.picking_batch = task.tote = None
         if task.pk not in begun:
             take(task, "wait")
             task.worker = task.packing_location = task.started_at = None
             task.tote_code = ""
     save_all(PickingTask, work.tasks, "status", "batch", "tote", "tote_code", "worker", "packing_location", "started_at")
-    PickingTaskItem.objects.filter(task__in=work.tasks).update(batch_position=None)
+    PickingTaskItem.objects.filter(task__in=work.tasks).update(walk_position=None)
     told = {"reason": reason, "task_ids": [task.pk for task in work.tasks]}
     publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, work.batch, **told)], actor=actor)
     return work.batch
@@ -205,8 +205,8 @@ def settle_picking_batches(task_ids: Iterable[int], *, actor: Actor, order_ids: 
     Compares states, so repeating it changes nothing. Locks the batches alone: tasks only ever leave the open ones. Returns how many changed. Events
     picking.batch_completed, picking.batch_cancelled.
     """
-    theirs = PickingTask.objects.filter(Q(pk__in=set(task_ids)) | Q(order__in=set(order_ids)), batch__isnull=False)
-    concerned = PickingBatch.objects.filter(pk__in=theirs.values("batch"), status__in=sorted(OPEN_PICKING)).values_list("pk", flat=True)
+    theirs = PickingTask.objects.filter(Q(pk__in=set(task_ids)) | Q(order__in=set(order_ids)), picking_batch__isnull=False)
+    concerned = PickingBatch.objects.filter(pk__in=theirs.values("picking_batch"), status__in=sorted(OPEN_PICKING)).values_list("pk", flat=True)
     batches = [batch for batch in lock_picking_batches_alone(concerned) if batch.is_open]
     return sum(_follow(batch, list(batch.tasks.all()), actor) for batch in batches)
 
@@ -251,7 +251,7 @@ def _require_done(work: BatchWork) -> None:
     totes = {task.pk: task.tote for task in work.tasks}
     errors = [
         {"item": i.pk, "tote": totes[i.task_id], "sku": i.product.sku, "location": i.location.code, "remaining": plain(i.remaining)}
-        for i in left.order_by("batch_position", "pk")
+        for i in left.order_by("walk_position", "pk")
     ]
     if errors:
         raise WorkLeft(f"{work.batch}: {len(errors)} items are not done: pick, short or skip them.", errors=errors)

@@ -76,7 +76,7 @@ def defer_item(item_id: int, *, actor: Actor, expected_version: int | None = Non
     else is left to pick before it."""
     item, _ = lock_picking_item(item_id, expected_version)
     require_open(item, actor)
-    walk = remaining_stops(item.task.batch_id) if item.task.batch_id else item.task.items.filter(status=PickingItemStatus.PENDING)
+    walk = remaining_stops(item.task.picking_batch_id) if item.task.picking_batch_id else item.task.items.filter(status=PickingItemStatus.PENDING)
     if not walk.exclude(pk=item.pk).exists():
         raise Conflict(f"{item.product.sku} in {item.location.code} is all that is left: pick it, or report it short.", item=item.pk)
     item.deferred_at = timezone.now()

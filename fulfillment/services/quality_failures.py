@@ -213,8 +213,8 @@ def _keep(check: QualityCheck, failed: Sequence[QualityCheckItem], done: Quarant
 def _send_again(task: PickingTask, actor: Actor) -> None:
     """Open the task for what is promised now instead: whoever takes it next walks for that alone. Its batch is walked; its tote keeps what was good."""
     take(task, "reopen")
-    task.worker = task.started_at = task.completed_at = task.batch = task.tote = None
-    task.save_changes("status", "worker", "started_at", "completed_at", "batch", "tote")
+    task.worker = task.started_at = task.completed_at = task.picking_batch = task.tote = None
+    task.save_changes("status", "worker", "started_at", "completed_at", "picking_batch", "tote")
     replan_picking.inside([task.reservation_id], actor=actor)
 
 

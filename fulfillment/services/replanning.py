@@ -144,7 +144,7 @@ def _send(row: PickingTaskItem, part: ReservedItem) -> None:
     row.notes = f"instead of {row.location.code}"
     row.product_id, row.batch_id, row.batch_location_id, row.location_id = part.product_id, part.batch_id, part.batch_location_id, part.location_id
     row.quantity_required, row.reservation_item_id = part.quantity, part.id
-    row.batch_position = None
+    row.walk_position = None
 
 
 def _give_up(task: PickingTask, actor: Actor) -> None:

@@ -39,7 +39,7 @@ def confirm_tote(item: PickingTaskItem, scan: str) -> bool:
     back yet.
     """
     task, scanned = item.task, scan.strip()
-    if task.batch_id is None:
+    if task.picking_batch_id is None:
         if scanned:
             raise ValidationFailed(f"{task} is in no batch: leave tote_scan out.", errors=[{"field": "tote_scan", "code": "not_in_batch"}])
         return False

@@ -21,7 +21,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 _WRITTEN = [
     "product", "batch", "batch_location", "location", "quantity_required", "quantity_picked", "reservation_item_id", "status", "notes", "sequence",
-    "picked_at", "deferred_at", "batch_position",
+    "picked_at", "deferred_at", "walk_position",
 ]  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def write_walk(task: PickingTask, stops: Sequence[PickingTaskItem], *, standing_
     pending = [stop for stop in stops if stop.status == PickingItemStatus.PENDING]
     sequences = sorted(stop.sequence for stop in pending)
     walked = _rest_of_walk(task, stops, standing_at) if task.status == PickingStatus.IN_PROGRESS else _as_taken_in(pending)
-    place_stops(task, [stop for stop in pending if stop.batch_position is None], standing=standing_at)
+    place_stops(task, [stop for stop in pending if stop.walk_position is None], standing=standing_at)
     _step_aside(pending)
     PickingTaskItem.objects.bulk_update([stop for stop in stops if stop.pk is not None], _WRITTEN)
     PickingTaskItem.objects.bulk_create(stop for stop in stops if stop.pk is None)

@@ -105,7 +105,7 @@ def cancel_wave(wave_id: int, reason: str, *, actor: Actor, expected_version: in
     given_up = _give_up_batches(wave, reason, actor)
     waiting = PickingTask.objects.filter(wave=wave, status=PickingStatus.PENDING).values_list("pk", flat=True)
     tasks = [task for task in lock_picking_tasks_alone(waiting) if task.status == PickingStatus.PENDING]
-    _write([task for task in tasks if task.batch_id in given_up], batch=None, tote=None)
+    _write([task for task in tasks if task.picking_batch_id in given_up], picking_batch=None, tote=None)
     left = _write(tasks, wave=None, released_at=None)
     publish([events.of_wave(events.WAVE_CANCELLED, wave, reason=reason, task_ids=left)], actor=actor)
     return wave
@@ -137,8 +137,8 @@ def why_not_for_waves(task: PickingTask, warehouse_id: int) -> str:
         return f"it is of another warehouse, {task.warehouse.code}"
     if task.status != PickingStatus.PENDING:
         return f"it is {task.get_status_display()}, not pending"
-    if task.batch is not None:
-        return f"it is in batch {task.batch}"
+    if task.picking_batch is not None:
+        return f"it is in batch {task.picking_batch}"
     return f"it is in wave {task.wave}" if task.wave is not None and task.wave.is_open else ""
 
 
@@ -147,7 +147,7 @@ def _why_it_stays(task: PickingTask, wave: Wave) -> str:
         return "it is not in this wave"
     if task.status != PickingStatus.PENDING:
         return f"it is {task.get_status_display()}: it is finished with the wave" if task.is_open else f"it is {task.get_status_display()}"
-    return f"it is in batch {task.batch}: cancel that first" if task.batch is not None else ""
+    return f"it is in batch {task.picking_batch}: cancel that first" if task.picking_batch is not None else ""
 
 
 def _all_fit(task_ids: Sequence[int], done: str, why_not: Callable[[PickingTask], str]) -> list[PickingTask]:
@@ -188,7 +188,9 @@ def _give_up_batches(wave: Wave, reason: str, actor: Actor) -> set[int]:
     waiting = PickingBatch.objects.filter(wave=wave, status=PickingStatus.PENDING).values_list("pk", flat=True)
     batches = [batch for batch in lock_picking_batches_alone(waiting) if batch.status == PickingStatus.PENDING]
     tasks = dict[int, list[int]]()
-    for batch_id, task_id in PickingTask.objects.filter(batch__in=batches, status__in=sorted(OPEN_PICKING)).order_by("pk").values_list("batch", "pk"):
+    for batch_id, task_id in (
+        PickingTask.objects.filter(picking_batch__in=batches, status__in=sorted(OPEN_PICKING)).order_by("pk").values_list("picking_batch", "pk")
+    ):
         tasks.setdefault(batch_id, []).append(task_id)
     for batch in batches:
         take(batch, "cancel")

@@ -23,8 +23,8 @@ def require_active_user(user_id: int) -> None:
 
 def require_single(task: PickingTask) -> None:
     """Raise Conflict for a task in a batch: that is given to people as a whole."""
-    if task.batch_id is not None:
+    if task.picking_batch_id is not None:
         raise Conflict(
-            f"{task} is picked with others in {task.batch}: assign and start that batch, or cancel it to pick the task alone.",
-            picking_batch=task.batch_id,
+            f"{task} is picked with others in {task.picking_batch}: assign and start that batch, or cancel it to pick the task alone.",
+            picking_batch=task.picking_batch_id,
         )

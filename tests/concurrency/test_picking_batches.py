@@ -171,7 +171,7 @@ def test_shorts_of_two_orders_and_a_cancellation_in_one_batch(place: Any, milk: 
         works: list[Callable[[], Any]] = [lambda t=task: short_item(t.items.get().pk, actor=manager) for task in tasks[:2]]  # type: ignore[misc]
         outcomes = race([*works, cancelled(tasks[2])])
         assert [outcome.error for outcome in outcomes] == [None] * 3
-        assert [stop.batch_position is not None for stop in remaining_stops(batch.pk)] == [True, True]
+        assert [stop.walk_position is not None for stop in remaining_stops(batch.pk)] == [True, True]
         pick_rest(batch, manager)
         complete_picking_batch(batch.pk, actor=manager)
         settled()

@@ -119,7 +119,7 @@ def test_a_release_against_cancelled_orders(house: Site, milk: Product) -> None:
         assert (release.error, cancelled.error) == (None, None)
         assert {now(task).status for task in gone} == {"cancelled"}
         assert all(now(task).released_at for task in tasks[1::2])
-        assert {now(task).batch_id is not None for task in tasks[1::2]} == {True}
+        assert {now(task).picking_batch_id is not None for task in tasks[1::2]} == {True}
         cancel_wave(wave.pk, "done with it", actor=ACTOR)
         for task in tasks[1::2]:
             process_order_cancelled(task.order.source, task.order.external_id, "not wanted", actor=ACTOR)
@@ -153,7 +153,7 @@ def test_a_wave_is_given_up_while_its_work_is_taken(house: Site, milk: Product) 
         for task in map(now, tasks):
             held = task.status == "assigned"
             assert (task.wave_id is not None, task.released_at is not None) == (held, held)
-            assert not (task.batch_id is not None and not held)
+            assert not (task.picking_batch_id is not None and not held)
         for task in tasks:
             process_order_cancelled(task.order.source, task.order.external_id, "done", actor=ACTOR)
     settle_picking_batches(list(PickingTask.objects.values_list("pk", flat=True)), actor=ACTOR)

@@ -395,7 +395,7 @@ def a_task_that_runs_ahead_of_its_batch(house: House) -> set[str]:
 
 def a_stop_without_a_place_in_the_walk(house: House) -> set[str]:
     half_a_batch(house)
-    PickingTaskItem.objects.filter(quantity_picked=0).update(batch_position=None)
+    PickingTaskItem.objects.filter(quantity_picked=0).update(walk_position=None)
     return {"picking_batches"}
 
 

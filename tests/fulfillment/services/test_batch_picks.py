@@ -185,8 +185,8 @@ def test_a_short_touches_its_own_order_only(place: Any, picker: Actor) -> None:
     places = [place for place, _ in stops]
     assert abs(places.index("L-03") - places.index("L-02")) == 1
     fresh = first.items.get(status="pending", product=milk)
-    assert fresh.batch_position is not None
-    assert fresh.batch_position != int(fresh.batch_position)
+    assert fresh.walk_position is not None
+    assert fresh.walk_position != int(fresh.walk_position)
     pick_rest(batch, picker)
     complete_picking_batch(batch.pk, actor=picker)
     settled()

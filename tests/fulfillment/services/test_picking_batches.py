@@ -360,11 +360,11 @@ def test_one_order_of_a_batch_is_cancelled_or_closed_short(place: Any, picker: A
     batch = batch_of(tasks, picker)
     for stop in PickingTaskItem.objects.filter(product=milk):
         pick_stop(stop, picker)
-    before = {item.pk: item.batch_position for item in PickingTaskItem.objects.exclude(task=tasks[0])}
+    before = {item.pk: item.walk_position for item in PickingTaskItem.objects.exclude(task=tasks[0])}
     cancel_picking_task(tasks[0].pk, "the customer called", actor=ACTOR)
     assert tasks[0].put_backs.count() == 1
     complete_picking_task(tasks[1].pk, short_rest=True, reason="the lorry leaves", actor=picker)
-    assert {item.pk: item.batch_position for item in PickingTaskItem.objects.exclude(task=tasks[0])} == before
+    assert {item.pk: item.walk_position for item in PickingTaskItem.objects.exclude(task=tasks[0])} == before
     assert walk(batch) == [("M-02", 3)]
     assert settle_picking_batches([task.pk for task in tasks], actor=ACTOR) == 0
     pick_rest(batch, picker)

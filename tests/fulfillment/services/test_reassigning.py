@@ -131,7 +131,7 @@ def test_another_one_walks_on_with_a_whole_batch(house: Site) -> None:
         reassign_picking_batch(batch.pk, second.user_id, actor=manager)
     assign_picking_batch(batch.pk, first.user_id, actor=manager)
     start_picking_batch(batch.pk, actor=first)
-    tasks = PickingTask.objects.filter(batch=batch)
+    tasks = PickingTask.objects.filter(picking_batch=batch)
     with pytest.raises(Conflict, match="picked with others"):
         reassign_picking_task(tasks[0].pk, second.user_id, actor=manager)
     with pytest.raises(PermissionDenied):

@@ -490,7 +490,7 @@ def test_a_wave_is_given_up(place: Any, picker: Actor) -> None:
 
     free = [single, walked_in_batch if in_hand == batched else batched]
     assert (done.status, done.cancellation_reason) == ("cancelled", "carrier broke down")
-    assert {(now(task).wave_id, now(task).released_at, now(task).batch_id, now(task).tote, now(task).status) for task in free} == {
+    assert {(now(task).wave_id, now(task).released_at, now(task).picking_batch_id, now(task).tote, now(task).status) for task in free} == {
         (None, None, None, None, "pending")
     }
     assert [now(task).wave_id for task in (in_hand, walked_alone)] == [wave.pk] * 2
