@@ -71,7 +71,7 @@ def _ready(tasks: Sequence[PickingTask]) -> list[PickingTask]:
     """Those that can be put into a batch now; the operation judges again."""
     released: set[int] = set()
     for warehouse_id, ids in _by_warehouse(tasks).items():
-        free = Q(pk__in=ids, status=PickingStatus.PENDING, batch=None)
+        free = Q(pk__in=ids, status=PickingStatus.PENDING, picking_batch=None)
         released |= set(PickingTask.objects.filter(let_go(warehouse_id), free).values_list("pk", flat=True))
     return [task for task in tasks if task.pk in released]
 

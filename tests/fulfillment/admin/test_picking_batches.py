@@ -92,7 +92,7 @@ def test_a_batch_is_given_up(manager: Client, tasks: list[PickingTask]) -> None:
     assert "reason" in take(manager, batch, "cancel").context["form"].errors
     take(manager, batch, "cancel", reason="the cart is broken")
     assert PickingBatch.objects.get().cancellation_reason == "the cart is broken"
-    assert {task.batch_id for task in PickingTask.objects.all()} == {None}
+    assert {task.picking_batch_id for task in PickingTask.objects.all()} == {None}
 
 
 def test_papers_of_a_batch(manager: Client, tasks: list[PickingTask]) -> None:
@@ -114,7 +114,7 @@ def test_the_list_finds_a_batch_by_its_orders_and_does_not_grow(manager: Client,
         counts.append(len(queries))
     assert len(set(counts)) == 1
     assert counts[0] <= 12
-    batch = PickingTask.objects.get(pk=tasks[1].pk).batch
+    batch = PickingTask.objects.get(pk=tasks[1].pk).picking_batch
     assert batch is not None
     for term in (batch.number, tasks[1].number.lower(), tasks[1].order.external_id):
         found = manager.get(listing(PickingBatch), {"q": term}).context["cl"].result_list
