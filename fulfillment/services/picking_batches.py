@@ -190,7 +190,7 @@ def cancel_picking_batch(batch_id: int, reason: str, *, actor: Actor, expected_v
             take(task, "wait")
             task.worker = task.packing_location = task.started_at = None
             task.tote_code = ""
-    save_all(PickingTask, work.tasks, "status", "batch", "tote", "tote_code", "worker", "packing_location", "started_at")
+    save_all(PickingTask, work.tasks, "status", "picking_batch", "tote", "tote_code", "worker", "packing_location", "started_at")
     PickingTaskItem.objects.filter(task__in=work.tasks).update(walk_position=None)
     told = {"reason": reason, "task_ids": [task.pk for task in work.tasks]}
     publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, work.batch, **told)], actor=actor)

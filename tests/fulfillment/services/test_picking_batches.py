@@ -175,7 +175,7 @@ def test_what_can_not_be_put_into_a_batch(place: Any, picker: Actor) -> None:
         make_picking_batches(here.id, [free.pk], method="best", actor=ACTOR)
     with pytest.raises(PermissionDenied):
         make_picking_batches(here.id, [free.pk], actor=picker)
-    assert PickingTask.objects.get(pk=free.pk).batch_id is None
+    assert PickingTask.objects.get(pk=free.pk).picking_batch_id is None
     assert PickingBatch.objects.count() == 1
 
 
@@ -326,7 +326,7 @@ def test_a_waiting_batch_is_given_up(place: Any, picker: Actor) -> None:
     with pytest.raises(ValidationFailed):
         cancel_picking_batch(batch.pk, " ", actor=ACTOR)
     cancel_picking_batch(batch.pk, "too heavy", actor=ACTOR)
-    assert {(task.status, task.worker_id, task.batch_id, task.tote) for task in PickingTask.objects.all()} == {("pending", None, None, None)}
+    assert {(task.status, task.worker_id, task.picking_batch_id, task.tote) for task in PickingTask.objects.all()} == {("pending", None, None, None)}
     assert OutboxEvent.objects.get(type="picking.batch_cancelled").payload["reason"] == "too heavy"
     again = make_picking_batches(here.id, [task.pk for task in tasks], actor=ACTOR)
     assert len(again) == 1
@@ -343,7 +343,7 @@ def test_a_batch_given_up_in_the_middle(place: Any, picker: Actor) -> None:
     assert stop is not None
     pick_stop(stop, picker)
     cancel_picking_batch(batch.pk, "end of the shift", actor=ACTOR)
-    rows = PickingTask.objects.order_by("pk").values_list("status", "worker", "batch", "tote", "tote_code")
+    rows = PickingTask.objects.order_by("pk").values_list("status", "worker", "picking_batch", "tote", "tote_code")
     assert list(rows) == [("in_progress", picker.user_id, None, None, f"TOTE-{picked.pk}"), ("pending", None, None, None, "")]
     settled()
     assert claim_next_walk(here.id, actor=picker) == picked
@@ -460,5 +460,5 @@ def test_what_fails_the_quality_check_is_fetched_outside_the_batch(place: Any, p
     record_quality_finding(check.items.get().pk, condition_ok=False, quantity_ok=True, failed_quantity=1, actor=packer)
     fail_quality_check(check.pk, actor=packer, decision="repick")
     task = PickingTask.objects.get(pk=tasks[0].pk)
-    assert (task.status, task.batch_id, task.tote, task.tote_code) == ("pending", None, None, f"TOTE-{task.pk}")
+    assert (task.status, task.picking_batch_id, task.tote, task.tote_code) == ("pending", None, None, f"TOTE-{task.pk}")
     assert claim_next_walk(here.id, actor=person(Role.PICKER)) == task

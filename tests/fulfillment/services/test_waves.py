@@ -534,9 +534,10 @@ def test_goods_on_hold_are_no_longer_promised(place: Any) -> None:
 
 
 def test_an_order_that_needs_attention_gets_its_second_task_by_a_wave(place: Any) -> None:
+    """It is sent for a part of what is missing: for the rest the order still waits for a person."""
     here, shelves = place
     milk = goods_on(shelves["K-01"])
-    task = task_for((milk, 1))
+    task = task_for((milk, 2))
     cancel_picking_task(task.pk, "torn paper", actor=ACTOR)
     again = create_picking_task(task.order_id, here.id, [{"sku": milk.sku, "quantity": 1}], actor=ACTOR)
     wave = plan_wave(here.id, actor=ACTOR)
