@@ -18,7 +18,7 @@ from inventory.queries.alerts import AlertDraft
 from inventory.queries.availability import Availability, get_availability
 from inventory.queries.cycle_counts import suggest_cycle_count
 from inventory.queries.held_goods import HeldGoods, held_goods
-from inventory.queries.locations import Place, default_location, find_warehouse, places_of
+from inventory.queries.locations import Place, active_warehouses, default_location, find_warehouse, places_of
 from inventory.queries.lot_families import made_of
 from inventory.queries.offline_sales import SaleConflict, SaleLine
 from inventory.queries.order_lines import OrderedLine, resolve_lines
@@ -146,6 +146,7 @@ __all__ = [
     "WriteOffLine",
     "WriteOffReason",
     "acknowledge_alert",
+    "active_warehouses",
     "add_found_goods",
     "add_item",
     "add_return_item",

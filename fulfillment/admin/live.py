@@ -18,9 +18,10 @@ from django.views.decorators.http import require_safe
 
 from fulfillment import events
 from fulfillment.enums import OrderStatus, PickingStatus, Priority
-from fulfillment.models import PickingTask, Wave
+from fulfillment.models import Wave
 from fulfillment.queries.live import AtWork, DueOrder, Queue, Work, work_now
 from fulfillment.queries.waves import WaveProgress, open_waves
+from inventory import orchestrator
 from warehouse.core.access import READERS
 from warehouse.core.admin import actor_of
 from warehouse.core.live import LISTENERS, stream_url
@@ -59,7 +60,7 @@ _TILES: dict[str, tuple[str, str, str, dict[str, str]]] = {
         "Picking",
         "directions_walk",
         "pickingtask",
-        {"in_progress": "being picked", "assigned": "given", "pending": "waiting", "in_wave": "in a wave"},
+        {"in_progress": "being picked", "assigned": "given", "pending": "waiting", "held": "not released"},
     ),
     "batches": ("Batches", "shopping_cart", "pickingbatch", {"in_progress": "being walked", "assigned": "given", "pending": "waiting"}),
     "quality": ("Quality", "verified", "qualitycheck", {"in_progress": "being checked", "pending": "waiting"}),
@@ -89,7 +90,7 @@ def board(request: HttpRequest) -> HttpResponse:
     """The page, or with `part` only what changes on it. `?warehouse=CODE` narrows it to a site, `?wall` leaves the menu out."""
     if not actor_of(request).roles & READERS:
         raise PermissionDenied
-    sites = open_sites()
+    sites = sorted(orchestrator.active_warehouses(), key=lambda each: each.code)
     code = request.GET.get("warehouse", "")
     site = next((each for each in sites if each.code == code), None)
     if code and site is None:
@@ -111,12 +112,6 @@ def board(request: HttpRequest) -> HttpResponse:
         "wall_url": f"?{where}&wall" if where else "?wall",
     }
     return TemplateResponse(request, "admin/live/board.html", page)
-
-
-def open_sites() -> list[Any]:
-    """The sites that work, by code."""
-    model: Any = PickingTask._meta.get_field("warehouse").related_model
-    return list(model.objects.filter(is_active=True).order_by("code"))
 
 
 def board_context(work: Work) -> dict[str, Any]:

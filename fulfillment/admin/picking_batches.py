@@ -8,12 +8,12 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from fulfillment.admin.base import orders_named
+from fulfillment.admin.picking_shown import PickingTaskInline, walk_told
 from fulfillment.admin.picking_tasks import AssignForm, PickerForm
 from fulfillment.admin.site_maps import walk_of_batch
 from fulfillment.admin.tasks import TaskAdmin
@@ -29,35 +29,14 @@ from fulfillment.services.picking_batches import (
     start_picking_batch,
 )
 from warehouse.core import code128
-from warehouse.core.admin import ReadOnlyInline, pairs, plain
+from warehouse.core.admin import pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, can
 
 
-class BatchTaskInline(ReadOnlyInline):
-    model = PickingTask
-    fields = ["position", "tote_code", "task", "order", "status", "priority", "ship_by", "progress"]
-    readonly_fields = ["position", "task", "status", "progress"]
+class BatchTaskInline(PickingTaskInline):
+    fields = ["position", "tote_code", "task", "order", "state", "priority", "left", "progress"]
     verbose_name_plural = "orders on the cart"
-    ordering = ["tote"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PickingTask]:
-        return super().get_queryset(request).select_related("order")
-
-    @display(description="position")
-    def position(self, row: PickingTask) -> str:
-        return f"T{row.tote}"
-
-    @display(description="task")
-    def task(self, row: PickingTask) -> str:
-        return format_html(
-            '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>',
-            reverse("admin:fulfillment_pickingtask_change", args=[row.pk]),
-            row.number,
-        )
-
-    @display(description="items done")
-    def progress(self, row: PickingTask) -> str:
-        return f"{row.picked_items} of {row.total_items}"
+    ordering = ["tote", "pk"]
 
 
 @admin.register(PickingBatch)
@@ -74,7 +53,7 @@ class PickingBatchAdmin(TaskAdmin):
         ("ship_by", RangeDateTimeFilter),
         ("created_at", RangeDateTimeFilter),
     ]
-    search_help_text = "A batch's or a task's number, an order's id, or a tote"
+    search_help_text = "A batch's or a task's number, an order's id or number, or a tote"
     inlines = [BatchTaskInline]
     readonly_fields = ["status", "orders", "progress", "walk", "together"]
     prints = ["cart_labels", "walk_list", "map"]
@@ -117,10 +96,14 @@ class PickingBatchAdmin(TaskAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        if term.upper().startswith(f"{self.number_prefix}-"):
-            return queryset.filter(number=term.upper()), False
-        theirs = Q(order__external_id=term) | Q(number=term.upper()) | Q(tote_code=term.upper())
-        return queryset.filter(pk__in=PickingTask.objects.filter(theirs, picking_batch__isnull=False).values("picking_batch")), False
+        name = term.upper()
+        if name.startswith(f"{self.number_prefix}-"):
+            return queryset.filter(number=name), False
+        # One after the other: each is one look into an index, which an OR across them is not.
+        named = (Q(number=name), Q(order__in=orders_named(term)), Q(tote_code=name))
+        tasks = [PickingTask.objects.filter(each, picking_batch__isnull=False) for each in named]
+        batches = {batch for rows in tasks for batch in rows.values_list("picking_batch", flat=True)}
+        return queryset.filter(pk__in=batches), False
 
     def get_fieldsets(self, request: HttpRequest, obj: PickingBatch | None = None) -> list[Any]:
         fields = ["number", "warehouse", "status", "worker", "orders", "progress", "priority", "ship_by", "together", "created_at"]
@@ -173,9 +156,4 @@ class PickingBatchAdmin(TaskAdmin):
 
     @display(description="walk")
     def walk(self, row: PickingBatch) -> str:
-        if not row.route_method:
-            return ""
-        if row.route_length is None:
-            return f"{row.get_route_method_display()}; not all of its places are on the map"
-        longer = f", {row.route_gap:.1%} longer than the shortest" if row.route_gap else ""
-        return f"{row.get_route_method_display()}: {row.route_length} m{longer}"
+        return walk_told(row)

@@ -17,6 +17,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from fulfillment.admin.batch_plans import PlansBatches
+from fulfillment.admin.picking_shown import walk_told
 from fulfillment.admin.priority import PriorityForm
 from fulfillment.admin.site_maps import walk_of_task
 from fulfillment.admin.tasks import TaskAdmin
@@ -91,7 +92,7 @@ class PickingTaskAdmin(PlansBatches, TaskAdmin):
     list_display = ["number", "of_order", "site", "state", "urgent", "worker", "progress", "left", "created_at"]
     actions = ["plan_batches"]  # type: ignore[assignment]
     inlines = [PickingItemInline]
-    readonly_fields = ["status", "progress", "how_far", "walk", "scans"]
+    readonly_fields = ["status", "progress", "how_far", "walk", "position", "scans"]
     prints = ["pick_list", "map"]
     steps = [
         Step("assign", "Assign", assign_picking_task, can("assign"), form=AssignForm, icon="person_add"),
@@ -171,7 +172,7 @@ class PickingTaskAdmin(PlansBatches, TaskAdmin):
             "wave",
             "released_at",
             "picking_batch",
-            "tote",
+            "position",
             "tote_code",
             "started_at",
             "completed_at",
@@ -179,7 +180,7 @@ class PickingTaskAdmin(PlansBatches, TaskAdmin):
             "cancellation_reason",
             "notes",
         )
-        later = [name for name in names if obj and getattr(obj, name)]
+        later = [name for name in names if obj and getattr(obj, "tote" if name == "position" else name)]
         return [(None, {"fields": [*pairs([*fields, *later]), *(["scans"] if obj and obj.started_at else [])]})]
 
     @display(description="items done")
@@ -194,10 +195,11 @@ class PickingTaskAdmin(PlansBatches, TaskAdmin):
 
     @display(description="walk")
     def walk(self, row: PickingTask) -> str:
-        if row.route_length is None:
-            return f"{row.get_route_method_display()}; not all of its places are on the map"
-        longer = f", {row.route_gap:.1%} longer than the shortest ({row.shortest_length} m)" if row.route_gap else ""
-        return f"{row.get_route_method_display()}: {row.route_length} m{longer}"
+        return walk_told(row)
+
+    @display(description="position on the cart")
+    def position(self, row: PickingTask) -> str:
+        return f"T{row.tote}"
 
     @display(description="last scans")
     def scans(self, row: PickingTask) -> SafeString | str:

@@ -15,6 +15,7 @@ from fulfillment.maps import DESK, MapPicture, draw_map, picture_of_walk
 from fulfillment.models import PickingBatch, PickingTask, PickingTaskItem, WalkSettings
 from fulfillment.queries.picking_batches import remaining_stops, stops_done
 from fulfillment.queries.site_layout import layout_of
+from inventory import orchestrator
 from warehouse.core.access import may
 from warehouse.core.admin import actor_of
 
@@ -23,8 +24,7 @@ def site_map_view(request: HttpRequest) -> HttpResponse:
     """The map of a warehouse (`?warehouse=`, else the first one), and how to come to those of the others."""
     if not may(actor_of(request), "view", WalkSettings._meta.label_lower):
         raise PermissionDenied
-    model: Any = WalkSettings._meta.get_field("warehouse").related_model
-    sites = list(model.objects.filter(is_active=True))
+    sites = orchestrator.active_warehouses()
     asked = request.GET.get("warehouse", "")
     chosen = next((site for site in sites if str(site.pk) == asked), None) if asked else next(iter(sites), None)
     if asked and chosen is None:

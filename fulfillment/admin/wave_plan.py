@@ -15,19 +15,18 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from fulfillment.admin.base import due
+from fulfillment.admin.wave_waiting import waiting_told
 from fulfillment.enums import Priority
 from fulfillment.models import DeliveryProvider, Wave
 from fulfillment.queries.wave_obstacles import judge
 from fulfillment.queries.waves import zones_of
 from fulfillment.services.wave_planning import MOST, plan_wave, preview, wanted_for
+from inventory import orchestrator
 from warehouse.core.admin import RoleAdmin, actor_of
 from warehouse.core.admin_steps import choice_field, readable
 from warehouse.core.errors import DomainError
 
 TODAY, TOMORROW = "today", "tomorrow"
-# So many of the chosen tasks are listed.
-SHOWN = 50
 
 
 class ClockInput(UnfoldAdminTextInputWidget):
@@ -113,8 +112,7 @@ class PlansWaves(RoleAdmin):
 
 def _sites(asked: str) -> tuple[list[Any], Any]:
     """The active warehouses, and the one that is asked for, else the first."""
-    model: Any = Wave._meta.get_field("warehouse").related_model
-    sites = list(model.objects.filter(is_active=True))
+    sites = orchestrator.active_warehouses()
     chosen = next((site for site in sites if str(site.pk) == asked), None) if asked else next(iter(sites), None)
     if asked and chosen is None:
         raise Http404(f"There is no active warehouse {asked[:20]}.")
@@ -124,11 +122,5 @@ def _sites(asked: str) -> tuple[list[Any], Any]:
 def _what_fits(warehouse_id: int, criteria: dict[str, Any]) -> dict[str, Any]:
     wanted = wanted_for(warehouse_id, **criteria)
     judged = judge(preview(wanted, criteria.get("max_tasks")), warehouse_id=warehouse_id, cut_off=wanted.cut_off)
-    rows = [{"judged": each, "left": due(each.task.ship_by, closed=False)} for each in judged[:SHOWN]]
-    return {
-        "rows": rows,
-        "count": len(judged),
-        "more": len(judged) - len(rows),
-        "items": sum(each.task.total_items for each in judged),
-        "kept": sum(bool(each.obstacles) for each in judged),
-    }
+    told = waiting_told(judged, all_tasks=True)
+    return told | {"items": sum(each.task.total_items for each in judged), "kept": told["count"] - told["goes"]}

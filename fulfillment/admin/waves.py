@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -18,15 +17,16 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from fulfillment.admin.base import COLOURS, due
+from fulfillment.admin.base import COLOURS
+from fulfillment.admin.picking_shown import PickingTaskInline
 from fulfillment.admin.wave_forms import AddForm, ReleaseForm, ReleaseInBatchesForm, TakeForm, release_in_batches
 from fulfillment.admin.wave_plan import PlansWaves
-from fulfillment.enums import PickingStatus
-from fulfillment.models import PickingTask, Wave
+from fulfillment.admin.wave_waiting import waiting_told
+from fulfillment.models import Wave
 from fulfillment.queries.wave_obstacles import obstacles
 from fulfillment.queries.waves import WaveProgress, wave_progress
 from fulfillment.services.waves import add_to_wave, cancel_wave, release_wave, take_from_wave
-from warehouse.core.admin import BigTableAdmin, ReadOnlyInline, pairs
+from warehouse.core.admin import BigTableAdmin, pairs
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
 
 
@@ -49,37 +49,10 @@ def is_open(row: Wave) -> bool:
     return row.is_open
 
 
-class WaveTaskInline(ReadOnlyInline):
-    model = PickingTask
+class WaveTaskInline(PickingTaskInline):
     fields = ["task", "order", "state", "priority", "left", "where", "worker", "progress"]
-    readonly_fields = ["task", "state", "left", "where", "progress"]
     verbose_name_plural = "tasks"
-    per_page = 50
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PickingTask]:
-        return super().get_queryset(request).select_related("order", "worker", "picking_batch").order_by("urgency", "ship_by", "pk")
-
-    @display(description="task")
-    def task(self, row: PickingTask) -> SafeString:
-        return format_html('<a class="text-link" href="{}">{}</a>', reverse("admin:fulfillment_pickingtask_change", args=[row.pk]), row.number)
-
-    @display(description="status")
-    def state(self, row: PickingTask) -> str:
-        if row.status == PickingStatus.PENDING:
-            return "not released" if row.released_at is None else "released"
-        return row.get_status_display()
-
-    @display(description="to ship")
-    def left(self, row: PickingTask) -> str:
-        return due(row.ship_by, closed=not row.is_open)
-
-    @display(description="picked in")
-    def where(self, row: PickingTask) -> str:
-        return f"{row.picking_batch}, T{row.tote}" if row.picking_batch else ""
-
-    @display(description="items done")
-    def progress(self, row: PickingTask) -> str:
-        return f"{row.picked_items} of {row.total_items}"
+    ordering = ["urgency", "ship_by", "pk"]
 
 
 @admin.register(Wave)
@@ -185,9 +158,10 @@ class WaveAdmin(PlansWaves, StepsAdmin, BigTableAdmin):
         kept = f", {far.waiting} not released" if row.is_open and far.waiting else ""
         return f"{far.completed} of {far.tasks}{kept}"
 
-    @display(description="late", label="danger")
-    def late(self, row: Wave) -> str:
-        return str(far_of(row).late or "")
+    @display(description="late", label={True: "danger"})
+    def late(self, row: Wave) -> tuple[bool, str]:
+        late = far_of(row).late
+        return late > 0, str(late or "")
 
     @display(description="how far")
     def how_far(self, row: Wave) -> SafeString:
@@ -195,10 +169,7 @@ class WaveAdmin(PlansWaves, StepsAdmin, BigTableAdmin):
 
     @display(description="when it is released")
     def waiting(self, row: Wave) -> SafeString:
-        judged = obstacles(row)
-        rows = [{"judged": each, "left": due(each.task.ship_by, closed=False)} for each in judged if each.obstacles or each.warnings]
-        goes = sum(not each.obstacles for each in judged)
-        return render_to_string("admin/wave_waiting.html", {"rows": rows, "goes": goes, "count": len(judged)})
+        return render_to_string("admin/wave_waiting.html", waiting_told(obstacles(row)))
 
 
 def _there(row: Wave) -> str:

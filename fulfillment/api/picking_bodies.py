@@ -33,7 +33,7 @@ class PickingSummary(TaskSummary):
     packing_location = serializers.CharField(source="packing_location.code", default=None, allow_null=True)
     route_method = serializers.ChoiceField(choices=RouteMethod.choices, allow_blank=True, help_text="Empty until somebody begins to walk.")
     route_length = serializers.DecimalField(
-        10, 2, allow_null=True, help_text="Of the walk as planned, in metres; null where places are not on the map."
+        10, 2, allow_null=True, help_text="Of the walk as planned, in metres; null where a place is not on the map or impossibly far away."
     )
     shortest_length = serializers.DecimalField(10, 2, allow_null=True, help_text="Of the shortest walk through the same places, in metres.")
     route_gap = serializers.DecimalField(10, 4, allow_null=True, help_text="How much longer the planned walk is, as a share of the shortest.")

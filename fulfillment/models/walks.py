@@ -70,7 +70,10 @@ class WalkSettings(Versioned):
 
 
 class RouteKept(models.Model):
-    """What is kept of the route that was planned when somebody began to walk. Empty method: not planned yet; no lengths: its places are not on the map."""
+    """What is kept of the route that was planned when somebody began to walk. Empty method: not planned yet.
+
+    No lengths: a place is not on the map, or impossibly far away.
+    """
 
     route_method = models.CharField("route", max_length=12, choices=RouteMethod.choices, blank=True, default="", db_default="")
     route_length = metres("walk, m", null=True, blank=True)

@@ -1,4 +1,4 @@
-"""How the work stands at this moment: for the live board. Five statements, whatever the size of the tables and however much work is open.
+"""How the work stands at this moment: for the live board. Six statements, whatever the size of the tables and however much work is open.
 
 Open work is read through its indexes by state, what is done through the newest rows of a table (`NEWEST`). A warehouse's id narrows everything to it;
 an order belongs to those that have open work for it.
@@ -12,8 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Case, CharField, Count, F, OuterRef, Q, Value, When
+from django.db.models.functions import Now
 
-from fulfillment.enums import OPEN_ORDERS, OrderStatus
+from fulfillment.enums import OPEN_ORDERS, OPEN_PICKING, OrderStatus, PickingStatus
+from fulfillment.models import PickingTask
+from fulfillment.queries.picking_tasks import let_go
 
 # Scans, and finished tasks of a kind, that the figures of the last hour and day are made of.
 NEWEST_PICKS, NEWEST_TASKS = 20_000, 2_000
@@ -26,10 +30,6 @@ _TO_DO = sorted(OPEN_ORDERS - {OrderStatus.READY_FOR_SHIPMENT})
 
 _HERE = "(%(site)s::bigint IS NULL OR {}warehouse_id = %(site)s)"
 _COUNTS = f"""
-    SELECT 'picking', CASE WHEN status = 'pending' AND wave_id IS NOT NULL AND released_at IS NULL THEN 'in_wave' ELSE status END, count(*),
-           count(*) FILTER (WHERE ship_by < now())
-    FROM fulfillment_pickingtask WHERE status IN ('pending', 'assigned', 'in_progress') AND {_HERE.format("")} GROUP BY 2
-    UNION ALL
     SELECT 'batches', status, count(*), count(*) FILTER (WHERE ship_by < now())
     FROM fulfillment_pickingbatch WHERE status IN ('pending', 'assigned', 'in_progress') AND {_HERE.format("")} GROUP BY 2
     UNION ALL
@@ -194,7 +194,7 @@ KINDS = ("picking", "batches", "quality", "packing", "put_backs", "shipments")
 
 def work_now(warehouse_id: int | None = None) -> Work:
     """How the work stands now, in all warehouses or one."""
-    counts = _rows(_COUNTS, warehouse_id)
+    counts = [*_picking(warehouse_id), *_rows(_COUNTS, warehouse_id)]
     due = _rows(_DUE, warehouse_id)
     people = _rows(_AT_WORK, warehouse_id)
     late, due_count = due[0][5:] if due else (0, 0)
@@ -208,6 +208,16 @@ def work_now(warehouse_id: int | None = None) -> Work:
         people=[AtWork(*row[:12]) for row in people],
         people_count=people[0][12] if people else 0,
     )
+
+
+def _picking(warehouse_id: int | None) -> list[tuple[str, str, int, int]]:
+    """Picking tasks by state; those that nobody may take yet as `held`."""
+    tasks = PickingTask.objects.filter(status__in=sorted(OPEN_PICKING))
+    here = tasks if warehouse_id is None else tasks.filter(warehouse=warehouse_id)
+    held = When(Q(status=PickingStatus.PENDING) & ~let_go(OuterRef("warehouse")), then=Value("held"))
+    states = here.annotate(state=Case(held, default=F("status"), output_field=CharField())).values("state")
+    counted = states.annotate(number=Count("pk"), late=Count("pk", filter=Q(ship_by__lt=Now()))).order_by()
+    return [("picking", *row) for row in counted.values_list("state", "number", "late")]
 
 
 def _queue(kind: str, counts: Sequence[tuple[str, str, int, int]]) -> Queue:

@@ -54,9 +54,9 @@ def progress_of(items: Iterable[PickingTaskItem]) -> Progress:
     )
 
 
-def let_go(warehouse_id: int) -> Q:
+def let_go(warehouse: int | OuterRef) -> Q:
     """Picking tasks of a warehouse that may be picked now: released by their wave, or in no wave where the warehouse does not work by waves only."""
-    waves_only = Exists(WalkSettings.objects.filter(warehouse=warehouse_id, waves_only=True))
+    waves_only = Exists(WalkSettings.objects.filter(warehouse=warehouse, waves_only=True))
     return Q(released_at__isnull=False) | Q(Q(wave=None), ~waves_only)
 
 

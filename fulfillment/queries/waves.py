@@ -74,8 +74,8 @@ class WaveProgress:
 
     @property
     def percent(self) -> int:
-        """Every item counts alike; one that is short or skipped is done."""
-        return int(self.items_done * 100 / self.items) if self.items else 0
+        """Every item counts alike; one that is short or skipped is done. Where nothing is to be picked everything is done, as in a task or batch."""
+        return int(self.items_done * 100 / self.items) if self.items else 100
 
 
 def wave_progress(wave_ids: Iterable[int]) -> dict[int, WaveProgress]:

@@ -99,6 +99,11 @@ def usual_place(warehouse_id: int, product_id: int) -> int | None:
     return shelves.annotate(rule=rule, kept=kept).order_by("rule", "kept", "pick_sequence", "code").values_list("pk", flat=True).first()
 
 
+def active_warehouses() -> list[Warehouse]:
+    """The sites that work, the first to be asked for goods first."""
+    return list(Warehouse.objects.filter(is_active=True))
+
+
 def find_warehouse(*, code: str = "", external_id: str = "", closed: bool = False) -> Warehouse | None:
     """The active warehouse (with `closed` any) with our code, or with the partners' id; None when neither is given. Raises UnknownWarehouse when there is
     none."""

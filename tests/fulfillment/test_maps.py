@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import xml.etree.ElementTree as ET
 from decimal import Decimal
 from itertools import count
@@ -162,16 +161,10 @@ def test_strange_places_are_drawn_too(places: list[SitePlace]) -> None:
         ET.fromstring(draw_map(site, frame, of(site, *codes), closely=True).svg)
 
 
-def test_five_thousand_places_are_drawn_at_once() -> None:
+def test_five_thousand_places_are_drawn_bay_by_bay() -> None:
     site = hall(25, 50, levels=4)
     assert len(site.places) == 5003
     stops = of(site, *[f"{a:02}-{b:02}-0" for a, b in zip(range(25), range(1, 50, 2), strict=True)])
-    draw_map(site, DESK, stops)
-    best = min(_seconds(site, stops) for _ in range(3))
-    assert best < 0.3
-
-
-def _seconds(site: SiteLayout, stops: list[Stop]) -> float:
-    started = time.perf_counter()
-    draw_map(site, DESK, stops)
-    return time.perf_counter() - started
+    root = ET.fromstring(draw_map(site, DESK, stops).svg)
+    # A mark for each bay with all its levels, and a few for the rest.
+    assert 1250 < len(list(root.iter())) < 3000

@@ -26,6 +26,8 @@ from warehouse.core.errors import DomainError
 from warehouse.core.transactions import Operation
 
 UNVERSIONED = -1
+# So many lines of a refusal are shown.
+LISTED = 20
 FOR_PROGRAMS = {"field", "code", "item", "skipped", "package"}
 
 
@@ -204,9 +206,9 @@ class StepsAdmin(RoleAdmin):
 
 
 def readable(error: DomainError) -> list[str]:
-    """What a refusal lists, as lines for people: e.g. one per line that is short. Ids and codes are for programs."""
-    lines = [_line(entry) for entry in error.errors]
-    return [line for line in lines if line]
+    """What a refusal lists, as lines for people: e.g. one per line that is short. Ids and codes are for programs. Of many the first, and how many more."""
+    lines = [line for line in map(_line, error.errors) if line]
+    return [*lines[:LISTED], f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else lines
 
 
 def _line(entry: dict[str, Any]) -> str:

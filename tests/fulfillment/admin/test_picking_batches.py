@@ -9,9 +9,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fulfillment.models import PickingBatch, PickingTask, WalkSettings
+from fulfillment.models import Order, PickingBatch, PickingTask, WalkSettings
 from fulfillment.queries.picking_batches import next_stop
 from fulfillment.services.orders import process_order_cancelled
+from fulfillment.services.priorities import change_picking_priority
 from tests.factories.fulfillment import ACTOR, begun, person
 from tests.factories.office import clerk, dialog, listing, office, page, steps_offered, take
 from tests.fulfillment.batches import batch_of, goods_on, hall, pick_rest, pick_stop, settled, task_for
@@ -87,6 +88,21 @@ def test_a_batch_is_given_walked_and_closed(manager: Client, tasks: list[Picking
     settled()
 
 
+def test_the_tasks_of_a_batch_are_shown_in_words(manager: Client, tasks: list[PickingTask]) -> None:
+    change_picking_priority(tasks[0].pk, "urgent", actor=ACTOR)
+    WalkSettings.objects.update(method="s_shape")
+    batch = batch_of(tasks, person(Role.PICKER))
+    text = manager.get(page(batch)).content.decode()
+    assert "in progress" in text
+    assert "urgent" in text
+    assert "(&#x27;" not in text
+    assert f'class="text-link" href="{page(tasks[0])}"' in text
+    PickingBatch.objects.update(route_length=110, shortest_length=100)
+    PickingTask.objects.update(route_method="s_shape", route_length=110, shortest_length=100)
+    told = "110.00 m, 10.0% longer than the shortest (100.00 m)"
+    assert all(told in manager.get(page(row)).content.decode() for row in (batch, tasks[0]))
+
+
 def test_a_batch_is_given_up(manager: Client, tasks: list[PickingTask]) -> None:
     batch = batch_of(tasks)
     assert "reason" in take(manager, batch, "cancel").context["form"].errors
@@ -114,8 +130,10 @@ def test_the_list_finds_a_batch_by_its_orders_and_does_not_grow(manager: Client,
         counts.append(len(queries))
     assert len(set(counts)) == 1
     assert counts[0] <= 12
+    PickingTask.objects.filter(pk=tasks[1].pk).update(tote_code=(tote_code := "BOX-9"))
     batch = PickingTask.objects.get(pk=tasks[1].pk).picking_batch
     assert batch is not None
-    for term in (batch.number, tasks[1].number.lower(), tasks[1].order.external_id):
+    Order.objects.filter(pk=tasks[1].order_id).update(order_number="Shop-7")
+    for term in (batch.number, tasks[1].number.lower(), tasks[1].order.external_id, "shop-7", tote_code.lower()):
         found = manager.get(listing(PickingBatch), {"q": term}).context["cl"].result_list
         assert [row.pk for row in found] == [batch.pk], term

@@ -21,6 +21,7 @@ from tests.factories.fulfillment import ACTOR, order_for
 from tests.factories.inventory import ProductFactory, Site, site, stocked
 from tests.factories.office import dialog, listing, office, page, steps_offered, take
 from warehouse.core.actor import Role
+from warehouse.core.admin_steps import LISTED
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +72,7 @@ def test_a_wave_is_looked_at_and_planned(manager: Client, house: Site, milk: Pro
     assert form.fields["provider"].choices == [("", "any"), ("dex", "D Express, and orders that name none")]
     assert "Europe/Belgrade" in first.content.decode()
     looked = manager.post(PLAN, asked(house, zone="Dry", priority="high", look="1"))
-    assert ([row["judged"].task.pk for row in looked.context["rows"]], looked.context["kept"], Wave.objects.count()) == ([high.pk], 0, 0)
+    assert ([row["task"].pk for row in looked.context["rows"]], looked.context["kept"], Wave.objects.count()) == ([high.pk], 0, 0)
 
     planned = manager.post(PLAN, asked(house, zone="Dry", provider="dex", priority="low", cut_off="23:59", day="tomorrow", max_tasks="5", plan="1"))
 
@@ -149,6 +150,53 @@ def test_tasks_come_and_go(manager: Client, house: Site, milk: Product) -> None:
     assert steps_offered(manager, wave) == []
 
 
+def test_of_many_tasks_the_first_are_listed_and_what_is_true_of_all_is_said_once(
+    manager: Client, house: Site, milk: Product, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("fulfillment.admin.wave_waiting.LISTED", 2)
+    tasks = [task(milk) for _ in range(5)]
+    wave = plan_wave(house.id, actor=ACTOR)
+    Wave.objects.update(cut_off=timezone.now() - timedelta(hours=1))
+    text = manager.get(page(wave)).content.decode()
+    assert (text.count("cut-off has passed"), "<b>All.</b> The carrier" in text, "wave-table" in text) == (1, True, False)
+    for held in tasks[1:4]:
+        held.order.ask_attention()
+        held.order.save()
+    text = manager.get(page(wave)).content.decode()
+    assert "2 of 5 can go." in text
+    assert "<b>3 of 5 stay.</b> The order needs attention." in text
+    assert (text.count("<b>Stays.</b>"), "and 1 more" in text, text.count("cut-off has passed")) == (2, True, 1)
+    planned = manager.get(PLAN, {"warehouse": house.id})
+    assert "No picking task waits" in planned.content.decode()
+
+
+def test_what_is_not_offered_is_named(manager: Client, house: Site, milk: Product, monkeypatch: Any) -> None:
+    tasks = [task(milk) for _ in range(4)]
+    wave = plan_wave(house.id, task_ids=[tasks[0].pk], actor=ACTOR)
+    assert "numbers" not in manager.get(dialog(wave, "add")).context["form"].fields
+    monkeypatch.setattr("fulfillment.admin.wave_forms.OFFERED", 2)
+    form = manager.get(dialog(wave, "add")).context["form"]
+    assert (len(form.fields["task_ids"].choices), form.tells()) == (2, ["There are more than 2: the most urgent 2 can be ticked."])
+    assert take(manager, wave, "add").context["form"].errors == {"task_ids": ["Choose a task."]}
+    strange = take(manager, wave, "add", task_ids=[tasks[1].pk], numbers=f"{tasks[3].number} PCK-0 {tasks[0].number}").context["form"].errors
+    assert strange["numbers"][0].endswith(", ".join(sorted(["PCK-0", tasks[0].number])))
+    take(manager, wave, "add", task_ids=[tasks[1].pk], numbers=f"{tasks[3].number.lower()}, {tasks[2].number} {tasks[1].number}")
+    assert wave.tasks.count() == 4
+    assert len(manager.get(dialog(wave, "take")).context["form"].fields["task_ids"].choices) == 2
+    take(manager, now(wave), "take", numbers=tasks[3].number)
+    assert set(wave.tasks.all()) == set(tasks[:3])
+
+
+def test_of_many_reasons_a_refusal_shows_the_first(manager: Client, house: Site, milk: Product) -> None:
+    for _ in range(LISTED + 2):
+        order = task(milk).order
+        order.ask_attention()
+        order.save()
+    wave = plan_wave(house.id, actor=ACTOR)
+    told = take(manager, wave, "release").context["error_data"]
+    assert (len(told), told[-1]) == (LISTED + 1, "and 2 more")
+
+
 def test_the_list_shows_how_far_each_is(manager: Client, house: Site, milk: Product) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -168,6 +216,9 @@ def test_the_list_shows_how_far_each_is(manager: Client, house: Site, milk: Prod
         plan_wave(house.id, task_ids=[task(milk).pk], actor=ACTOR)
     crowd = plan_wave(house.id, task_ids=[task(milk).pk for _ in range(4)], actor=ACTOR)
     assert cost() == one <= 12
+    assert "bg-red-100 text-red-700" not in manager.get(listing(Wave)).content.decode()
+    PickingTask.objects.update(ship_by=timezone.now() - timedelta(hours=1))
+    assert "bg-red-100 text-red-700" in manager.get(listing(Wave)).content.decode()
     assert open_page(crowd) == alone
     found = manager.get(listing(Wave), {"q": wave.number.lower()}).context["cl"].result_list
     assert [row.pk for row in found] == [wave.pk]

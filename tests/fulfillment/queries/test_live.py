@@ -9,12 +9,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from fulfillment.models import Order, Pick, PickingTask, Shipment
-from fulfillment.queries.live import AtWork, Average, work_now
+from fulfillment.models import Order, Pick, PickingTask, Shipment, WalkSettings
+from fulfillment.queries.floor import picks_waiting
+from fulfillment.queries.live import AtWork, Average, Queue, work_now
 from fulfillment.queries.picking_batches import remaining_stops
 from fulfillment.services.packing_tasks import start_packing_task
 from fulfillment.services.picking_tasks import assign_picking_task
 from fulfillment.services.wave_planning import plan_wave
+from fulfillment.services.waves import release_wave
 from tests.factories.fulfillment import begun, order_for, packed, person, pick, picked, reachable_site
 from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, Site, stocked
 from tests.factories.quality import rule, to_check
@@ -22,7 +24,7 @@ from tests.fulfillment.batches import batch_of, goods_on, hall, pick_stop, task_
 from warehouse.core.actor import Actor, Role
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
-STATEMENTS = 5
+STATEMENTS = 6
 
 
 @pytest.fixture
@@ -121,8 +123,18 @@ def test_who_walks_a_batch(picker: Actor) -> None:
 def test_what_waits_for_its_wave(picker: Actor) -> None:
     here, shelves = hall()
     task = task_for((goods_on(shelves["K-01"]), 1))
-    plan_wave(here.id, task_ids=[task.pk], actor=ACTOR)
-    assert work_now().queues["picking"].states == {"in_wave": 1}
+    wave = plan_wave(here.id, task_ids=[task.pk], actor=ACTOR)
+    assert work_now().queues["picking"].states == {"held": 1}
+    free = task_for((goods_on(shelves["K-02"]), 1), ship_by=timezone.now() - timedelta(hours=1))
+    assert work_now(here.id).queues["picking"] == Queue({"held": 1, "pending": 1}, 1)
+    WalkSettings.objects.update(waves_only=True)
+    for queues in (work_now().queues, work_now(here.id).queues):
+        assert queues["picking"] == Queue({"held": 2}, 1)
+    assert picks_waiting(here.id) == 0
+    release_wave(wave.pk, actor=ACTOR)
+    assert work_now().queues["picking"].states == {"held": 1, "pending": 1}
+    assert picks_waiting(here.id) == 1
+    assert free.wave_id is None
 
 
 def test_who_packs_and_checks_stands_at_the_bench(house: Site, picker: Actor) -> None:
