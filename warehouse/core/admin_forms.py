@@ -32,7 +32,10 @@ class RefusalsSaid(RoleAdmin):
 
 
 class SavedByOperations(RefusalsSaid):
-    """A form of the catalogue. What it changes goes through the operations of the noun, which join the page's transaction."""
+    """A form of the catalogue. What it changes goes through the operations of the noun, which join the page's transaction.
+
+    A form with a field `seen_version` (see `VersionedForm`) changes nothing that somebody else has changed since it was shown.
+    """
 
     create_operation: Operation[..., Any]
     change_operation: Operation[..., Any]
@@ -41,11 +44,22 @@ class SavedByOperations(RefusalsSaid):
         if change:
             values = values_of(obj, form.changed_data)
             if values:
-                self.change_operation.inside(obj.pk, values, actor=actor_of(request))
+                seen = {"expected_version": form.cleaned_data["seen_version"] or 0} if "seen_version" in form.fields else {}
+                self.change_operation.inside(obj.pk, values, actor=actor_of(request), **seen)
         else:
             obj.pk = self.create_operation.inside(values_of(obj, form.cleaned_data), actor=actor_of(request)).pk
             obj._state.adding = False
         obj.refresh_from_db()
+
+
+class VersionedForm(forms.ModelForm):
+    """A form that remembers, in a hidden field, the version that it showed."""
+
+    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["seen_version"].initial = self.instance.version
 
 
 def values_of(row: Model, names: Iterable[str]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any
 
 from fulfillment.enums import BatchingMethod, RouteMethod
 from fulfillment.models import WalkSettings
+from fulfillment.services.walk_settings import create_walk_settings
 from inventory.models import Location, Warehouse
+from warehouse.core.actor import Actor
 from warehouse.demo.places import AISLE_WIDTH, BAY_LENGTH, BELGRADE, NOVI_SAD, SHOP
 
 WALKS: dict[str, dict[str, Any]] = {
@@ -18,9 +20,11 @@ WALKS: dict[str, dict[str, Any]] = {
 }
 
 
-def make_walks(sites: Mapping[str, Warehouse]) -> None:
+def make_walks(sites: Mapping[str, Warehouse], actor: Actor) -> None:
     """Walk settings for the sites that have none."""
     for code, values in WALKS.items():
-        bench = Location.objects.filter(warehouse=sites[code], code="PACK-1").first()
-        defaults = {"aisle_spacing": AISLE_WIDTH, "bay_length": BAY_LENGTH, "depot": bench, **values}
-        WalkSettings.objects.get_or_create(warehouse=sites[code], defaults=defaults)
+        site = sites[code]
+        if not WalkSettings.objects.filter(warehouse=site).exists():
+            bench = Location.objects.filter(warehouse=site, code="PACK-1").values_list("pk", flat=True).first()
+            defaults = {"warehouse_id": site.pk, "aisle_spacing": AISLE_WIDTH, "bay_length": BAY_LENGTH, "depot_id": bench}
+            create_walk_settings(defaults | values, actor=actor)

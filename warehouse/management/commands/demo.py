@@ -41,7 +41,7 @@ class Command(BaseCommand):
         sites, products, suppliers = make_sites(), make_products(), make_suppliers()
         make_boxes()
         make_printers(sites.values())
-        make_walks(sites)
+        make_walks(sites, Actor.of_user(users["manager"]))
         deliveries = receive_goods(sites, products, suppliers, actor=Actor.of_user(users["receiver"]))
         orders = work_the_morning(users)
         plan_the_wave(sites, users)
