@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from fulfillment.enums import BatchingMethod, PickingStatus
 from fulfillment.models import PickingBatch, PickingTask
 from fulfillment.queries.picking_tasks import let_go
+from fulfillment.queries.ranks import BY_URGENCY
 from fulfillment.services.picking_batches import create_picking_batch, make_picking_batches
 from warehouse.core.actor import Actor
 from warehouse.core.admin import RoleAdmin, actor_of
@@ -42,7 +43,7 @@ class PlansBatches(RoleAdmin):
     @admin.action(description="Put into batches", permissions=["plan_batches"])
     def plan_batches(self, request: HttpRequest, queryset: QuerySet[PickingTask]) -> HttpResponse | None:
         """Ask first how; each warehouse's tasks make walks of their own, all of them or none."""
-        tasks = list(queryset.select_related("order", "warehouse").order_by("warehouse", "urgency", "ship_by", "pk"))
+        tasks = list(queryset.select_related("order", "warehouse").order_by("warehouse", *BY_URGENCY))
         ready = _ready(tasks)
         form = PlanForm(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid() or not ready:

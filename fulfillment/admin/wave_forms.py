@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBoolea
 from fulfillment.admin.base import due
 from fulfillment.enums import BatchingMethod, PickingStatus
 from fulfillment.models import PickingTask, Wave
+from fulfillment.queries.ranks import BY_URGENCY
 from fulfillment.queries.wave_obstacles import ATTENTION, obstacles
 from fulfillment.queries.waves import Wanted, tasks_wanted
 from fulfillment.services.waves import release_wave
@@ -103,7 +104,7 @@ class TakeForm(TasksForm):
     """What nobody has, and is in no batch."""
 
     def fitting(self) -> QuerySet[PickingTask]:
-        return PickingTask.objects.filter(wave=self.row, status=PickingStatus.PENDING, picking_batch=None).order_by("urgency", "ship_by", "pk")
+        return PickingTask.objects.filter(wave=self.row, status=PickingStatus.PENDING, picking_batch=None).order_by(*BY_URGENCY)
 
 
 def _named(task: PickingTask) -> str:

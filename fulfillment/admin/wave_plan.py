@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -19,8 +19,8 @@ from fulfillment.admin.wave_waiting import waiting_told
 from fulfillment.enums import Priority
 from fulfillment.models import DeliveryProvider, Wave
 from fulfillment.queries.wave_obstacles import judge
-from fulfillment.queries.waves import zones_of
-from fulfillment.services.wave_planning import MOST, plan_wave, preview, wanted_for
+from fulfillment.queries.waves import MOST, Criteria, preview, wanted_for, zones_of
+from fulfillment.services.wave_planning import plan_wave
 from inventory import orchestrator
 from warehouse.core.admin import RoleAdmin, actor_of
 from warehouse.core.admin_steps import choice_field, readable
@@ -63,10 +63,10 @@ class PlanWaveForm(forms.Form):
         self.fields["zone"].help_text = "All that is still to be picked lies in it." if zones else "The places of this warehouse name no zone."
         self.fields["cut_off"].help_text = f"What ships by then, in the time of {site.time_zone}. Orders without a time to ship are left out."
 
-    def criteria(self) -> dict[str, Any]:
+    def criteria(self) -> Criteria:
         """As `plan_wave` takes them."""
-        asked = {name: self.cleaned_data[name] for name in ("zone", "provider", "priority", "max_tasks")}
-        return asked | {"cut_off": self._moment(self.cleaned_data["cut_off"], self.cleaned_data["day"])}
+        cut_off = self._moment(self.cleaned_data["cut_off"], self.cleaned_data["day"])
+        return cast(Criteria, {name: self.cleaned_data[name] for name in Criteria.__annotations__} | {"cut_off": cut_off})
 
     def _moment(self, clock: time | None, day: str) -> datetime | None:
         if clock is None:
@@ -91,7 +91,7 @@ class PlansWaves(RoleAdmin):
         shown: dict[str, Any] = {"sites": sites, "site": site, "form": form}
         if form.is_bound and not form.is_valid():
             return self._show(request, shown)
-        criteria: dict[str, Any] = form.criteria() if form.is_bound else {}
+        criteria: Criteria = form.criteria() if form.is_bound else {}
         try:
             if "plan" in request.POST:
                 return self._planned(request, plan_wave(site.pk, **criteria, actor=actor))
@@ -119,8 +119,8 @@ def _sites(asked: str) -> tuple[list[Any], Any]:
     return sites, chosen
 
 
-def _what_fits(warehouse_id: int, criteria: dict[str, Any]) -> dict[str, Any]:
+def _what_fits(warehouse_id: int, criteria: Criteria) -> dict[str, Any]:
     wanted = wanted_for(warehouse_id, **criteria)
-    judged = judge(preview(wanted, criteria.get("max_tasks")), warehouse_id=warehouse_id, cut_off=wanted.cut_off)
+    judged = judge(preview(wanted), warehouse_id=warehouse_id, cut_off=wanted.cut_off)
     told = waiting_told(judged, all_tasks=True)
     return told | {"items": sum(each.task.total_items for each in judged), "kept": told["count"] - told["goes"]}

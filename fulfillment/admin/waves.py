@@ -23,6 +23,7 @@ from fulfillment.admin.wave_forms import AddForm, ReleaseForm, ReleaseInBatchesF
 from fulfillment.admin.wave_plan import PlansWaves
 from fulfillment.admin.wave_waiting import waiting_told
 from fulfillment.models import Wave
+from fulfillment.queries.ranks import BY_URGENCY
 from fulfillment.queries.wave_obstacles import obstacles
 from fulfillment.queries.waves import WaveProgress, wave_progress
 from fulfillment.services.waves import add_to_wave, cancel_wave, release_wave, take_from_wave
@@ -52,7 +53,7 @@ def is_open(row: Wave) -> bool:
 class WaveTaskInline(PickingTaskInline):
     fields = ["task", "order", "state", "priority", "left", "where", "worker", "progress"]
     verbose_name_plural = "tasks"
-    ordering = ["urgency", "ship_by", "pk"]
+    ordering = BY_URGENCY
 
 
 @admin.register(Wave)

@@ -10,8 +10,7 @@ from rest_framework import serializers
 from fulfillment.enums import BatchingMethod, Priority
 from fulfillment.models import PickingTask, Wave
 from fulfillment.queries.wave_obstacles import obstacles
-from fulfillment.queries.waves import wave_progress
-from fulfillment.services.wave_planning import MOST
+from fulfillment.queries.waves import MOST, wave_progress
 from warehouse.core.api.inputs import CodeField, IdField, Input, MomentField
 
 

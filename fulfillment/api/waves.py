@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django.db.models import Prefetch, QuerySet
@@ -15,8 +15,9 @@ from fulfillment.api.names import named_warehouse
 from fulfillment.api.wave_bodies import WaveCriteria, WaveIn, WaveOut, WavePreviewOut, WaveReleaseIn, WaveSummary, WaveTasksIn
 from fulfillment.enums import Priority, WaveStatus
 from fulfillment.models import PickingTask, Wave
+from fulfillment.queries.ranks import BY_URGENCY
 from fulfillment.queries.wave_obstacles import judge
-from fulfillment.queries.waves import wave_progress
+from fulfillment.queries.waves import Criteria, preview, wanted_for, wave_progress
 from fulfillment.services import wave_planning, waves
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import Reason
@@ -39,7 +40,7 @@ class WaveFilters(django_filters.FilterSet):
 
 
 SUMMARIES = Wave.objects.select_related("warehouse", "provider").order_by("-pk")
-TASKS = PickingTask.objects.select_related("order", "worker").order_by("urgency", "ship_by", "pk")
+TASKS = PickingTask.objects.select_related("order", "worker").order_by(*BY_URGENCY)
 
 
 class Waves(ReadEndpoints):
@@ -96,8 +97,8 @@ class Waves(ReadEndpoints):
         asked = WaveCriteria(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         criteria = _criteria(dict(asked.validated_data))
-        wanted = wave_planning.wanted_for(named_warehouse(dict(asked.validated_data)), **criteria)
-        tasks = wave_planning.preview(wanted, criteria.get("max_tasks"))
+        wanted = wanted_for(named_warehouse(dict(asked.validated_data)), **criteria)
+        tasks = preview(wanted)
         judged = judge(tasks, warehouse_id=wanted.warehouse_id, cut_off=wanted.cut_off)
         return Response(WavePreviewOut({"tasks": tasks, "items": sum(task.total_items for task in tasks), "waiting": judged}).data)
 
@@ -122,5 +123,5 @@ class Waves(ReadEndpoints):
         return self.run(int(pk), self.body()["reason"])
 
 
-def _criteria(body: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if name not in ("warehouse", "warehouse_id")}
+def _criteria(body: dict[str, Any]) -> Criteria:
+    return cast(Criteria, {name: body[name] for name in Criteria.__annotations__ if name in body})

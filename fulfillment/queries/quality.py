@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from fulfillment.enums import OPEN_QUALITY, QualityStatus
 from fulfillment.models import Order, QualityCheck
-from fulfillment.queries.ranks import ranked
+from fulfillment.queries.ranks import BY_URGENCY, ranked
 from inventory import orchestrator
 
 # Orders of several sources may share a number.
@@ -18,7 +18,7 @@ SAME_NAME = 100
 def checks_waiting(warehouse_id: int) -> QuerySet[QualityCheck]:
     """Checks that nobody has begun, the most urgent first."""
     waiting = QualityCheck.objects.filter(warehouse=warehouse_id, status=QualityStatus.PENDING)
-    return waiting.select_related("order", "picking_task__packing_location").order_by("urgency", "ship_by", "pk")
+    return waiting.select_related("order", "picking_task__packing_location").order_by(*BY_URGENCY)
 
 
 def my_check(warehouse_id: int, user_id: int) -> int | None:
@@ -31,7 +31,7 @@ def check_by_scan(warehouse_id: int, code: str) -> QualityCheck | None:
     """The open check that a code names: its number, its picking task's, the tote of its goods, the order's; or the most urgent one on a bench, or with such
     goods."""
     open_ = QualityCheck.objects.filter(warehouse=warehouse_id, status__in=OPEN_QUALITY)
-    open_ = open_.order_by(ranked(QualityStatus.IN_PROGRESS), "urgency", "ship_by", "pk")
+    open_ = open_.order_by(ranked(QualityStatus.IN_PROGRESS), *BY_URGENCY)
     # Each is one look into an index; all at once would be a walk through the tables.
     ways: list[dict[str, Any]] = [{"number": code.upper()}, {"picking_task__number": code.upper()}]
     ways += [{"picking_task__tote_code": code.upper()}] if code else []

@@ -1,8 +1,11 @@
-"""Which states come first where the best of several rows is asked for."""
+"""What comes first where the best of several rows is asked for."""
 
 from __future__ import annotations
 
 from django.db.models import Case, IntegerField, Value, When
+
+# Most urgent first: by priority, then ship-by (PostgreSQL puts those without one last), then age.
+BY_URGENCY = ("urgency", "ship_by", "pk")
 
 
 def ranked(*states: str) -> Case:

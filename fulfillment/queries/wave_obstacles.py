@@ -9,16 +9,15 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from fulfillment.enums import OrderStatus, PickingItemStatus, PickingStatus
+from fulfillment.enums import OPEN_ORDERS, OrderStatus, PickingItemStatus, PickingStatus
 from fulfillment.models import PickingTask, PickingTaskItem, Wave
+from fulfillment.queries.ranks import BY_URGENCY
 from inventory import orchestrator
 from inventory.orchestrator import HeldGoods, LocationKind
 from warehouse.core.errors import NotFound
 from warehouse.core.quantities import plain
 
 ATTENTION = "order_needs_attention"
-# An order that is picked for; one that needs attention may be, when somebody has looked at it.
-PICKED_FOR = {OrderStatus.ACCEPTED, OrderStatus.PICKING, OrderStatus.PACKING, OrderStatus.READY_FOR_SHIPMENT, OrderStatus.NEEDS_ATTENTION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def obstacles(wave: Wave) -> list[Judged]:
 def waiting_in(wave: Wave) -> Sequence[PickingTask]:
     """The tasks of a wave that are not released yet, the most urgent first; each knows its order and warehouse."""
     rows = PickingTask.objects.filter(wave=wave, status=PickingStatus.PENDING, released_at=None).select_related("order", "warehouse")
-    return list(rows.order_by("urgency", "ship_by", "pk"))
+    return list(rows.order_by(*BY_URGENCY))
 
 
 def judge(tasks: Sequence[PickingTask], *, warehouse_id: int, cut_off: datetime | None = None, attended: bool = False) -> list[Judged]:
@@ -80,7 +79,7 @@ def _no_bench(warehouse_id: int) -> Iterator[Reason]:
 
 def _of_order(task: PickingTask, attended: bool) -> Iterator[Reason]:
     order = task.order
-    if order.status not in PICKED_FOR:
+    if order.status not in OPEN_ORDERS:
         yield Reason("order_closed", f"The order is {order.get_status_display()}. Take the task out of the wave and cancel it.")
     elif order.status == OrderStatus.NEEDS_ATTENTION and not attended:
         yield Reason(ATTENTION, "The order needs attention. Look at it first; to have it picked as it is, release it as attended.")

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from fulfillment.enums import OPEN_WAVES, PickingItemStatus, PickingStatus, Priority
 from fulfillment.models import DeliveryProvider, PickingTask, PickingTaskItem, Wave
+from fulfillment.queries.providers import active_provider
+from fulfillment.queries.ranks import BY_URGENCY
 from inventory import orchestrator
+from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.quantities import ZERO
+from warehouse.core.texts import require_one_of
+
+T = TypeVar("T")
 
 _PROGRESS = """
     SELECT t.wave_id,
@@ -32,15 +40,30 @@ _PROGRESS = """
 """
 
 
+# More tasks are several waves.
+MOST = 1000
+
+
+class Criteria(TypedDict, total=False):
+    """What a wave may be planned by, as people and programs say it; all of it counts together. `provider`: a carrier's code."""
+
+    zone: str
+    provider: str
+    cut_off: datetime | None
+    priority: str
+    max_tasks: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a wave is planned by. What is empty is not asked about."""
+    """The same, judged. What is empty is not asked about."""
 
     warehouse_id: int
     zone: str = ""
     provider: DeliveryProvider | None = None
     cut_off: datetime | None = None
     priority: str = ""
+    max_tasks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +141,59 @@ def tasks_wanted(wanted: Wanted) -> QuerySet[PickingTask]:
         rows = rows.filter(ship_by__lte=wanted.cut_off)
     if wanted.priority:
         rows = rows.filter(priority__in=at_least(wanted.priority))
-    return rows.order_by("urgency", F("ship_by").asc(nulls_last=True), "pk")
+    return rows.order_by(*BY_URGENCY)
+
+
+def preview(wanted: Wanted) -> list[PickingTask]:
+    """What a wave would take now, the most urgent first; each knows its order and warehouse. One statement. Raises Conflict when nothing fits, or too much."""
+    return _not_too_many(wanted, tasks_wanted(wanted).select_related("order", "warehouse"))
+
+
+def preview_ids(wanted: Wanted) -> list[int]:
+    """The ids of the same."""
+    return _not_too_many(wanted, tasks_wanted(wanted).values_list("pk", flat=True))
+
+
+def _not_too_many(wanted: Wanted, rows: QuerySet[Any, T]) -> list[T]:
+    chosen = list(rows[: wanted.max_tasks or MOST + 1])
+    if not chosen:
+        raise nothing_fits(wanted)
+    if len(chosen) > MOST:
+        raise Conflict(
+            f"More than {MOST} tasks fit, which is what a wave takes. Say how many of them (the most urgent come first), or ask for less.", most=MOST
+        )
+    return chosen
+
+
+def wanted_for(warehouse_id: int, **asked: Unpack[Criteria]) -> Wanted:
+    """What is asked for, judged. Raises ValidationFailed, NotFound for an unknown carrier."""
+    plain: dict[str, Any] = {name: value for name, value in asked.items() if name != "provider"}
+    wanted = Wanted(warehouse_id, **plain)
+    if wanted.max_tasks is not None and not 1 <= wanted.max_tasks <= MOST:
+        raise ValidationFailed(f"max_tasks: a wave takes 1 to {MOST} tasks.", errors=[{"field": "max_tasks", "code": "out_of_range"}])
+    if wanted.priority:
+        require_one_of(wanted.priority, Priority.values, field="priority")
+    if wanted.cut_off is not None and timezone.is_naive(wanted.cut_off):
+        raise ValidationFailed("cut_off: say in which time zone.", errors=[{"field": "cut_off", "code": "invalid"}])
+    if wanted.zone and wanted.zone not in (zones := zones_of(warehouse_id)):
+        raise ValidationFailed(
+            f"zone: {wanted.zone[:40]!r} is none of this warehouse's zones: {', '.join(zones) or 'it has none'}.",
+            errors=[{"field": "zone", "code": "unknown"}],
+        )
+    carrier = asked.get("provider")
+    return replace(wanted, provider=active_provider(carrier)) if carrier else wanted
+
+
+def nothing_fits(wanted: Wanted) -> Conflict:
+    """The refusal of a wave without a task: how many tasks wait in the warehouse at all, and what was asked of them."""
+    waiting = free_for_waves(wanted.warehouse_id).count()
+    asked = [f"all in zone {wanted.zone}"] if wanted.zone else []
+    asked += [f"carried by {wanted.provider}"] if wanted.provider else []
+    asked += [f"to ship by {wanted.cut_off:%Y-%m-%d %H:%M %Z}"] if wanted.cut_off else []
+    asked += [f"at least {wanted.priority}"] if wanted.priority else []
+    if not waiting or not asked:
+        return Conflict("No picking task waits in this warehouse that is in no batch and in no other wave.", waiting=waiting)
+    return Conflict(f"None of the {waiting} picking tasks that wait in this warehouse is {' and '.join(asked)}. Ask for less.", waiting=waiting)
 
 
 def at_least(priority: str) -> Collection[str]:

@@ -22,6 +22,7 @@ from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, take
 from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.locking import check_version
+from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import lost_race_on, operation
 from warehouse.outbox.events import Event, publish
 
@@ -54,10 +55,7 @@ def process_order_confirmed(
     UnknownProduct, UnknownWarehouse.
     """
     _require_key(source, external_id)
-    if priority not in Priority.values:
-        raise ValidationFailed(
-            f"priority: {priority[:20]!r} is none of {', '.join(Priority.values)}.", errors=[{"field": "priority", "code": "invalid"}]
-        )
+    require_one_of(priority, Priority.values, field="priority")
     try:
         ordered = orchestrator.resolve_lines(lines, storefront_id=storefront_external_id or None)
     except ValidationFailed:

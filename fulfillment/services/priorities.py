@@ -7,7 +7,8 @@ from fulfillment.enums import OPEN_ORDERS, OPEN_PACKING, OrderStatus, Priority
 from fulfillment.locks import lock_order, lock_picking_task, lock_work_of
 from fulfillment.models import Order, PackingTask, PickingTask, QualityCheck
 from warehouse.core.actor import Actor
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.errors import Conflict
+from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
 
@@ -34,10 +35,7 @@ def change_picking_priority(task_id: int, priority: str, *, actor: Actor, expect
 
 
 def _change(order: Order, priority: str, actor: Actor) -> None:
-    if priority not in Priority.values:
-        raise ValidationFailed(
-            f"priority: {priority[:20]!r} is none of {', '.join(Priority.values)}.", errors=[{"field": "priority", "code": "invalid"}]
-        )
+    require_one_of(priority, Priority.values, field="priority")
     if order.status not in CHANGEABLE:
         raise Conflict(f"{order} is {order.get_status_display()}: there is no work that could be more or less urgent.", status=order.status)
     work = lock_work_of(order)

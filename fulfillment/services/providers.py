@@ -11,13 +11,14 @@ from django.utils import timezone
 from fulfillment.enums import OPEN_PACKING, ShipmentStatus
 from fulfillment.locks import lock_packing_task, lock_shipment, lock_shipments_of
 from fulfillment.models import DeliveryProvider, Package, PackingTask, Shipment
+from fulfillment.queries.providers import active_provider
 from fulfillment.queries.stuck import WAITS_FOR_VOID
 from fulfillment.services import waybills
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
 from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import require_reason
-from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.transactions import operation
 
 Fault = dict[str, Any]
@@ -81,14 +82,6 @@ def require_none_to_void(shipment: Shipment) -> None:
     """Raise Conflict while the carrier still has the waybill of the shipment that this locked one replaces: another now would be a second one."""
     if Shipment.objects.filter(WAITS_FOR_VOID, pk=shipment.pk).exists():
         raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
-
-
-def active_provider(code: str) -> DeliveryProvider:
-    """The provider with this code. Raises NotFound."""
-    provider = DeliveryProvider.objects.filter(code=code, is_active=True).first()
-    if provider is None:
-        raise NotFound(f"There is no active delivery provider {code[:40]!r}.", kind="deliveryprovider", code=code[:40])
-    return provider
 
 
 def limit_faults(provider: DeliveryProvider, packages: Iterable[Package]) -> list[Fault]:

@@ -24,6 +24,7 @@ from warehouse.core.documents import cancel, next_number, require_reason, take
 from warehouse.core.errors import TransitionRefused, ValidationFailed
 from warehouse.core.photos import keep_photo
 from warehouse.core.quantities import parse_quantity, plain, require_step
+from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
 
@@ -125,8 +126,8 @@ def record_quality_finding(
     item = lock_quality_item(item_id, expected_version)
     check = _require_open(item.check_document, actor)
     good = condition_ok and quantity_ok
-    if decision and decision not in QualityDecision.values:
-        raise _refused("decision", f"{decision[:20]!r} is none of {', '.join(QualityDecision.values)}.")
+    if decision:
+        require_one_of(decision, QualityDecision.values, field="decision")
     if good and (failed or decision):
         raise _refused("failed_quantity", f"{item.product.sku}: condition and quantity are right, so nothing of it can have failed.")
     if not good and not failed:

@@ -25,8 +25,9 @@ from inventory import orchestrator
 from inventory.orchestrator import DocumentType, Quarantined, WriteOffLine, WriteOffReason
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
-from warehouse.core.errors import TransitionRefused, ValidationFailed
+from warehouse.core.errors import TransitionRefused
 from warehouse.core.quantities import ZERO, plain
+from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
 
@@ -111,9 +112,8 @@ class _Loss:
 
 def _decide(check: QualityCheck, items: Sequence[QualityCheckItem], decision: str) -> list[QualityCheckItem]:
     """The items that lose goods, with what becomes of these and how much it is. Raises what the operation raises."""
-    if decision and decision not in QualityDecision.values:
-        text = f"decision: {decision[:20]!r} is none of {', '.join(QualityDecision.values)}."
-        raise ValidationFailed(text, errors=[{"field": "decision", "code": "invalid"}])
+    if decision:
+        require_one_of(decision, QualityDecision.values, field="decision")
     require_looked_at(check, items)
     failed = [item for item in items if item.failed_quantity]
     if not failed:

@@ -29,8 +29,8 @@ from inventory.stock.post import Entry, Header, post
 from inventory.stock.shelf_life import Clock, Lives
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import take
-from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import ZERO, plain
+from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
 
@@ -63,8 +63,7 @@ def complete_audit(audit_id: int, *, actor: Actor, uncounted: str = Uncounted.UN
     stock.changed, stock.reallocated, inventory.audit.completed. A number of statements that does not grow with the lines. Raises CountAgain naming every
     line that is to be counted again, GoodsPromised where what is missing is being picked.
     """
-    if uncounted not in Uncounted.values:
-        raise ValidationFailed(f"uncounted: {uncounted[:20]!r} is none of {', '.join(Uncounted.values)}.", errors=[{"field": "uncounted"}])
+    require_one_of(uncounted, Uncounted.values, field="uncounted")
     audit = lock_audit(audit_id, expected_version)
     take(audit, "complete")
     audit.uncounted = uncounted

@@ -85,7 +85,7 @@ def test_the_whole_way(milk: Product, manager: Caller) -> None:
     assert codes(manager.post(f"{path}/release")) == (409, "conflict")
     assert codes(manager.post(f"{path}/cancel")) == (400, "validation_failed")
     done = manager.post(f"{path}/cancel", {"reason": "carrier broke down"}).json()
-    assert (done["status"], done["cancellation_reason"], done["tasks"], done["progress"]["percent"]) == ("cancelled", "carrier broke down", [], 0)
+    assert (done["status"], done["cancellation_reason"], done["tasks"], done["progress"]["percent"]) == ("cancelled", "carrier broke down", [], 100)
     assert codes(manager.post(f"{path}/release")) == (409, "transition_refused")
 
 

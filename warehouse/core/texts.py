@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from warehouse.core.errors import ValidationFailed
+
 
 def storable(text: str) -> str:
     """The text with a mark for what PostgreSQL refuses to keep: NUL and halves of surrogate pairs, both of which JSON can carry.
@@ -9,3 +13,9 @@ def storable(text: str) -> str:
     Marked, not dropped: what is spoilt must not be taken for something that exists.
     """
     return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def require_one_of(value: str, words: Sequence[str], *, field: str) -> None:
+    """Raise ValidationFailed naming the field when the value is none of these words."""
+    if value not in words:
+        raise ValidationFailed(f"{field}: {value[:20]!r} is none of {', '.join(words)}.", errors=[{"field": field, "code": "invalid"}])
