@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from warehouse.core.api.auth import actor_of
 from warehouse.core.api.inputs import Input
-from warehouse.core.errors import DomainError, ValidationFailed
+from warehouse.core.errors import Conflict, DomainError, ValidationFailed
 from warehouse.core.live import LISTENERS, stream_url
 from warehouse.outbox.http import Endpoints
 from warehouse.outbox.models import OutboxEvent
@@ -121,8 +121,7 @@ class Events(Endpoints):
         question = FeedIn(data=request.query_params.dict())
         question.is_valid(raise_exception=True)
         asked = question.validated_data
-        after = asked["after"]
-        events, position = events_after(after, newest_position(), asked["limit"], asked.get("type", ""))
+        events, position = events_after(asked["after"], _require_published(asked["after"]), asked["limit"], asked.get("type", ""))
         return Response({"position": position, "events": EventOut(events, many=True).data})
 
     @extend_schema(
@@ -148,8 +147,20 @@ class Events(Endpoints):
         if opening is None:
             url = stream_url(request._request)
             raise Misdirected(f"Event streams are served by the process `live`, at {url}; a proxy is to lead that address there.", url=url)
-        opening(actor_of(request).name, newest_position() if after is None else after, question.validated_data.get("type", ""))
+        newest = _require_published(after or 0)
+        opening(actor_of(request).name, newest if after is None else after, question.validated_data.get("type", ""))
         return Response()
+
+
+def _require_published(after: int) -> int:
+    """The newest position. Raises Conflict for one that is beyond it: whoever has read further has read of another past, from before a backup was restored."""
+    newest = newest_position()
+    if after > newest:
+        raise Conflict(
+            f"Nothing was published beyond position {newest} yet: you can't have read up to {after}. Begin anew from 0, or from {newest}.",
+            newest=newest,
+        )
+    return newest
 
 
 def _last_event_id(request: Request) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from fulfillment.routing.layout import Layout, Pick, Spot
 
 UNITS = {"cm": 1, "m": 100}  # centimetres
+MOST_DIGITS = 1_000
 LONGEST = 1_000_000  # centimetres: what is farther away has been mistyped
 MOST_AISLES = 1_000
 MOST_PICKS = 1_000
@@ -40,7 +41,9 @@ class Problem:
 def read_problem(text: str) -> Problem:
     """The problem that a JSON document describes, see EXAMPLE. Raises UnusableFile."""
     try:
-        document = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        document = json.loads(
+            text.removeprefix("\ufeff"), parse_float=Decimal, parse_int=_integer, parse_constant=_no_constant, object_pairs_hook=_once_each
+        )
     except UnusableFile:
         raise
     except (ValueError, RecursionError) as error:
@@ -119,12 +122,26 @@ def _whole(value: Any, name: str, most: int) -> int:
 
 
 def _length(value: Any, unit: str, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value * UNITS[unit] <= LONGEST:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= Decimal(LONGEST) / UNITS[unit]:
         raise UnusableFile(f"{name}: write a number from 0 to {LONGEST // UNITS[unit]:,} ({unit}); measure from a corner of the warehouse.")
     centimetres = value * UNITS[unit]
     if centimetres != int(centimetres):
         raise UnusableFile(f"{name}: {value} {unit} is not a whole number of centimetres; round it.")
     return int(centimetres)
+
+
+def _integer(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a number has more than {MOST_DIGITS:,} digits")
+    return int(text)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise UnusableFile(f"{', '.join(sorted({name for name in names if names.count(name) > 1}))}: write each key once.")
+    return document
 
 
 def _no_constant(name: str) -> NoReturn:

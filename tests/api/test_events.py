@@ -50,9 +50,13 @@ def test_events_of_other_types_are_passed_by(integration, events, monkeypatch):
         after, found = answer["position"], found + [event["id"] for event in answer["events"]]
         assert after == step
     assert found == [str(event.id) for event in events if event.type == wanted]
-    beyond = len(events) + 5
-    assert integration.get("events", type=wanted, after=beyond).json() == {"position": beyond, "events": []}
-    assert integration.get("events", after=2**63 - 1).json() == {"position": 2**63 - 1, "events": []}
+
+
+def test_nobody_has_read_what_was_not_published_yet(integration, events):
+    for beyond in (len(events) + 1, 2**63 - 1):
+        answer = integration.get("events", after=beyond)
+        assert codes(answer) == (409, "conflict")
+        assert answer.json()["data"] == {"newest": len(events)}
 
 
 def test_who_may_and_what_is_refused(events):

@@ -117,6 +117,18 @@ def test_json_of_another_form_is_answered_with_an_example(text: str, tmp_path: P
         route(text, tmp_path)
 
 
+@pytest.mark.parametrize("number", ["1e999999999", "-1e999999999", "1e-999999998888"])
+def test_numbers_beyond_all_measure_are_refused(number: str, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"cross_aisles\[1\]: |cross aisles"):
+        route(f'{{"aisles": [0], "cross_aisles": [0, {number}], "picks": []}}', tmp_path)
+
+
+def test_the_mark_at_the_head_of_a_file_is_passed_over_and_a_key_twice_is_not(tmp_path: Path) -> None:
+    assert route("\ufeff" + json.dumps(GOOD), tmp_path) == route(json.dumps(GOOD), tmp_path)
+    with pytest.raises(CommandError, match="picks: write each key once"):
+        route('{"picks": [[0, 1]], "picks": []}', tmp_path)
+
+
 def test_missing_keys_are_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="'cross_aisles' is missing; 'picks' is missing"):
         route('{"aisles": [0]}', tmp_path)

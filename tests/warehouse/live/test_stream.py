@@ -69,6 +69,8 @@ def test_who_may_listen_and_what_is_refused(live: LiveProcess) -> None:
     for query, headers in (("?after=-1", {}), ("?since=3", {}), ("?after=x", {}), ("", {"Last-Event-ID": "x"}), ("", {"Last-Event-ID": "²"})):
         refused = live.read(query, token=viewer, **headers)
         assert (refused.response.status, refused.problem()["code"]) == (400, "validation_failed"), query
+    ahead = live.read(token=viewer, **{"Last-Event-ID": "999999999999999999"})
+    assert (ahead.response.status, ahead.problem()["code"]) == (409, "conflict")
     assert live.get("/api/v1/orders", Authorization=f"Bearer {viewer}")[0] == 404
     assert live.get("/admin/")[0] == 404
 

@@ -142,9 +142,12 @@ def test_refusals(file: Path, tmp_path: Path):
         (["--places", "-1"], "places -1: give more than 0"),
         (["--blocks", "3"], "blocks 3: give 1 or 2"),
         (["--places", "1", "--blocks", "2"], "blocks 2: give 1 or 2, of at least one place each"),
-        (["--place-length", "0.001"], "'0.001' is no length in metres, to the centimetre"),
-        (["--aisle-distance", "wide"], "'wide' is no length in metres, to the centimetre"),
-        (["--limit", "0"], "there is no order with goods in it"),
+        (["--place-length", "0.001"], "'0.001' is no length from 0.01 to 10,000 m, to the centimetre"),
+        (["--aisle-distance", "wide"], "'wide' is no length from 0.01 to 10,000 m"),
+        (["--aisle-distance", "1e999999999"], "'1e999999999' is no length"),
+        (["--aisle-distance", "nan"], "'nan' is no length"),
+        (["--limit", "0"], "'0' is no whole number from 1"),
+        (["--limit", "-1"], "is no whole number from 1|expected one argument"),
     ]:
         with pytest.raises(CommandError, match=message):
             call_command("compare_walks", str(file), *options)

@@ -15,16 +15,25 @@ from fulfillment.routing.batching import Capacity
 from warehouse.replay.reader import UnreadableFile, read_history
 from warehouse.replay.walks import Plan, make_report
 
+CENTIMETRE, LONGEST_METRES = Decimal("0.01"), 10_000
+
 
 def centimetres(text: str) -> int:
     """Metres, in whole centimetres."""
     try:
-        length = Decimal(text) * 100
+        length = Decimal(text)
     except InvalidOperation:
         length = Decimal("NaN")
-    if not length.is_finite() or length % 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length in metres, to the centimetre.")
-    return int(length)
+    if not length.is_finite() or not CENTIMETRE <= length <= LONGEST_METRES or length % CENTIMETRE:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no length from {CENTIMETRE} to {LONGEST_METRES:,} m, to the centimetre.")
+    return int(length * 100)
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no whole number from 1.")
+    return int(text)
 
 
 class Command(BaseCommand):
@@ -35,7 +44,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--limit", type=int, metavar="N", help="only the first N invoices of the file")
+        parser.add_argument("--limit", type=at_least_one, metavar="N", help="only the first N invoices of the file")
         parser.add_argument("--aisles", type=int, default=10, metavar="N", help="how many aisles (10)")
         parser.add_argument("--places", type=int, default=45, metavar="N", help="how many places in each (45)")
         parser.add_argument("--aisle-distance", type=centimetres, default=500, metavar="METRES", help="from aisle to aisle (5)")
