@@ -22,6 +22,7 @@ ORDER_PRIORITY_CHANGED = "order.priority_changed"
 
 PICKING_CREATED = "picking.created"
 PICKING_ASSIGNED = "picking.assigned"
+PICKING_UNASSIGNED = "picking.unassigned"
 PICKING_SHORT = "picking.short"
 PICKING_COMPLETED = "picking.completed"
 PICKING_CANCELLED = "picking.cancelled"
@@ -33,6 +34,7 @@ PICKING_BATCH_CANCELLED = "picking.batch_cancelled"
 
 # On the stream of picking: a wave is picking that is let go together.
 WAVE_PLANNED = "wave.planned"
+WAVE_CHANGED = "wave.changed"
 WAVE_RELEASED = "wave.released"
 WAVE_COMPLETED = "wave.completed"
 WAVE_CANCELLED = "wave.cancelled"

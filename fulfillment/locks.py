@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.db import connection, models, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from fulfillment.enums import OPEN_PICKING, PackingStatus, PickingStatus, PrintStatus, PutBackStatus, QualityStatus
@@ -39,6 +39,7 @@ from fulfillment.models import (
 )
 from fulfillment.queries.picking_batches import batches_waiting, holders_of
 from fulfillment.queries.picking_tasks import waiting_tasks
+from fulfillment.queries.ranks import BY_URGENCY
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import check_version, lock_row, lock_rows
 from warehouse.core.transactions import StartAgain, require_transaction
@@ -69,10 +70,19 @@ def lock_picking_task(task_id: int, expected_version: int | None = None) -> Pick
     return _checked(task, expected_version)
 
 
-def lock_picking_item(item_id: int, expected_version: int | None = None, *, barcode: str = "", tote: str = "") -> tuple[PickingTaskItem, bool]:
+@dataclass(frozen=True, slots=True)
+class LockedItem:
+    """A locked item; whether the barcode that was asked about is one of its product's; for which other task the tote that was asked about stands."""
+
+    item: PickingTaskItem
+    knows_barcode: bool
+    tote_holder: PickingTask | None
+
+
+def lock_picking_item(item_id: int, expected_version: int | None = None, *, barcode: str = "", tote: str = "") -> LockedItem:
     """The order, the task and the item; product, batch, location and warehouse are read with them. `expected_version` is the task's.
 
-    Also says, in the same statement, whether the barcode is one of the product's; and `holder_of_tote` then tells for whom else the tote stands.
+    What is asked about a barcode and a tote is told by the same statement; who holds the tote is read by one more, with the order.
     """
     rows = _for_update(PickingTaskItem, "task__order", "task", "self")
     known = Exists(PickingTaskItem.objects.filter(pk=OuterRef("pk"), product__barcodes__code=barcode))
@@ -80,13 +90,9 @@ def lock_picking_item(item_id: int, expected_version: int | None = None, *, barc
     rows = rows.annotate(barcode_is_its_products=known, tote_holder=Subquery(others.values("pk")[:1]))
     item = _one(rows.select_related("task__order", "task__warehouse", "product", "batch", "location"), item_id)
     _checked(item.task, expected_version)
-    return item, bool(getattr(item, "barcode_is_its_products"))  # noqa: B009 - the model does not declare it
-
-
-def holder_of_tote(item: PickingTaskItem) -> PickingTask | None:
-    """For which other task the tote stands that the item was locked with."""
-    holder: int | None = getattr(item, "tote_holder")  # noqa: B009 - the model does not declare it
-    return None if holder is None else PickingTask.objects.select_related("order").get(pk=holder)
+    told = vars(item)  # the model does not declare what was asked beside its columns
+    holder = PickingTask.objects.select_related("order").get(pk=told["tote_holder"]) if told["tote_holder"] else None
+    return LockedItem(item, told["barcode_is_its_products"], holder)
 
 
 def lock_picking_tasks(ids: Iterable[int]) -> list[PickingTask]:
@@ -144,7 +150,7 @@ def lock_next_picking_batch(warehouse_id: int) -> BatchWork | None:
 def _next_free_batch(warehouse_id: int, passed: Iterable[int]) -> int | None:
     rows = batches_waiting(warehouse_id).select_for_update(of=("self",), no_key=True, skip_locked=True)
     savepoint = transaction.savepoint()
-    found = rows.exclude(pk__in=list(passed)).order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+    found = rows.exclude(pk__in=list(passed)).order_by(*BY_URGENCY).first()
     transaction.savepoint_rollback(savepoint)
     return None if found is None else found.pk
 
@@ -153,7 +159,7 @@ def lock_next_picking_task(warehouse_id: int) -> PickingTask | None:
     """The best of a warehouse's waiting tasks that nobody else is claiming: by priority, ship-by, age. Locks that one task only."""
     require_transaction()
     rows = waiting_tasks(warehouse_id).select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
-    return rows.order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+    return rows.order_by(*BY_URGENCY).first()
 
 
 @dataclass(slots=True)
@@ -378,7 +384,7 @@ def lock_next_print(printer: Printer) -> LabelPrint | None:
 def _next(model: type[T], warehouse_id: int, pending: str) -> T | None:
     require_transaction()
     rows = model._default_manager.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "warehouse")
-    return rows.filter(warehouse=warehouse_id, status=pending).order_by("urgency", F("ship_by").asc(nulls_last=True), "id").first()
+    return rows.filter(warehouse=warehouse_id, status=pending).order_by(*BY_URGENCY).first()
 
 
 def _for_update(model: type[M], *of: str) -> QuerySet[M]:

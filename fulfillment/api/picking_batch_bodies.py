@@ -11,10 +11,8 @@ from fulfillment.api.picking_bodies import PickingItemOut
 from fulfillment.enums import BatchingMethod
 from fulfillment.models import PickingBatch, PickingTask, PickingTaskItem
 from fulfillment.queries.picking_batches import batch_progress
+from fulfillment.queries.waves import MOST
 from warehouse.core.api.inputs import CodeField, IdField, Input
-
-# So many tasks are put together in one call.
-AT_ONCE = 500
 
 
 class BatchTaskOut(serializers.ModelSerializer):
@@ -94,7 +92,7 @@ class PlannedBatchesOut(serializers.Serializer):
 class BatchIn(Input):
     warehouse_id = CodeField(required=False)
     warehouse = CodeField(required=False, max_length=40)
-    tasks = serializers.ListField(child=IdField(), allow_empty=False, max_length=AT_ONCE, help_text="Ids of pending picking tasks of this warehouse.")
+    tasks = serializers.ListField(child=IdField(), allow_empty=False, max_length=MOST, help_text="Ids of pending picking tasks of this warehouse.")
 
 
 class PlanBatchesIn(BatchIn):

@@ -7,14 +7,14 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, PickingStatus, PutBackStatus
+from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, PutBackStatus
 from fulfillment.labels.sscc import scanned_sscc
-from fulfillment.models import Order, PackingTask, PickingTask, PutBack, Shipment
+from fulfillment.models import Order, PackingTask, PutBack, Shipment
+from fulfillment.queries.picking_batches import PACKED_FROM_TOTE
 from fulfillment.queries.picking_tasks import waiting_tasks
-from fulfillment.queries.ranks import ranked
+from fulfillment.queries.ranks import BY_URGENCY, ranked
 from inventory import orchestrator
 
-AT_HAND = [PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS]
 # Orders of several sources may share a number.
 SAME_NAME = 100
 
@@ -24,16 +24,10 @@ def picks_waiting(warehouse_id: int) -> int:
     return waiting_tasks(warehouse_id).count()
 
 
-def my_picking_task(warehouse_id: int, user_id: int) -> int | None:
-    """The id of the picking task, in no batch, that this person has begun, or was given."""
-    mine = PickingTask.objects.filter(warehouse=warehouse_id, worker=user_id, status__in=AT_HAND, picking_batch=None)
-    return mine.order_by(ranked(PickingStatus.IN_PROGRESS), "pk").values_list("pk", flat=True).first()
-
-
 def packs_waiting(warehouse_id: int) -> QuerySet[PackingTask]:
     """Packing tasks that nobody has begun, the most urgent first."""
     waiting = PackingTask.objects.filter(warehouse=warehouse_id, status=PackingStatus.PENDING)
-    return waiting.select_related("order", "picking_task__packing_location").order_by("urgency", "ship_by", "pk")
+    return waiting.select_related("order", "picking_task__packing_location").order_by(*BY_URGENCY)
 
 
 def my_packing_task(warehouse_id: int, user_id: int) -> int | None:
@@ -77,7 +71,7 @@ def packing_task_by_scan(warehouse_id: int, code: str, location_id: int | None) 
 
 def in_tote(tasks: QuerySet[PackingTask], code: str) -> PackingTask | None:
     """Of these tasks the one whose goods lie in this tote, or are being packed out of it; the tote of packed goods is free."""
-    return tasks.filter(picking_task__tote_code=code, status__in=[PackingStatus.PENDING, PackingStatus.IN_PROGRESS]).first() if code else None
+    return tasks.filter(picking_task__tote_code=code, status__in=PACKED_FROM_TOTE).first() if code else None
 
 
 def living_shipments(task_id: int) -> list[Shipment]:

@@ -9,8 +9,11 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from fulfillment.enums import OPEN_PICKING, OPEN_QUALITY, PackingStatus, PickingItemStatus, PickingStatus, PutBackStatus
 from fulfillment.models import PackingTask, Pick, PickingBatch, PickingTask, PickingTaskItem, PutBack, QualityCheck
+from fulfillment.queries.ranks import ranked
 
 AT_HAND = (PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS)
+# Packing tasks whose goods are still in their tote.
+PACKED_FROM_TOTE = (PackingStatus.PENDING, PackingStatus.IN_PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def standing_at(batch_id: int) -> int | None:
 
 def in_use() -> Q:
     """Of picking tasks: whether goods may lie in their tote: being picked, looked at, waiting to be packed, or cancelled and not yet put back."""
-    packing = PackingTask.objects.filter(picking_task=OuterRef("pk"), status__in=[PackingStatus.PENDING, PackingStatus.IN_PROGRESS])
+    packing = PackingTask.objects.filter(picking_task=OuterRef("pk"), status__in=PACKED_FROM_TOTE)
     checks = QualityCheck.objects.filter(picking_task=OuterRef("pk"), status__in=sorted(OPEN_QUALITY))
     back = PutBack.objects.filter(picking_task=OuterRef("pk"), status=PutBackStatus.PENDING)
     return Q(status__in=sorted(OPEN_PICKING)) | Q(Exists(packing)) | Q(Exists(checks)) | (Q(status=PickingStatus.CANCELLED) & Q(Exists(back)))
@@ -90,10 +93,10 @@ def batches_waiting(warehouse_id: int) -> QuerySet[PickingBatch]:
 def my_picking_batch(warehouse_id: int, user_id: int) -> PickingBatch | None:
     """The batch that this person walks, or was given."""
     mine = PickingBatch.objects.filter(with_work(), warehouse=warehouse_id, worker=user_id, status__in=AT_HAND)
-    return mine.order_by("-status", "pk").first()
+    return mine.order_by(ranked(PickingStatus.IN_PROGRESS), "pk").first()
 
 
 def my_single_task(warehouse_id: int, user_id: int) -> PickingTask | None:
     """The picking task outside any batch that this person walks, or was given."""
     mine = PickingTask.objects.filter(picking_batch=None, warehouse=warehouse_id, worker=user_id, status__in=AT_HAND)
-    return mine.select_related("order", "warehouse").order_by("-status", "pk").first()
+    return mine.select_related("order", "warehouse").order_by(ranked(PickingStatus.IN_PROGRESS), "pk").first()

@@ -246,7 +246,8 @@ PUT_BACKS = """
     WHERE coalesce(f.free, 0) <> coalesce(k.due, 0)
 """
 
-# Open tasks of a batch are where the batch is; closed ones have gone their own way.
+# Open tasks of a batch are where the batch is; closed ones have gone their own way. What was good of a task that was walked before, alone, lies on the bench, in no
+# tote.
 PICKING_BATCHES = f"""
     SELECT b.number, NULL, 'status of a batch of which nothing is to be picked', b.status, 'completed or cancelled'
     FROM fulfillment_pickingbatch b
@@ -269,13 +270,16 @@ PICKING_BATCHES = f"""
     UNION ALL
     SELECT t.number, {REF}, 'tote of what was picked in ' || b.number, 'none', 'the tote at position ' || t.tote
     FROM fulfillment_pickingtask t JOIN fulfillment_pickingbatch b ON b.id = t.picking_batch_id JOIN fulfillment_order o ON o.id = t.order_id
-    WHERE t.tote_code = '' AND EXISTS (SELECT 1 FROM fulfillment_pickingtaskitem i WHERE i.task_id = t.id AND i.quantity_picked > 0)
+    WHERE t.tote_code = '' AND EXISTS (
+        SELECT 1 FROM fulfillment_pick k JOIN fulfillment_pickingtaskitem i ON i.id = k.item_id
+        WHERE i.task_id = t.id AND k.undone_at IS NULL AND k.picked_at >= b.started_at)
     UNION ALL
     SELECT 'tote ' || t.tote_code || ' of ' || w.code, NULL, 'orders with goods in it', count(*)::text, '1'
     FROM fulfillment_pickingtask t JOIN inventory_warehouse w ON w.id = t.warehouse_id
     WHERE t.tote_code <> ''
       AND (t.status IN ('pending', 'assigned', 'in_progress')
            OR EXISTS (SELECT 1 FROM fulfillment_packingtask p WHERE p.picking_task_id = t.id AND p.status IN ('pending', 'in_progress'))
-           OR EXISTS (SELECT 1 FROM fulfillment_qualitycheck q WHERE q.picking_task_id = t.id AND q.status IN ('pending', 'in_progress')))
+           OR EXISTS (SELECT 1 FROM fulfillment_qualitycheck q WHERE q.picking_task_id = t.id AND q.status IN ('pending', 'in_progress'))
+           OR t.status = 'cancelled' AND EXISTS (SELECT 1 FROM fulfillment_putback b WHERE b.picking_task_id = t.id AND b.status = 'pending'))
     GROUP BY t.tote_code, w.code HAVING count(*) > 1
 """

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from fulfillment.enums import OPEN_PICKING, PickingItemStatus, PickingStatus
 from fulfillment.models import Pick, PickingBatch, PickingTask, PickingTaskItem
 from fulfillment.queries import floor
-from fulfillment.queries.picking_batches import batches_waiting, my_picking_batch
+from fulfillment.queries.picking_batches import batches_waiting, my_picking_batch, my_single_task
 from fulfillment.queries.picking_tasks import last_pick, next_item
 from fulfillment.screens.pick_state import STEP, expected_goods, keep, same_goods, step_of
 from fulfillment.services.picking_batches import claim_next_walk, start_picking_batch
@@ -55,9 +55,9 @@ def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
     batch = my_picking_batch(warehouse, actor.user_id)
     if batch is not None:
         return redirect("floor:pick_batch", batch.pk)
-    mine = floor.my_picking_task(warehouse, actor.user_id)
+    mine = my_single_task(warehouse, actor.user_id)
     if mine is not None:
-        return redirect("floor:pick_task", mine)
+        return redirect("floor:pick_task", mine.pk)
     return show(request, "floor/pick_start.html", {"waiting": floor.picks_waiting(warehouse), "batches": batches_waiting(warehouse).count()})
 
 

@@ -24,7 +24,7 @@ from fulfillment.services.picking_batches import complete_picking_batch, start_p
 from fulfillment.services.picks import defer_item, pick_item
 from fulfillment.services.scans import names_goods, names_place
 from fulfillment.services.shorts import short_item, skip_item
-from fulfillment.services.totes import tote_label
+from fulfillment.services.totes import is_tote_of, tote_label
 from fulfillment.services.undo import undo_pick
 from warehouse.core import shown
 from warehouse.core.actor import Actor
@@ -196,7 +196,7 @@ def _to_take_off(request: HttpRequest, batch_id: int) -> PickingTask | None:
 
 def _scanned_off(request: HttpRequest, task: PickingTask, code: str) -> Feedback:
     assert task.picking_batch_id is not None
-    if code.upper() not in (task.tote_code, tote_label(task)):
+    if not is_tote_of(task, code):
         hint = _("Scan the tote of the cancelled order.")
         return Feedback(WRONG, _("Wrong tote"), hint, f"{tote_label(task)} · {task.tote_code}", code) if code else nothing_scanned()
     _note_off(request, task.picking_batch_id, task.pk)

@@ -23,7 +23,7 @@ from fulfillment.screens.pick import close_when_done
 from fulfillment.screens.pick_batch import close_batch_when_done, colour_of, wrong_tote
 from fulfillment.screens.pick_state import STEP
 from fulfillment.services.other_goods import find_other_goods, pick_other
-from fulfillment.services.totes import tote_label
+from fulfillment.services.totes import is_tote_of, tote_label
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
@@ -91,7 +91,7 @@ def _scanned(request: HttpRequest, item: PickingTaskItem) -> Feedback:
         other = find_other_goods(item, kept["location"], code)
         _keep(request, item, location=kept["location"], product=code, lot=other.batch.lot_number)
         return Feedback(RIGHT, _("Right product"))
-    if item.task.tote_code and code.upper() not in (item.task.tote_code, tote_label(item.task)):
+    if item.task.tote_code and not is_tote_of(item.task, code):
         return Feedback(WRONG, _("Wrong tote"), _("Put the goods into this tote and scan it."), tote_label(item.task), code)
     _keep(request, item, **(kept | {"tote": code}))
     return Feedback(RIGHT, _("Right tote"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.queries import floor, pick_ups, quality
-from fulfillment.queries.picking_batches import batches_waiting, my_picking_batch
+from fulfillment.queries.picking_batches import batches_waiting, my_picking_batch, my_single_task
 from fulfillment.services.hand_over import hand_over_shipments
 from fulfillment.services.packages import pack_item
 from fulfillment.services.picks import pick_item
@@ -17,7 +17,7 @@ from warehouse.core.screens import Work
 
 def _picks(warehouse_id: int, actor: Actor) -> int:
     person = actor.user_id
-    at_hand = person is not None and (my_picking_batch(warehouse_id, person) or floor.my_picking_task(warehouse_id, person)) is not None
+    at_hand = person is not None and (my_picking_batch(warehouse_id, person) or my_single_task(warehouse_id, person)) is not None
     return floor.picks_waiting(warehouse_id) + batches_waiting(warehouse_id).count() + at_hand
 
 

@@ -5,46 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.utils import timezone
+from django.db.models import prefetch_related_objects
 
 from fulfillment import events
-from fulfillment.enums import PickingStatus
 from fulfillment.locks import lock_picking_tasks
 from fulfillment.models import PickingBatch, PickingTask
 from fulfillment.queries.picking_tasks import let_go
 from fulfillment.queries.site_layout import SiteLayout
-from fulfillment.services.batch_planning import TaskLoad, cart_of, remarks
+from fulfillment.services.batch_planning import BatchPlan, TaskLoad, cart_of, loads_of, most_urgent_first, remarks
+from fulfillment.services.chosen_tasks import named_tasks, require_all_fit, why_not_waiting
 from warehouse.core.actor import Actor
-from warehouse.core.documents import next_numbers
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.documents import next_numbers, save_all
+from warehouse.core.transactions import StartAgain
 from warehouse.outbox.events import publish
 
 
 def lock_waiting(warehouse_id: int, task_ids: Sequence[int]) -> list[PickingTask]:
     """These tasks, locked, the most urgent first. Raises Conflict listing all that are no waiting tasks of this warehouse."""
-    wanted = sorted(set(task_ids))
-    if not wanted:
-        raise ValidationFailed("Name at least one picking task.", errors=[{"field": "task_ids", "code": "required"}])
+    wanted = named_tasks(task_ids)
     tasks = lock_picking_tasks(wanted)
+    prefetch_related_objects(tasks, "picking_batch")
     released = set(PickingTask.objects.filter(let_go(warehouse_id), pk__in=wanted).values_list("pk", flat=True))
-    faults = {task.pk: fault for task in tasks if (fault := _fault(task, warehouse_id, released))}
-    faults |= dict.fromkeys(set(wanted) - {task.pk for task in tasks}, "there is no such task")
-    if faults:
-        names = {task.pk: task.number for task in tasks}
-        told = [{"task": pk, "number": names.get(pk, str(pk)), "why": why} for pk, why in sorted(faults.items())]
-        text = "; ".join(f"{each['number']}: {each['why']}" for each in told[:5])
-        raise Conflict(f"{len(told)} of {len(wanted)} tasks can't be put into a batch. {text}.", errors=told)
-    return sorted(tasks, key=lambda task: (task.urgency, task.ship_by is None, task.ship_by or task.created_at, task.pk))
+
+    def why_not(task: PickingTask) -> str:
+        return why_not_waiting(task, warehouse_id) or ("" if task.pk in released else "its wave has not released it")
+
+    require_all_fit(wanted, tasks, "put into a batch", why_not)
+    return most_urgent_first(tasks)
 
 
-def _fault(task: PickingTask, warehouse_id: int, released: set[int]) -> str:
-    if task.warehouse_id != warehouse_id:
-        return f"it is of another warehouse, {task.warehouse.code}"
-    if task.status != PickingStatus.PENDING:
-        return f"it is {task.get_status_display()}, not pending"
-    if task.picking_batch_id is not None:
-        return "it is in a batch already"
-    return "" if task.pk in released else "its wave has not released it"
+def write_planned(plan: BatchPlan, task_ids: Sequence[int], *, wave_id: int | None, actor: Actor) -> list[PickingBatch]:
+    """Lock these tasks and write the batches that were planned for them. Locks and raises as `lock_waiting`; StartAgain when the plan was made for other tasks,
+    or something to be picked of them has changed since."""
+    loads = loads_of(lock_waiting(plan.site.settings.warehouse_id, task_ids), plan.site)
+    if not plan.fits(loads):
+        raise StartAgain
+    groups = [[loads[number] for number in numbers] for numbers in plan.walks]
+    return write_batches(groups, plan.site, batching=plan.method, wave_id=wave_id, actor=actor)
 
 
 def over_limits(exceeded: Iterable[str], loads: Sequence[TaskLoad], site: SiteLayout) -> list[dict[str, str]]:
@@ -76,7 +73,7 @@ def write_batches(groups: Sequence[Sequence[TaskLoad]], site: SiteLayout, *, bat
         for position, each in enumerate(loads, start=1):
             each.task.picking_batch, each.task.tote = batch, position
             tasks.append(each.task)
-    save_all(PickingTask, tasks, "picking_batch", "tote")
+    save_all(tasks, "picking_batch", "tote")
     told = [(batch, [each.task.pk for each in loads]) for batch, loads in zip(batches, groups, strict=True)]
     publish([events.of_picking_batch(events.PICKING_BATCH_CREATED, batch, task_ids=ids) for batch, ids in told], actor=actor)
     return batches
@@ -88,11 +85,3 @@ def urgency_of(tasks: Sequence[PickingTask]) -> dict[str, Any]:
         "priority": min(tasks, key=lambda task: task.urgency).priority,
         "ship_by": min((task.ship_by for task in tasks if task.ship_by is not None), default=None),
     }
-
-
-def save_all(model: Any, rows: Sequence[Any], *fields: str) -> None:
-    """Write these fields of locked rows and count their versions up, in one statement."""
-    now = timezone.now()
-    for row in rows:
-        row.version, row.updated_at = row.version + 1, now
-    model.objects.bulk_update(rows, [*fields, "version", "updated_at"])

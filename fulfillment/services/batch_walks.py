@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from fulfillment.enums import PickingItemStatus, PickingStatus
+from fulfillment.enums import PickingItemStatus
 from fulfillment.locks import BatchWork
 from fulfillment.models import PickingTask, PickingTaskItem
 from fulfillment.queries.picking_batches import remaining_stops, standing_at
 from fulfillment.queries.site_layout import SiteLayout, layout_of
 from fulfillment.services.planning import plan_walk
-from inventory import orchestrator
 
 
 def plan_batch(work: BatchWork) -> None:
@@ -31,20 +30,20 @@ def plan_batch(work: BatchWork) -> None:
     work.batch.route_method, work.batch.route_length, work.batch.shortest_length = plan.method, plan.length, plan.shortest
 
 
-def place_stops(task: PickingTask, fresh: Sequence[PickingTaskItem], *, standing: int | None = None) -> None:
-    """Find where new stops of a locked task come in the walk of its batch, in memory: each where it lengthens the rest of the walk least.
+def place_stops(task: PickingTask, stops: Sequence[PickingTaskItem], *, standing: int | None = None) -> None:
+    """Find where the new ones of all stops of a locked task come in the walk of its batch, in memory: each where it lengthens the rest of the walk least.
 
     Nothing is written and no row of another order changes: a new stop gets a number between those of its neighbours. The walk goes on from where the picker
-    is `standing`, else from the place of the last scan, else from the depot. Of a task in no batch, or not begun, nothing is asked.
+    is `standing`, else from the place of the last scan, else from the depot. Without new stops nothing is asked.
     """
-    if not fresh or task.picking_batch_id is None or task.status != PickingStatus.IN_PROGRESS:
+    assert task.picking_batch_id is not None
+    pending = [stop for stop in stops if stop.status == PickingItemStatus.PENDING]
+    fresh = [stop for stop in pending if stop.walk_position is None]
+    if not fresh:
         return
-    known = {stop.pk for stop in fresh if stop.pk is not None}
-    ahead = [
-        stop
-        for stop in remaining_stops(task.picking_batch_id)
-        if stop.pk not in known and stop.deferred_at is None and stop.walk_position is not None
-    ]
+    every = [*pending, *remaining_stops(task.picking_batch_id).exclude(task=task)]
+    ahead = [stop for stop in every if stop.deferred_at is None and stop.walk_position is not None]
+    ahead.sort(key=lambda stop: stop.walk_position or 0)
     walk = _Walk(layout_of(task.warehouse_id), standing or standing_at(task.picking_batch_id), ahead)
     for stop in fresh:
         walk.insert(stop)
@@ -79,16 +78,14 @@ class _Walk:
         return min(costs)[-1]
 
     def _by_sequence(self, place: int) -> int:
-        """Where the map does not reach: by what the places say of themselves."""
-        places = orchestrator.places_of([place, *(stop.location_id for stop in self._ahead)])
-        later = [number for number, stop in enumerate(self._ahead) if places[stop.location_id].walk > places[place].walk]
+        """Where the map does not reach: by what the places say of themselves, cold ones last where the warehouse wants that."""
+        rank = {stop: (self._site.leg(stop), self._site.places[stop].walk) for stop in [place, *(stop.location_id for stop in self._ahead)]}
+        later = [number for number, stop in enumerate(self._ahead) if rank[stop.location_id] > rank[place]]
         return later[0] if later else len(self._ahead)
 
     def _legs_wrong(self, gap: int, place: int) -> int:
         """How many of the stops ahead would then come out of the order of cold; nothing where the warehouse does not ask for it."""
-        if not self._site.settings.cold_last:
-            return 0
-        leg, legs = self._site.spots[place].leg, [self._site.spots[stop.location_id].leg for stop in self._ahead]
+        leg, legs = self._site.leg(place), [self._site.leg(stop.location_id) for stop in self._ahead]
         return sum(other > leg for other in legs[:gap]) + sum(other < leg for other in legs[gap:])
 
     def _on_map(self, place: int | None) -> bool:

@@ -44,11 +44,12 @@ def pick_other(
     """
     amount = parse_quantity(quantity)
     reason = require_reason(reason)
-    item, _ = lock_picking_item(item_id, expected_version, tote=tote_scan)
+    locked = lock_picking_item(item_id, expected_version, tote=tote_scan)
+    item = locked.item
     require_open(item, actor)
     require_left(item, amount)
     other = _scanned(item, location_scan, product_scan)
-    if confirm_tote(item, tote_scan):
+    if confirm_tote(locked, tote_scan):
         item.task.save(update_fields=["tote_code"])
     assert item.reservation_item_id is not None
     promise = orchestrator.reallocate_item.inside(item.reservation_item_id, other.pk, reason=reason, actor=actor, quantity=amount)

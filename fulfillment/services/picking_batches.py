@@ -9,49 +9,43 @@ from django.utils import timezone
 from django_fsm import can_proceed
 
 from fulfillment import events
-from fulfillment.enums import OPEN_PICKING, BatchingMethod, OrderStatus, PickingItemStatus, PickingStatus
+from fulfillment.enums import OPEN_PICKING, OrderStatus, PickingItemStatus, PickingStatus
 from fulfillment.errors import CartTooSmall, WorkLeft
 from fulfillment.locks import BatchWork, lock_next_picking_batch, lock_picking_batch, lock_picking_batches_alone, lock_worker
-from fulfillment.models import Order, Pick, PickingBatch, PickingTask, PickingTaskItem
+from fulfillment.models import Pick, PickingBatch, PickingTask, PickingTaskItem
 from fulfillment.queries.picking_batches import my_picking_batch, my_single_task
 from fulfillment.queries.site_layout import layout_of
 from fulfillment.services import quality_checks
-from fulfillment.services.batch_planning import cart_of, group, loads_of
-from fulfillment.services.batch_rows import lock_waiting, over_limits, save_all, urgency_of, write_batches
+from fulfillment.services.batch_planning import cart_of, loads_of, plan_batches
+from fulfillment.services.batch_rows import lock_waiting, over_limits, urgency_of, write_batches, write_planned
 from fulfillment.services.batch_walks import plan_batch
+from fulfillment.services.chosen_tasks import named_tasks
 from fulfillment.services.picking_tasks import claim_next_picking_task
 from fulfillment.services.progress import settle
 from fulfillment.services.workers import require_active_user, require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import require_reason, take
+from warehouse.core.documents import cancel, save_all, take
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
 
-ALL_GONE = "NOTHING_LEFT_TO_PICK"
+NOTHING_LEFT = "NOTHING_LEFT_TO_PICK"
 
 
 @operation()
-def make_picking_batches(
-    warehouse_id: int, task_ids: Sequence[int], *, actor: Actor, method: str = "", wave_id: int | None = None
-) -> list[PickingBatch]:
+def make_picking_batches(warehouse_id: int, task_ids: Sequence[int], *, actor: Actor, method: str = "") -> list[PickingBatch]:
     """Put waiting picking tasks into walks, by the warehouse's walk settings or another `method` of batching; every task is in exactly one batch then.
 
     Lines, litres and kilograms of a cart are kept to as far as they are known (a product without sizes or weight counts for nothing; the batch's notes name it). A
-    task that alone is more than the cart takes walks alone, and the notes say so. Positions on the cart go by urgency. Locks the orders, then the tasks. Events
-    picking.batch_created. Raises ValidationFailed for an unknown method, Conflict listing every task that is not waiting here. A constant number of statements.
+    task that alone is more than the cart takes walks alone, and the notes say so. Positions on the cart go by urgency. Plans first, then locks the orders, then the
+    tasks, and plans anew when one of them changed meanwhile. Events picking.batch_created. Raises ValidationFailed for an unknown method or too many tasks, Conflict
+    listing every task that is not waiting here. A constant number of statements.
     """
-    if method and method not in BatchingMethod.values:
-        raise ValidationFailed(
-            f"method: {method[:20]!r} is none of {', '.join(BatchingMethod.values)}.", errors=[{"field": "method", "code": "invalid"}]
-        )
-    tasks = lock_waiting(warehouse_id, task_ids)
-    site = layout_of(warehouse_id)
-    used = method or site.settings.batching
-    return write_batches(group(loads_of(tasks, site), site, used), site, batching=used, wave_id=wave_id, actor=actor)
+    wanted = named_tasks(task_ids)
+    return write_planned(plan_batches(warehouse_id, wanted, method), wanted, wave_id=None, actor=actor)
 
 
 @operation()
@@ -136,11 +130,11 @@ def start_picking_batch(batch_id: int, *, actor: Actor, expected_version: int | 
     for task in work.tasks:
         take(task, "start")
         task.packing_location_id, task.started_at = bench, now
-    save_all(PickingTask, work.tasks, "status", "packing_location", "started_at")
+    save_all(work.tasks, "status", "packing_location", "started_at")
     begun = [task.order for task in work.tasks if task.order.status == OrderStatus.ACCEPTED]
     for order in begun:
         take(order, "begin_picking")
-    save_all(Order, begun, "status")
+    save_all(begun, "status")
     return work.batch
 
 
@@ -162,7 +156,7 @@ def complete_picking_batch(batch_id: int, *, actor: Actor, expected_version: int
     for task in work.tasks:
         take(task, "complete")
         task.completed_at = now
-    save_all(PickingTask, work.tasks, "status", "completed_at")
+    save_all(work.tasks, "status", "completed_at")
     for task in work.tasks:
         started = quality_checks.after_picking(task, actor=actor)
         publish([events.of_picking(events.PICKING_COMPLETED, task), *started], actor=actor)
@@ -176,24 +170,24 @@ def cancel_picking_batch(batch_id: int, reason: str, *, actor: Actor, expected_v
     """Give a batch up. Its orders stay: a task of which nothing was picked goes back to the queue, anybody's again, and may be put into another batch.
 
     Goods that lie in totes already stay where they are: their tasks go on as tasks of their own, with the worker who has them, and are finished one by one; the tote
-    keeps its code. Locks its orders, the batch and its tasks. Event picking.batch_cancelled. A constant number of statements.
+    keeps its code. Locks its orders, the batch and its tasks. Events picking.batch_cancelled with those that wait again (`task_ids`) and those that somebody keeps
+    (`kept_task_ids`), picking.unassigned for each that somebody had. A constant number of statements.
     """
-    reason = require_reason(reason)
     work = lock_picking_batch(batch_id, expected_version)
-    take(work.batch, "cancel")
-    work.batch.cancelled_at, work.batch.cancellation_reason = timezone.now(), reason
-    work.batch.save_changes("status", "cancelled_at", "cancellation_reason")
+    reason = cancel(work.batch, reason)
     begun = set(Pick.objects.filter(item__task__in=work.tasks, undone_at=None).values_list("item__task", flat=True))
+    kept, waiting = [task for task in work.tasks if task.pk in begun], [task for task in work.tasks if task.pk not in begun]
+    told = [events.of_picking(events.PICKING_UNASSIGNED, task, worker_id=task.worker_id) for task in waiting if task.worker_id is not None]
     for task in work.tasks:
         task.picking_batch = task.tote = None
-        if task.pk not in begun:
-            take(task, "wait")
-            task.worker = task.packing_location = task.started_at = None
-            task.tote_code = ""
-    save_all(PickingTask, work.tasks, "status", "picking_batch", "tote", "tote_code", "worker", "packing_location", "started_at")
+    for task in waiting:
+        take(task, "wait")
+        task.worker = task.packing_location = task.started_at = None
+        task.tote_code = ""
+    save_all(work.tasks, "status", "picking_batch", "tote", "tote_code", "worker", "packing_location", "started_at")
     PickingTaskItem.objects.filter(task__in=work.tasks).update(walk_position=None)
-    told = {"reason": reason, "task_ids": [task.pk for task in work.tasks]}
-    publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, work.batch, **told)], actor=actor)
+    ids = {"task_ids": [task.pk for task in waiting], "kept_task_ids": [task.pk for task in kept]}
+    publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, work.batch, reason=reason, **ids), *told], actor=actor)
     return work.batch
 
 
@@ -208,7 +202,10 @@ def settle_picking_batches(task_ids: Iterable[int], *, actor: Actor, order_ids: 
     theirs = PickingTask.objects.filter(Q(pk__in=set(task_ids)) | Q(order__in=set(order_ids)), picking_batch__isnull=False)
     concerned = PickingBatch.objects.filter(pk__in=theirs.values("picking_batch"), status__in=sorted(OPEN_PICKING)).values_list("pk", flat=True)
     batches = [batch for batch in lock_picking_batches_alone(concerned) if batch.is_open]
-    return sum(_follow(batch, list(batch.tasks.all()), actor) for batch in batches)
+    tasks: dict[int, list[PickingTask]] = {batch.pk: [] for batch in batches}
+    for task in PickingTask.objects.filter(picking_batch__in=batches):
+        tasks[task.picking_batch_id or 0].append(task)
+    return sum(_follow(batch, tasks[batch.pk], actor) for batch in batches)
 
 
 def _claim(warehouse_id: int, actor: Actor) -> PickingBatch | None:
@@ -235,7 +232,7 @@ def _give(work: BatchWork, worker_id: int, transition: str, actor: Actor) -> Pic
     for task in work.tasks:
         take(task, transition)
         task.worker_id = worker_id
-    save_all(PickingTask, work.tasks, "status", "worker")
+    save_all(work.tasks, "status", "worker")
     told = [events.of_picking(events.PICKING_ASSIGNED, task, worker_id=worker_id) for task in work.tasks]
     publish([events.of_picking_batch(events.PICKING_BATCH_ASSIGNED, work.batch, worker_id=worker_id), *told], actor=actor)
     return work.batch
@@ -272,8 +269,6 @@ def _follow(batch: PickingBatch, tasks: Sequence[PickingTask], actor: Actor) -> 
         batch.save_changes("status", "completed_at")
         publish([events.of_picking_batch(events.PICKING_BATCH_COMPLETED, batch)], actor=actor)
         return True
-    take(batch, "cancel")
-    batch.cancelled_at, batch.cancellation_reason = timezone.now(), ALL_GONE
-    batch.save_changes("status", "cancelled_at", "cancellation_reason")
-    publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, batch, reason=ALL_GONE, task_ids=[])], actor=actor)
+    cancel(batch, NOTHING_LEFT)
+    publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, batch, reason=NOTHING_LEFT, task_ids=[], kept_task_ids=[])], actor=actor)
     return True

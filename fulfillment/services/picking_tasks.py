@@ -23,8 +23,8 @@ from fulfillment.errors import Surplus, WorkLeft
 from fulfillment.locks import lock_next_picking_task, lock_order, lock_picking_task, lock_worker
 from fulfillment.models import Order, PackingTask, PickingTask, QualityCheck
 from fulfillment.queries.missing import on_no_task
+from fulfillment.queries.picking_batches import my_picking_batch, my_single_task
 from fulfillment.queries.picking_tasks import let_go
-from fulfillment.queries.ranks import ranked
 from fulfillment.services import put_backs, quality_checks, shorts
 from fulfillment.services.intake import make_picking_tasks
 from fulfillment.services.progress import recount, settle
@@ -36,6 +36,7 @@ from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, require_reason, take
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
+from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
 
@@ -52,10 +53,8 @@ def create_picking_task(
     Locks the order, then what inventory locks. Events inventory.reserved, picking.created. Raises Conflict for an order that is closed or has open work
     in this warehouse, Surplus for more than was ordered and is not yet on a task, InsufficientStock.
     """
-    if priority and priority not in Priority.values:
-        raise ValidationFailed(
-            f"priority: {priority[:20]!r} is none of {', '.join(Priority.values)}.", errors=[{"field": "priority", "code": "invalid"}]
-        )
+    if priority:
+        require_one_of(priority, Priority.values, field="priority")
     order = lock_order(order_id, expected_version)
     if order.status not in OPEN_ORDERS:
         raise Conflict(f"{order} is {order.get_status_display()}: no picking can be added.", status=order.status)
@@ -98,15 +97,17 @@ def claim_next_picking_task(warehouse_id: int, *, actor: Actor) -> PickingTask |
     """The task that the actor should do now: the one at hand, else the best pending one of the warehouse, assigned. None when there is no work.
 
     Best is by priority, then ship-by, then age. Locks the worker, so that two scanners of one person get one task; then that one task only, passing over
-    one that somebody else is claiming. Event picking.assigned.
+    one that somebody else is claiming. Event picking.assigned. Raises Conflict while the actor has a batch at hand.
     """
     if actor.user_id is None:
         raise ValidationFailed("Only a person can claim a task.")
     lock_worker(actor.user_id)
-    mine = PickingTask.objects.filter(worker=actor.user_id, warehouse=warehouse_id, status__in=[PickingStatus.IN_PROGRESS, PickingStatus.ASSIGNED])
-    at_hand = mine.select_related("order", "warehouse").order_by(ranked(PickingStatus.IN_PROGRESS), "pk").first()
+    at_hand = my_single_task(warehouse_id, actor.user_id)
     if at_hand is not None:
         return at_hand
+    batch = my_picking_batch(warehouse_id, actor.user_id)
+    if batch is not None:
+        raise Conflict(f"{batch} is at hand: finish that first.", picking_batch=batch.pk)
     task = lock_next_picking_task(warehouse_id)
     return task and _assign(task, actor.user_id, actor)
 

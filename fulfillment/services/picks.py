@@ -50,17 +50,18 @@ def pick_item(
     """
     amount = parse_quantity(quantity)
     notes = require_reason(notes, needed=False, field="notes")
-    item, knows_barcode = lock_picking_item(item_id, expected_version, barcode=product_scan.strip(), tote=tote_scan)
+    locked = lock_picking_item(item_id, expected_version, barcode=product_scan.strip(), tote=tote_scan)
+    item = locked.item
     require_open(item, actor)
     _check_location(item, location_scan)
-    if not knows_barcode and not names_goods(product_scan, product=item.product, batch=item.batch, warehouse_id=item.task.warehouse_id):
+    if not locked.knows_barcode and not names_goods(product_scan, product=item.product, batch=item.batch, warehouse_id=item.task.warehouse_id):
         raise WrongScan(
             f"Scanned {product_scan.strip()[:80]!r}: that is not {item.product}, {item.batch}.",
             expected={"sku": item.product.sku, "lot_number": item.batch.lot_number},
             scanned=product_scan.strip()[:80],
         )
     require_left(item, amount)
-    confirm_tote(item, tote_scan)
+    confirm_tote(locked, tote_scan)
     picked = take_from_shelf(item, amount, actor)
     item.notes = notes or item.notes
     if not item.remaining:
@@ -74,7 +75,7 @@ def pick_item(
 def defer_item(item_id: int, *, actor: Actor, expected_version: int | None = None) -> PickingTaskItem:
     """Put an item off to the end of the walk, in a batch to the end of its walk; it stays promised. Locks order, task and item. Raises Conflict when nothing
     else is left to pick before it."""
-    item, _ = lock_picking_item(item_id, expected_version)
+    item = lock_picking_item(item_id, expected_version).item
     require_open(item, actor)
     walk = remaining_stops(item.task.picking_batch_id) if item.task.picking_batch_id else item.task.items.filter(status=PickingItemStatus.PENDING)
     if not walk.exclude(pk=item.pk).exists():

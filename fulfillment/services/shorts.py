@@ -33,7 +33,7 @@ def short_item(item_id: int, *, actor: Actor, notes: str = "", expected_version:
     Raises PromiseMoved when other goods are promised instead by now.
     """
     notes = require_reason(notes, needed=False, field="notes")
-    item, _ = lock_picking_item(item_id, expected_version)
+    item = lock_picking_item(item_id, expected_version).item
     require_open(item, actor)
     assert item.reservation_item_id is not None
     missed = item.remaining
@@ -59,7 +59,7 @@ def skip_item(item_id: int, *, actor: Actor, notes: str = "", expected_version: 
     inventory.released, order.needs_attention.
     """
     notes = require_reason(notes, needed=False, field="notes")
-    item, _ = lock_picking_item(item_id, expected_version)
+    item = lock_picking_item(item_id, expected_version).item
     require_open(item, actor)
     if item.quantity_picked:
         raise Conflict(f"{plain(item.quantity_picked)} of it were picked already: report it short instead.", picked=str(item.quantity_picked))

@@ -83,12 +83,17 @@ def write_walk(task: PickingTask, stops: Sequence[PickingTaskItem], *, standing_
     """Save the stops of a locked task, the pending ones in walking order, and its counts. A number of statements that does not grow with them.
 
     Of a walk that has begun the rest is planned anew, from where the picker is `standing_at`, else from the place of the last scan; what was put off comes last.
-    In a batch, stops that have no place in its walk yet get one.
+    In a batch that is walked, stops that have no place in its walk yet get one, and that alone counts.
     """
     pending = [stop for stop in stops if stop.status == PickingItemStatus.PENDING]
     sequences = sorted(stop.sequence for stop in pending)
-    walked = _rest_of_walk(task, stops, standing_at) if task.status == PickingStatus.IN_PROGRESS else _as_taken_in(pending)
-    place_stops(task, [stop for stop in pending if stop.walk_position is None], standing=standing_at)
+    if task.status != PickingStatus.IN_PROGRESS:
+        walked = _as_taken_in(pending)
+    elif task.picking_batch_id is None:
+        walked = _rest_of_walk(task, stops, standing_at)
+    else:
+        walked = sorted(pending, key=lambda stop: stop.sequence)
+        place_stops(task, stops, standing=standing_at)
     _step_aside(pending)
     PickingTaskItem.objects.bulk_update([stop for stop in stops if stop.pk is not None], _WRITTEN)
     PickingTaskItem.objects.bulk_create(stop for stop in stops if stop.pk is None)

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 
-from django.db.models import F
 from django.utils import timezone
 
 from fulfillment import events
-from fulfillment.enums import OPEN_PICKING, OPEN_WAVES, BatchingMethod, PickingStatus, WaveStatus
+from fulfillment.enums import OPEN_PICKING, OPEN_WAVES, PickingStatus, WaveStatus
 from fulfillment.locks import lock_picking_batches_alone, lock_picking_tasks_alone, lock_wave, lock_wave_with_orders, lock_waves
 from fulfillment.models import PickingBatch, PickingTask, Wave
-from fulfillment.queries.wave_obstacles import Judged, judge
-from fulfillment.services.picking_batches import make_picking_batches
+from fulfillment.queries.wave_obstacles import Judged, judge, waiting_in
+from fulfillment.queries.waves import MOST
+from fulfillment.services.batch_planning import BatchPlan, plan_batches
+from fulfillment.services.batch_rows import write_planned
+from fulfillment.services.chosen_tasks import NAMED, named_tasks, require_all_fit, why_not_waiting
+from fulfillment.services.picking_batches import NOTHING_LEFT
 from warehouse.core.actor import Actor
-from warehouse.core.documents import require_reason, require_status, take
+from warehouse.core.documents import cancel, require_status, save_all, take
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
-
-NOTHING_LEFT = "NOTHING_LEFT_TO_PICK"
-# So many tasks are named in a refusal; `errors` lists all.
-NAMED = 5
 
 
 @operation()
 def add_to_wave(wave_id: int, task_ids: Sequence[int], *, actor: Actor, expected_version: int | None = None) -> Wave:
     """Put more picking tasks into a wave that is open; they wait until it is released, or released again. Locks the wave, then the tasks.
 
-    Raises Conflict listing every task that is not waiting here: not pending, in a batch, in another open wave, of another warehouse.
+    Event wave.changed. Raises Conflict listing every task that is not waiting here (not pending, in a batch, in another open wave, of another warehouse), and
+    for more than a wave takes.
     """
     wave = lock_wave(wave_id, expected_version)
     require_status(wave, OPEN_WAVES)
-    put_into(wave, take_tasks(wave.warehouse_id, task_ids))
+    tasks = take_tasks(wave.warehouse_id, task_ids)
+    there = PickingTask.objects.filter(wave=wave, status__in=sorted(OPEN_PICKING)).count()
+    if there + len(tasks) > MOST:
+        raise Conflict(f"{wave} has {there} open tasks, and a wave takes {MOST}: plan another wave.", most=MOST, wave=wave.pk)
+    added = put_into(wave, tasks)
     wave.save_changes()
+    publish([events.of_wave(events.WAVE_CHANGED, wave, added=added, removed=[])], actor=actor)
     return wave
 
 
@@ -42,14 +47,18 @@ def add_to_wave(wave_id: int, task_ids: Sequence[int], *, actor: Actor, expected
 def take_from_wave(wave_id: int, task_ids: Sequence[int], *, actor: Actor, expected_version: int | None = None) -> Wave:
     """Take tasks that nobody has yet out of a wave: they are picked without it, or wait for another. A wave with nothing left to pick closes by itself.
 
-    Locks the wave, then the tasks. Raises Conflict listing every task that is not in it, in somebody's hands, in a batch or closed. Events as `settle_waves`.
+    Locks the wave, then the tasks. Raises Conflict listing every task that is not in it, in somebody's hands, in a batch or closed. Event wave.changed, and those
+    of `settle_waves`.
     """
     wave = lock_wave(wave_id, expected_version)
     require_status(wave, OPEN_WAVES)
-    tasks = _all_fit(task_ids, "taken out", lambda task: _why_it_stays(task, wave))
-    _write(tasks, wave=None, released_at=None)
+    wanted = named_tasks(task_ids)
+    tasks = lock_picking_tasks_alone(wanted)
+    require_all_fit(wanted, tasks, "taken out", lambda task: _why_it_stays(task, wave))
+    removed = _take_out(tasks)
     wave.save_changes()
-    _follow(wave, actor)
+    publish([events.of_wave(events.WAVE_CHANGED, wave, added=[], removed=removed)], actor=actor)
+    _follow(wave, _states([wave])[wave.pk], actor)
     return wave
 
 
@@ -66,11 +75,13 @@ def release_wave(
     """Let go what can go: from now on it may be given out. What can't stays in the wave; `queries.wave_obstacles` says why. May be called again for the rest.
 
     With `batching` what is let go is put into picking batches at once, by `method` or the warehouse's own. With `attended` orders that need attention go too. The
-    goods are judged as they are now, without their locks: what is held a moment later is refused at the pick. Locks the orders, the wave, the tasks. Events
-    wave.released, picking.batch_created. Raises Conflict with all obstacles when nothing can go, or nothing is left to be let go. A number of statements that
-    does not grow with the tasks.
+    goods are judged as they are now, without their locks: what is held a moment later is refused at the pick. Plans the batches, then locks the orders, the wave,
+    the tasks, and begins anew when what can go changed meanwhile. Events wave.released, picking.batch_created. Raises Conflict with all obstacles when nothing can
+    go, or nothing is left to be let go. A number of statements that does not grow with the tasks.
     """
-    _require_method(batching, method)
+    if method and not batching:
+        raise ValidationFailed("method: it says how batches are made; say batching too.", errors=[{"field": "method", "code": "invalid"}])
+    plan = _plan(wave_id, method, attended) if batching else None
     work = lock_wave_with_orders(wave_id, expected_version)
     wave = work.wave
     take(wave, "release")
@@ -84,8 +95,11 @@ def release_wave(
     now = timezone.now()
     wave.released_at = wave.released_at or now
     wave.save_changes("status", "released_at")
-    ids = _write(free, released_at=now)
-    batches = make_picking_batches.inside(wave.warehouse_id, ids, actor=actor, method=method, wave_id=wave.pk) if batching else []
+    for task in free:
+        task.released_at = now
+    save_all(free, "released_at")
+    ids = [task.pk for task in free]
+    batches = write_planned(plan, ids, wave_id=wave.pk, actor=actor) if plan is not None else []
     told = {"task_ids": ids, "waiting": len(waiting) - len(free), "picking_batch_ids": [batch.pk for batch in batches]}
     publish([events.of_wave(events.WAVE_RELEASED, wave, **told)], actor=actor)
     return wave
@@ -97,16 +111,15 @@ def cancel_wave(wave_id: int, reason: str, *, actor: Actor, expected_version: in
 
     Locks the wave, its waiting batches, its waiting tasks. Events wave.cancelled, picking.batch_cancelled. A number of statements that does not grow with the tasks.
     """
-    reason = require_reason(reason)
     wave = lock_wave(wave_id, expected_version)
-    take(wave, "cancel")
-    wave.cancelled_at, wave.cancellation_reason = timezone.now(), reason
-    wave.save_changes("status", "cancelled_at", "cancellation_reason")
+    reason = cancel(wave, reason)
     given_up = _give_up_batches(wave, reason, actor)
     waiting = PickingTask.objects.filter(wave=wave, status=PickingStatus.PENDING).values_list("pk", flat=True)
     tasks = [task for task in lock_picking_tasks_alone(waiting) if task.status == PickingStatus.PENDING]
-    _write([task for task in tasks if task.picking_batch_id in given_up], picking_batch=None, tote=None)
-    left = _write(tasks, wave=None, released_at=None)
+    for task in tasks:
+        if task.picking_batch_id in given_up:
+            task.picking_batch = task.tote = None
+    left = _take_out(tasks)
     publish([events.of_wave(events.WAVE_CANCELLED, wave, reason=reason, task_ids=left)], actor=actor)
     return wave
 
@@ -118,28 +131,48 @@ def settle_waves(task_ids: Iterable[int], *, actor: Actor) -> int:
     Compares states, so repeating it changes nothing. Locks the waves alone. Events wave.completed, wave.cancelled.
     """
     theirs = PickingTask.objects.filter(pk__in=set(task_ids), wave__status__in=sorted(OPEN_WAVES)).values_list("wave", flat=True)
-    return sum(_follow(wave, actor) for wave in lock_waves(theirs) if wave.status in OPEN_WAVES)
+    waves = [wave for wave in lock_waves(theirs) if wave.is_open]
+    states = _states(waves)
+    return sum(_follow(wave, states[wave.pk], actor) for wave in waves)
 
 
 def take_tasks(warehouse_id: int, task_ids: Sequence[int]) -> list[PickingTask]:
     """These tasks, locked, for a wave of this warehouse. Raises Conflict listing every one that a wave can't take."""
-    return _all_fit(task_ids, "put into the wave", lambda task: why_not_for_waves(task, warehouse_id))
+    wanted = named_tasks(task_ids)
+    tasks = lock_picking_tasks_alone(wanted)
+    require_all_fit(wanted, tasks, "put into the wave", lambda task: why_not_for_waves(task, warehouse_id))
+    return tasks
 
 
 def put_into(wave: Wave, tasks: Sequence[PickingTask]) -> list[int]:
     """Let locked tasks wait in a locked or new wave. Returns their ids."""
-    return _write(tasks, wave=wave, released_at=None)
+    for task in tasks:
+        task.wave, task.released_at = wave, None
+    save_all(tasks, "wave", "released_at")
+    return [task.pk for task in tasks]
 
 
 def why_not_for_waves(task: PickingTask, warehouse_id: int) -> str:
     """Why a wave of this warehouse can't take a locked task; empty when it can."""
-    if task.warehouse_id != warehouse_id:
-        return f"it is of another warehouse, {task.warehouse.code}"
-    if task.status != PickingStatus.PENDING:
-        return f"it is {task.get_status_display()}, not pending"
-    if task.picking_batch is not None:
-        return f"it is in batch {task.picking_batch}"
-    return f"it is in wave {task.wave}" if task.wave is not None and task.wave.is_open else ""
+    in_wave = f"it is in wave {task.wave}" if task.wave is not None and task.wave.is_open else ""
+    return why_not_waiting(task, warehouse_id) or in_wave
+
+
+def _take_out(tasks: Sequence[PickingTask]) -> list[int]:
+    """Let locked tasks leave their wave; a batch that they leave with it is taken off them already. Returns their ids."""
+    for task in tasks:
+        task.wave = task.released_at = None
+    save_all(tasks, "wave", "released_at", "picking_batch", "tote")
+    return [task.pk for task in tasks]
+
+
+def _plan(wave_id: int, method: str, attended: bool) -> BatchPlan | None:
+    """The batches of what can be let go now; locks nothing. None for a wave that isn't there: its lock says so."""
+    wave = Wave.objects.filter(pk=wave_id).first()
+    if wave is None:
+        return None
+    judged = judge(waiting_in(wave), warehouse_id=wave.warehouse_id, cut_off=wave.cut_off, attended=attended)
+    return plan_batches(wave.warehouse_id, [each.task.pk for each in judged if not each.obstacles], method)
 
 
 def _why_it_stays(task: PickingTask, wave: Wave) -> str:
@@ -148,29 +181,6 @@ def _why_it_stays(task: PickingTask, wave: Wave) -> str:
     if task.status != PickingStatus.PENDING:
         return f"it is {task.get_status_display()}: it is finished with the wave" if task.is_open else f"it is {task.get_status_display()}"
     return f"it is in batch {task.picking_batch}: cancel that first" if task.picking_batch is not None else ""
-
-
-def _all_fit(task_ids: Sequence[int], done: str, why_not: Callable[[PickingTask], str]) -> list[PickingTask]:
-    wanted = sorted(set(task_ids))
-    if not wanted:
-        raise ValidationFailed("Name at least one picking task.", errors=[{"field": "task_ids", "code": "required"}])
-    tasks = lock_picking_tasks_alone(wanted)
-    faults = {task.pk: (task.number, why) for task in tasks if (why := why_not(task))}
-    faults |= {pk: (str(pk), "there is no such task") for pk in set(wanted) - {task.pk for task in tasks}}
-    if faults:
-        told: list[dict[str, Any]] = [{"task": pk, "number": number, "why": why} for pk, (number, why) in sorted(faults.items())]
-        text = "; ".join(f"{each['number']}: {each['why']}" for each in told[:NAMED])
-        raise Conflict(f"{len(told)} of {len(wanted)} tasks can't be {done}. {text}.", errors=told)
-    return tasks
-
-
-def _require_method(batching: bool, method: str) -> None:
-    if method and not batching:
-        raise ValidationFailed("method: it says how batches are made; say batching too.", errors=[{"field": "method", "code": "invalid"}])
-    if method and method not in BatchingMethod.values:
-        raise ValidationFailed(
-            f"method: {method[:20]!r} is none of {', '.join(BatchingMethod.values)}.", errors=[{"field": "method", "code": "invalid"}]
-        )
 
 
 def _nothing_can_go(wave: Wave, judged: Sequence[Judged]) -> Conflict:
@@ -192,22 +202,27 @@ def _give_up_batches(wave: Wave, reason: str, actor: Actor) -> set[int]:
         PickingTask.objects.filter(picking_batch__in=batches, status__in=sorted(OPEN_PICKING)).order_by("pk").values_list("picking_batch", "pk")
     ):
         tasks.setdefault(batch_id, []).append(task_id)
+    now = timezone.now()
     for batch in batches:
         take(batch, "cancel")
-    now = timezone.now()
-    rows = PickingBatch.objects.filter(pk__in=[batch.pk for batch in batches])
-    rows.update(status=PickingStatus.CANCELLED, cancelled_at=now, cancellation_reason=reason, updated_at=now, version=F("version") + 1)
-    publish(
-        [events.of_picking_batch(events.PICKING_BATCH_CANCELLED, batch, reason=reason, task_ids=tasks.get(batch.pk, [])) for batch in batches],
-        actor=actor,
-    )
+        batch.cancelled_at, batch.cancellation_reason = now, reason
+    save_all(batches, "status", "cancelled_at", "cancellation_reason")
+    told = [(batch, {"reason": reason, "task_ids": tasks.get(batch.pk, []), "kept_task_ids": []}) for batch in batches]
+    publish([events.of_picking_batch(events.PICKING_BATCH_CANCELLED, batch, **more) for batch, more in told], actor=actor)
     return {batch.pk for batch in batches}
 
 
-def _follow(wave: Wave, actor: Actor) -> bool:
+def _states(waves: Collection[Wave]) -> dict[int, set[str]]:
+    """In which states the tasks of these locked waves are."""
+    states = defaultdict[int, set[str]](set)
+    for wave_id, status in PickingTask.objects.filter(wave__in=waves).order_by().values_list("wave", "status").distinct():
+        states[wave_id].add(status)
+    return states
+
+
+def _follow(wave: Wave, states: Collection[str], actor: Actor) -> bool:
     """Close a locked open wave of which nothing is left to pick. Returns whether it was closed."""
-    states = set(PickingTask.objects.filter(wave=wave).values_list("status", flat=True))
-    if states & OPEN_PICKING:
+    if not OPEN_PICKING.isdisjoint(states):
         return False
     if wave.status == WaveStatus.IN_PROGRESS and PickingStatus.COMPLETED in states:
         take(wave, "complete")
@@ -215,15 +230,6 @@ def _follow(wave: Wave, actor: Actor) -> bool:
         wave.save_changes("status", "completed_at")
         publish([events.of_wave(events.WAVE_COMPLETED, wave)], actor=actor)
         return True
-    take(wave, "cancel")
-    wave.cancelled_at, wave.cancellation_reason = timezone.now(), NOTHING_LEFT
-    wave.save_changes("status", "cancelled_at", "cancellation_reason")
+    cancel(wave, NOTHING_LEFT)
     publish([events.of_wave(events.WAVE_CANCELLED, wave, reason=NOTHING_LEFT, task_ids=[])], actor=actor)
     return True
-
-
-def _write(tasks: Sequence[PickingTask], **values: Any) -> list[int]:
-    """Write the same values to locked tasks and count their versions up, in one statement. Returns their ids."""
-    ids = [task.pk for task in tasks]
-    PickingTask.objects.filter(pk__in=ids).update(**values, version=F("version") + 1, updated_at=timezone.now())
-    return ids

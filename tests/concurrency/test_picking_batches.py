@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from fulfillment.errors import WrongScan
-from fulfillment.models import Order, PackingTask, PickingBatch, PickingTask
+from fulfillment.models import Order, PackingTask, PickingBatch, PickingTask, WalkSettings
 from fulfillment.queries.picking_batches import next_stop, remaining_stops
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picking_batches import (
@@ -20,9 +21,11 @@ from fulfillment.services.picking_batches import (
     settle_picking_batches,
 )
 from fulfillment.services.picking_tasks import assign_picking_task
+from fulfillment.services.replanning import replan_picking
 from fulfillment.services.shorts import short_item
 from inventory.models import Location, Product
-from tests.concurrency.threads import race
+from inventory.orchestrator import reallocate_item
+from tests.concurrency.threads import Started, race, wait_for_waiter
 from tests.factories.fulfillment import ACTOR, person, stocked
 from tests.factories.inventory import Site
 from tests.fulfillment.batches import batch_of, goods_on, hall, pick_rest, pick_stop, settled, task_for
@@ -98,6 +101,25 @@ def test_two_who_put_the_same_tasks_into_batches(place: Any, milk: Product) -> N
     )
     assert [outcome.won for outcome in outcomes].count(True) == 1
     assert all(isinstance(outcome.error, Conflict) for outcome in outcomes if not outcome.won)
+    settled()
+
+
+def test_batches_are_planned_anew_when_goods_are_promised_from_elsewhere_meanwhile(place: Any, milk: Product) -> None:
+    """The tea lay beside the milk when the walks were planned, and lies beside the jam when its task is locked."""
+    here, shelves = place
+    WalkSettings.objects.update(totes=2)
+    tea, jam = goods_on(shelves["K-02"], 5), goods_on(shelves["M-01"], 5)
+    other = stocked(tea, shelves["M-02"], 9, lot="LATER", expires_in_days=90)
+    tasks = [task_for((product, 1)) for product in (milk, tea, jam)]
+    with transaction.atomic():
+        item = tasks[1].items.get()
+        reallocate_item.inside(item.reservation_item_id or 0, other.pk, reason="nearer", actor=ACTOR)
+        replan_picking.inside([tasks[1].reservation_id], actor=ACTOR)
+        planner = Started(lambda: make_picking_batches(here.id, [task.pk for task in tasks], actor=ACTOR))
+        wait_for_waiter()
+    outcome = planner.finish()
+    assert outcome.error is None
+    assert [list(batch.tasks.order_by("pk")) for batch in outcome.value] == [[tasks[0]], tasks[1:]]
     settled()
 
 

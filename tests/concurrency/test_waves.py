@@ -92,6 +92,47 @@ def test_who_waits_for_a_task_sees_the_wave_that_it_got_meanwhile(house: Site, m
     assert now(task).wave_id == wave.pk
 
 
+def test_who_plans_waits_for_who_plans_already(house: Site, milk: Product) -> None:
+    """Without the lock of planning both would choose the same tasks, and the second would get none of them."""
+    tasks = tasks_for(milk, 6)
+    with transaction.atomic():
+        first = plan_wave.inside(house.id, max_tasks=3, actor=ACTOR)
+        second = Started(lambda: plan_wave(house.id, max_tasks=3, actor=ACTOR))
+        wait_for_waiter()
+    outcome = second.finish()
+    assert outcome.error is None
+    assert [sorted(wave.tasks.values_list("pk", flat=True)) for wave in (first, outcome.value)] == [
+        [task.pk for task in tasks[:3]],
+        [task.pk for task in tasks[3:]],
+    ]
+    settled()
+
+
+def test_a_release_begins_anew_when_a_task_joins_whose_order_it_has_not_locked(house: Site, milk: Product) -> None:
+    first, second = tasks_for(milk, 2)
+    wave = plan_wave(house.id, task_ids=[first.pk], actor=ACTOR)
+    with transaction.atomic():
+        add_to_wave.inside(wave.pk, [second.pk], actor=ACTOR)
+        release = Started(lambda: release_wave(wave.pk, actor=ACTOR))
+        wait_for_waiter()
+    assert release.finish().error is None
+    assert [now(task).released_at is not None for task in (first, second)] == [True, True]
+    settled()
+
+
+def test_a_release_into_batches_plans_anew_when_its_tasks_change_meanwhile(house: Site, milk: Product) -> None:
+    """It has planned all of them into walks when it waits for the order that is just being cancelled."""
+    tasks = tasks_for(milk, 3)
+    wave = plan_wave(house.id, actor=ACTOR)
+    with transaction.atomic():
+        process_order_cancelled.inside(tasks[1].order.source, tasks[1].order.external_id, "not wanted", actor=ACTOR)
+        release = Started(lambda: release_wave(wave.pk, batching=True, actor=ACTOR))
+        wait_for_waiter()
+    assert release.finish().error is None
+    assert list(PickingBatch.objects.get().tasks.order_by("pk")) == [tasks[0], tasks[2]]
+    settled()
+
+
 def test_two_releases_let_each_task_go_once(house: Site, milk: Product) -> None:
     for _ in range(3):
         tasks_for(milk, 6)

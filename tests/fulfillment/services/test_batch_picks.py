@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.errors import WrongScan
-from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, PutBack
+from fulfillment.models import Order, PackingTask, PickingTask, PickingTaskItem, PutBack, WalkSettings
 from fulfillment.queries.floor import packing_task_by_scan
 from fulfillment.queries.picking_batches import last_pick_of_batch, next_stop, remaining_stops
+from fulfillment.queries.reconciliation import everything_that_contradicts
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.other_goods import pick_other
 from fulfillment.services.picking_batches import complete_picking_batch
@@ -20,11 +21,13 @@ from fulfillment.services.picks import defer_item, pick_item
 from fulfillment.services.put_backs import complete_put_back
 from fulfillment.services.replanning import replan_picking
 from fulfillment.services.shorts import short_item
+from fulfillment.services.totes import is_tote_of
 from fulfillment.services.undo import undo_pick
 from inventory.models import BatchLocation
 from inventory.orchestrator import WriteOffLine, remove_stock
 from tests.factories.fulfillment import ACTOR, begun, packed, person, pick, stocked
 from tests.factories.inventory import BarcodeFactory, ProductFactory
+from tests.factories.quality import rule
 from tests.fulfillment.batches import batch_of, goods_on, hall, pick_rest, pick_stop, settled, task_for, tote, walk
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, ValidationFailed
@@ -117,6 +120,40 @@ def test_a_tote_stands_for_one_order_until_its_goods_are_packed(place: Any, pick
     assert packing_task_by_scan(here.id, "box-7", None) is None
     pick_stop(second.items.get(), picker, tote_scan="BOX-7")
     settled()
+
+
+def test_a_tote_is_in_use_while_its_goods_are_looked_at(place: Any, picker: Actor) -> None:
+    _, shelves = place
+    rule()
+    milk = goods_on(shelves["K-01"])
+    first, second = task_for((milk, 1)), task_for((milk, 1))
+    batch = batch_of([first], picker)
+    pick_stop(first.items.get(), picker, tote_scan="BOX-7")
+    complete_picking_batch(batch.pk, actor=picker)
+    assert not PackingTask.objects.exists()
+    batch_of([second], picker)
+    assert refused(second.items.get(), picker, "BOX-7") == ("T1", "", "in_use")
+
+
+def test_what_means_a_tote(place: Any) -> None:
+    task = PickingTask(tote=3, tote_code="BOX-7")
+    assert [scan for scan in ("3", "T3", " t03 ", "box-7", "BOX-8", "T4", "33", "") if is_tote_of(task, scan)] == ["3", "T3", " t03 ", "box-7"]
+
+
+def test_two_orders_in_one_tote_contradict_also_when_one_is_cancelled(place: Any, picker: Actor) -> None:
+    """Its goods lie there until they are put back."""
+    _, shelves = place
+    milk = goods_on(shelves["K-01"])
+    first, second = task_for((milk, 1)), task_for((milk, 1))
+    batch_of([first, second], picker)
+    for task in (first, second):
+        pick_stop(task.items.get(), picker)
+    process_order_cancelled(first.order.source, first.order.external_id, "", actor=ACTOR)
+    PickingTask.objects.filter(pk=first.pk).update(tote_code=tote(second))
+    with transaction.atomic():
+        found = [each for each in everything_that_contradicts() if "tote" in str(each)]
+    assert len(found) == 1
+    assert tote(second) in str(found[0])
 
 
 def test_the_tote_of_a_cancelled_order_is_in_use_until_its_goods_are_put_back(place: Any, picker: Actor) -> None:
@@ -274,17 +311,74 @@ def test_a_cancelled_order_leaves_put_backs_and_the_walk_goes_on(place: Any, pic
     settled()
 
 
-def test_stops_find_their_place_with_the_coldest_last(place: Any, picker: Actor) -> None:
+@pytest.mark.parametrize("cold_last", [True, False])
+def test_stops_find_their_place_with_the_coldest_last(place: Any, picker: Actor, cold_last: bool) -> None:
+    """The other tea lies on the way home from the cold stop: no detour behind it, 8 m before it."""
     _, shelves = place
-    type(shelves["K-02"]).objects.filter(code__in=["K-02", "M-04"]).update(condition="chilled")
-    cold = {"lives": {"chilled": 100, "ambient": 100}}
-    near, far, tea = goods_on(shelves["K-02"], 5, **cold), goods_on(shelves["M-04"], 9, **cold), goods_on(shelves["M-01"], 5)
-    stocked(tea, shelves["L-01"], 9, lot="LATER", expires_in_days=90)
-    first, second = task_for((tea, 1)), task_for((near, 1), (far, 1))
+    WalkSettings.objects.update(cold_last=cold_last)
+    type(shelves["K-04"]).objects.filter(code="K-04").update(condition="chilled")
+    milk, tea = goods_on(shelves["K-04"], 5, lives={"chilled": 100}), goods_on(shelves["M-03"], 5)
+    stocked(tea, shelves["K-02"], 9, lot="LATER", expires_in_days=90)
+    first, second = task_for((tea, 1)), task_for((milk, 1))
     batch = batch_of([first, second], picker)
-    assert walk(batch)[0] == ("M-01", 1)
+    assert sorted(walk(batch)) == [("K-04", 2), ("M-03", 1)]
     short_item(first.items.get().pk, actor=picker)
-    assert walk(batch)[0] == ("L-01", 1)
+    assert walk(batch) == ([("K-02", 1), ("K-04", 2)] if cold_last else [("K-04", 2), ("K-02", 1)])
+    settled()
+
+
+def test_a_stop_is_placed_from_where_the_goods_are_missing(place: Any, picker: Actor) -> None:
+    """Not from the last scan: from K-01 it would be shorter to fetch the other tea at last."""
+    _, shelves = place
+    bread, milk, tea = goods_on(shelves["K-01"]), goods_on(shelves["K-04"]), goods_on(shelves["M-04"], 5)
+    stocked(tea, shelves["M-01"], 9, lot="LATER", expires_in_days=90)
+    first, second = task_for((tea, 1)), task_for((bread, 1), (milk, 1))
+    batch = batch_of([first, second], picker)
+    pick_stop(second.items.get(product=bread), picker)
+    short_item(first.items.get(product=tea).pk, actor=picker)
+    assert walk(batch) == [("M-01", 1), ("K-04", 2)]
+    settled()
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_where_new_stops_come_is_found_with_one_look_at_the_places(place: Any, picker: Actor, mapped: bool) -> None:
+    """Also where the map does not reach: then by what the places say of themselves."""
+    _, shelves = place
+    if not mapped:
+        type(shelves["K-01"]).objects.update(x=None, y=None, aisle="")
+    counts = []
+    for parts, code in ((1, "M-01"), (3, "M-02")):
+        tea, milk = goods_on(shelves[code], 6), goods_on(shelves[f"K-0{parts}"])
+        for number in range(parts):
+            stocked(tea, shelves[f"L-0{number + 1}"], 6 // parts, lot=f"LATER-{code}-{number}", expires_in_days=90)
+        first, second = task_for((tea, 6)), task_for((milk, 1))
+        batch = batch_of([first, second], picker)
+        with CaptureQueriesContext(connection) as queries:
+            short_item(first.items.get().pk, actor=picker)
+        said = [query["sql"] for query in queries]
+        maps = sum('"inventory_location"."bay" AS "bay"' in sql for sql in said)
+        counts.append((maps, sum("l.pick_sequence, l.code, l.kind" in sql for sql in said)))
+        assert len(walk(batch)) == parts + 1
+        pick_rest(batch, picker)
+        complete_picking_batch(batch.pk, actor=picker)
+    assert counts == [(1, 0), (1, 0)]
+    settled()
+
+
+@pytest.mark.parametrize("cold_last", [True, False])
+def test_off_the_map_stops_find_their_place_with_the_coldest_last(place: Any, picker: Actor, cold_last: bool) -> None:
+    """The other tea lies between the two, and ambient."""
+    _, shelves = place
+    WalkSettings.objects.update(cold_last=cold_last)
+    type(shelves["K-01"]).objects.update(x=None, y=None, aisle="")
+    type(shelves["K-01"]).objects.filter(code="K-04").update(condition="chilled")
+    milk, tea = goods_on(shelves["K-04"], 5, lives={"chilled": 100}), goods_on(shelves["M-03"], 5)
+    stocked(tea, shelves["L-02"], 9, lot="LATER", expires_in_days=90)
+    first, second = task_for((tea, 1)), task_for((milk, 1))
+    batch = batch_of([first, second], picker)
+    assert walk(batch) == ([("M-03", 1), ("K-04", 2)] if cold_last else [("K-04", 2), ("M-03", 1)])
+    short_item(first.items.get().pk, actor=picker)
+    assert walk(batch) == ([("L-02", 1), ("K-04", 2)] if cold_last else [("K-04", 2), ("L-02", 1)])
     settled()
 
 

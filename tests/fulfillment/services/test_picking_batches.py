@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from fulfillment.errors import CartTooSmall, WorkLeft
 from fulfillment.models import Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, QualityCheck, WalkSettings
-from fulfillment.queries.picking_batches import next_stop
+from fulfillment.queries.picking_batches import my_picking_batch, my_single_task, next_stop
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picking_batches import (
     assign_picking_batch,
@@ -159,13 +159,13 @@ def test_what_can_not_be_put_into_a_batch(place: Any, picker: Actor) -> None:
     stocked(bread, other.shelf, 5)
     free, walked, batched, elsewhere = task_for((milk, 1)), task_for((milk, 1)), task_for((milk, 1)), task_for((bread, 1))
     begun(walked, picker)
-    batch_of([batched])
+    batch = batch_of([batched])
     ids = [free.pk, walked.pk, batched.pk, elsewhere.pk, 999_999]
     with pytest.raises(Conflict) as refused:
         make_picking_batches(here.id, ids, actor=ACTOR)
     assert [error["why"] for error in refused.value.errors] == [
         "it is in progress, not pending",
-        "it is in a batch already",
+        f"it is in batch {batch}",
         "it is of another warehouse, ELSEWHERE",
         "there is no such task",
     ]
@@ -233,6 +233,67 @@ def test_who_has_something_at_hand_gets_that(place: Any, picker: Actor) -> None:
     assert PickingBatch.objects.get(pk=second.pk).status == "pending"
     with pytest.raises(ValidationFailed):
         claim_next_walk(here.id, actor=ACTOR)
+
+
+def test_who_walks_a_batch_gets_no_task_of_it_and_none_beside_it(place: Any, picker: Actor) -> None:
+    here, shelves = place
+    milk = goods_on(shelves["K-01"])
+    batch = batch_of([task_for((milk, 1))], picker)
+    single = task_for((milk, 1))
+    with pytest.raises(Conflict, match=f"{batch} is at hand: finish that first"):
+        claim_next_picking_task(here.id, actor=picker)
+    assert PickingTask.objects.get(pk=single.pk).status == "pending"
+
+
+def test_what_is_walked_comes_before_what_was_given(place: Any, picker: Actor) -> None:
+    here, shelves = place
+    milk = goods_on(shelves["K-01"])
+    given, walked = batch_of([task_for((milk, 1))]), batch_of([task_for((milk, 1))], picker)
+    assign_picking_batch(given.pk, picker.user_id or 0, actor=ACTOR)
+    assert my_picking_batch(here.id, picker.user_id or 0) == walked
+    cancel_picking_batch(given.pk, "x", actor=ACTOR)
+    cancel_picking_batch(walked.pk, "x", actor=ACTOR)
+    first, second = PickingTask.objects.order_by("pk")
+    assign_picking_task(first.pk, picker.user_id or 0, actor=ACTOR)
+    begun(second, picker)
+    assert my_single_task(here.id, picker.user_id or 0) == second
+
+
+def test_a_batch_at_hand_with_nothing_left_is_no_work(place: Any, picker: Actor) -> None:
+    here, shelves = place
+    milk = goods_on(shelves["K-01"])
+    gone, there = task_for((milk, 1)), task_for((milk, 1))
+    empty, full = batch_of([gone]), batch_of([there])
+    assign_picking_batch(empty.pk, picker.user_id or 0, actor=ACTOR)
+    process_order_cancelled(gone.order.source, gone.order.external_id, "", actor=ACTOR)
+    assert claim_next_picking_batch(here.id, actor=picker) == full
+
+
+def test_batches_are_settled_in_one_look(place: Any) -> None:
+    _, shelves = place
+    milk = goods_on(shelves["K-01"])
+
+    def asked(count: int) -> int:
+        tasks = [task_for((milk, 1)) for _ in range(count)]
+        for task in tasks:
+            batch_of([task])
+        with CaptureQueriesContext(connection) as queries:
+            assert settle_picking_batches([task.pk for task in tasks], actor=ACTOR) == 0
+        return len(queries)
+
+    assert asked(1) == asked(3)
+
+
+def test_batches_are_planned_before_anything_is_locked(place: Any) -> None:
+    """Savings of a thousand orders take seconds, which is as long as others wait for a lock."""
+    here, shelves = place
+    tasks = [task_for((goods_on(shelves[code]), 1)) for code in ("K-01", "M-01")]
+    with CaptureQueriesContext(connection) as queries:
+        make_picking_batches(here.id, [task.pk for task in tasks], actor=ACTOR)
+    said = [query["sql"] for query in queries]
+    first_lock = next(number for number, sql in enumerate(said) if "FOR NO KEY UPDATE" in sql)
+    assert any('FROM "fulfillment_walksettings"' in sql for sql in said[:first_lock])
+    assert not any('FROM "fulfillment_walksettings"' in sql and "EXISTS" not in sql for sql in said[first_lock:])
 
 
 def test_a_claim_passes_over_what_was_cancelled(place: Any, picker: Actor) -> None:
@@ -343,6 +404,10 @@ def test_a_batch_given_up_in_the_middle(place: Any, picker: Actor) -> None:
     assert stop is not None
     pick_stop(stop, picker)
     cancel_picking_batch(batch.pk, "end of the shift", actor=ACTOR)
+    (cancelled,) = OutboxEvent.objects.filter(type="picking.batch_cancelled")
+    assert (cancelled.payload["task_ids"], cancelled.payload["kept_task_ids"]) == ([untouched.pk], [picked.pk])
+    (freed,) = OutboxEvent.objects.filter(type="picking.unassigned")
+    assert freed.payload == {"task_id": untouched.pk, "order_id": untouched.order.external_id, "worker_id": picker.user_id}
     rows = PickingTask.objects.order_by("pk").values_list("status", "worker", "picking_batch", "tote", "tote_code")
     assert list(rows) == [("in_progress", picker.user_id, None, None, f"TOTE-{picked.pk}"), ("pending", None, None, None, "")]
     settled()

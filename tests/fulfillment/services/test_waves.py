@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from fulfillment.models import DeliveryProvider, PickingBatch, PickingTask, WalkSettings, Wave
 from fulfillment.queries.wave_obstacles import obstacles
-from fulfillment.queries.waves import Wanted, WaveProgress, open_waves, wave_progress
+from fulfillment.queries.waves import MOST, Wanted, WaveProgress, open_waves, preview, wave_progress
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.picking_batches import (
     cancel_picking_batch,
@@ -34,7 +35,7 @@ from fulfillment.services.picking_tasks import (
     create_picking_task,
 )
 from fulfillment.services.replanning import replan_picking
-from fulfillment.services.wave_planning import MOST, plan_wave, preview
+from fulfillment.services.wave_planning import plan_wave
 from fulfillment.services.waves import add_to_wave, cancel_wave, release_wave, settle_waves, take_from_wave
 from inventory.models import BatchLocation, Location
 from inventory.orchestrator import hold_batch, reallocate_item, request_count
@@ -148,8 +149,8 @@ def test_at_least_so_urgent_and_the_best_first(place: Any) -> None:
     }
     wanted = Wanted(here.id, priority="normal")
     order = [(priority, due) for priority in ("urgent", "high", "normal") for due in (True, False)]
-    assert ids(preview(wanted, None)) == [tasks[key].pk for key in order]
-    assert ids(preview(wanted, 3)) == [tasks[key].pk for key in order[:3]]
+    assert ids(preview(wanted)) == [tasks[key].pk for key in order]
+    assert ids(preview(replace(wanted, max_tasks=3))) == [tasks[key].pk for key in order[:3]]
     wave = plan_wave(here.id, priority="normal", max_tasks=3, actor=ACTOR)
     assert (in_wave(wave), wave.priority) == (sorted(tasks[key].pk for key in order[:3]), "normal")
     assert in_wave(plan_wave(here.id, priority="high", actor=ACTOR)) == [tasks["high", False].pk]
@@ -201,10 +202,26 @@ def test_more_than_a_wave_takes(place: Any, monkeypatch: pytest.MonkeyPatch) -> 
     here, shelves = place
     milk = goods_on(shelves["K-01"])
     tasks = [task_for((milk, 1)) for _ in range(3)]
-    monkeypatch.setattr("fulfillment.services.wave_planning.MOST", 2)
+    monkeypatch.setattr("fulfillment.queries.waves.MOST", 2)
     with pytest.raises(Conflict, match="Say how many"):
         plan_wave(here.id, actor=ACTOR)
     assert in_wave(plan_wave(here.id, max_tasks=2, actor=ACTOR)) == ids(tasks[:2])
+
+
+def test_more_is_added_than_a_wave_takes(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, shelves = place
+    milk = goods_on(shelves["K-01"])
+    tasks = [task_for((milk, 1)) for _ in range(4)]
+    wave = plan_wave(here.id, task_ids=[tasks[0].pk], actor=ACTOR)
+    monkeypatch.setattr("fulfillment.services.waves.MOST", 2)
+    with nothing_written(), pytest.raises(Conflict, match="a wave takes 2: plan another wave"):
+        add_to_wave(wave.pk, ids(tasks[1:3]), actor=ACTOR)
+    add_to_wave(wave.pk, ids(tasks[1:2]), actor=ACTOR)
+    monkeypatch.setattr("fulfillment.services.chosen_tasks.MOST", 3)
+    with nothing_written():
+        for many in (lambda: take_from_wave(wave.pk, ids(tasks), actor=ACTOR), lambda: make_picking_batches(here.id, ids(tasks), actor=ACTOR)):
+            with pytest.raises(ValidationFailed, match="name 1 to 3 tasks"):
+                many()
 
 
 def test_by_hand(place: Any, picker: Actor) -> None:
@@ -398,6 +415,11 @@ def test_more_is_added_and_taken_out(place: Any, picker: Actor) -> None:
         take_from_wave(wave.pk, [first.pk, second.pk, 999_999], actor=ACTOR)
     assert [error["why"] for error in refused.value.errors] == ["it is in progress: it is finished with the wave", "there is no such task"]
     take_from_wave(wave.pk, [second.pk, third.pk], actor=ACTOR)
+    names = {"wave_id": wave.pk, "number": wave.number, "warehouse_id": "1"}
+    assert [payload for _, payload in told("wave.changed")] == [
+        names | {"added": [second.pk, third.pk], "removed": []},
+        names | {"added": [], "removed": [second.pk, third.pk]},
+    ]
     assert [(now(task).wave_id, now(task).released_at) for task in (second, third)] == [(None, None)] * 2
     with pytest.raises(ValidationFailed):
         add_to_wave(wave.pk, [], actor=ACTOR)
@@ -496,7 +518,7 @@ def test_a_wave_is_given_up(place: Any, picker: Actor) -> None:
     assert [now(task).wave_id for task in (in_hand, walked_alone)] == [wave.pk] * 2
     given_up = PickingBatch.objects.exclude(pk=mine.pk).get()
     assert (given_up.status, given_up.cancellation_reason, now(mine).status) == ("cancelled", "carrier broke down", "assigned")
-    assert [payload["task_ids"] for _, payload in told("picking.batch_cancelled")] == [[free[1].pk]]
+    assert [(payload["task_ids"], payload["kept_task_ids"]) for _, payload in told("picking.batch_cancelled")] == [([free[1].pk], [])]
     assert sorted(told("wave.cancelled")[0][1]["task_ids"]) == sorted(ids(free))
     start_picking_batch(mine.pk, actor=picker)
     pick_rest(mine, picker)
@@ -519,6 +541,28 @@ def test_a_task_that_comes_back_from_a_closed_wave_may_join_another(place: Any, 
     settled()
     second = plan_wave(here.id, actor=ACTOR)
     assert (now(task).wave_id, now(task).released_at) == (second.pk, None)
+    settled()
+
+
+def test_waves_are_settled_in_one_look(place: Any) -> None:
+    """One still has work, another was cancelled with its orders: each is judged by its own tasks."""
+    here, shelves = place
+    milk = goods_on(shelves["K-01"])
+
+    def asked(count: int) -> int:
+        tasks = [task_for((milk, 1)) for _ in range(count)]
+        for task in tasks:
+            plan_wave(here.id, task_ids=[task.pk], actor=ACTOR)
+        with CaptureQueriesContext(connection) as queries:
+            assert settle_waves(ids(tasks), actor=ACTOR) == 0
+        return len(queries)
+
+    assert asked(1) == asked(3)
+    open_, gone = Wave.objects.order_by("pk")[:2]
+    (task,) = gone.tasks.all()
+    process_order_cancelled(task.order.source, task.order.external_id, "not wanted", actor=ACTOR)
+    assert settle_waves(list(PickingTask.objects.values_list("pk", flat=True)), actor=ACTOR) == 1
+    assert (now(open_).status, now(gone).status) == ("pending", "cancelled")
     settled()
 
 
@@ -578,7 +622,7 @@ def test_how_far_a_wave_is(place: Any, picker: Actor) -> None:
         late=1,
     )
     assert (far[wave.pk].percent, far[wave.pk].tasks, far[wave.pk].open) == (37, 4, 3)
-    assert (far[999_999], far[999_999].percent) == (WaveProgress(), 0)
+    assert (far[999_999], far[999_999].percent) == (WaveProgress(), 100)
     assert [(row.pk, each) for row, each in open_waves(here.id)] == [(wave.pk, far[wave.pk]), (other.pk, far[other.pk])]
     assert open_waves(999_999) == []
 
@@ -613,4 +657,4 @@ def test_statements_do_not_grow_with_the_tasks(place: Any, picker: Actor) -> Non
     cost(1)
     one = cost(1)
     assert cost(7) == one
-    assert max(one) <= 23, one
+    assert max(one) <= 30, one
