@@ -41,7 +41,7 @@ STOCK = {
 FULFILMENT = {
     "picking rpc": 10, "packing rpc": 8, "inventory rpc": 6, "published event": 10, "consumed event": 2, "picking_tasks field": 15,
     "picking_task_items field": 13, "packing_tasks field": 22, "packages field": 12, "wms_reservations field": 9, "error type": 4, "metric": 8,
-    "log level": 4, "alert": 4,
+    "log level": 4, "alert": 4, "BatchPickingTask field": 6, "quality check": 3, "return step": 3, "Wave field": 6, "live view": 3,
 }  # fmt: skip
 
 METHODS = [
