@@ -17,7 +17,8 @@ SHARED: list[structlog.types.Processor] = [
     structlog.stdlib.ExtraAdder(),
 ]
 
-PROBES = ("/healthz", "/readyz", "/metrics")
+# And whether a stream may go on, which the process `live` asks the site every few seconds.
+PROBES = ("/healthz", "/readyz", "/metrics", "HEAD /api/v1/events/stream")
 
 
 def drop_probes(logger: Any, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

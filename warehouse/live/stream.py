@@ -72,9 +72,8 @@ class Stream:
     async def _may_stay(self) -> bool:
         """Ask the gate. While it can't say, because the database is away, a caller is trusted for a while longer."""
         now = time.monotonic()
-        try:
-            allowed = await self._gate.still_open(self._scope)
-        except DatabaseError:
+        allowed = await self._gate.still_open(self._scope)
+        if allowed is None:
             self._ask_at = now + AWAY_SECONDS * random.uniform(1, 3)
             return now - self._found_at < TRUSTED_SECONDS
         self._found_at, self._ask_at = now, now + CHECK_SECONDS

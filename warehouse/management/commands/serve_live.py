@@ -10,6 +10,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from warehouse.asgi import application
 from warehouse.live.app import Live
 
 GRACE_SECONDS = 5
@@ -36,9 +37,8 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.LIVE_PORT, help="default: LIVE_PORT, or the site's port and one")
 
     def handle(self, *args: Any, bind: str, port: int, **options: Any) -> None:
-        live = Live()
         config = uvicorn.Config(
-            live,
+            application,
             host=bind,
             port=port,
             lifespan="on",
@@ -50,4 +50,4 @@ class Command(BaseCommand):
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        Server(config, live).run()
+        Server(config, application).run()
