@@ -39,6 +39,11 @@ class SiteLayout:
     layout: Layout | None
     spots: Mapping[int, Pick]
 
+    def leg(self, place_id: int) -> int:
+        """Which leg of a walk a place belongs to, also one that is not on the map: all places of a lower leg come first. One leg where cold does not matter."""
+        place = self.places.get(place_id)
+        return LEGS.get(place.condition, 0) if place is not None and self.settings.cold_last else 0
+
 
 def settings_of(warehouse_id: int) -> WalkSettings:
     """How a warehouse is walked; the defaults, unsaved, for one that nobody has set. One statement."""

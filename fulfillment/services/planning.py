@@ -19,8 +19,8 @@ LONGEST = 100_000_00
 
 @dataclass(frozen=True, slots=True)
 class WalkPlan:
-    """`order`: the indices of what was asked for, in walking order. `length` of that walk and of the `shortest` through the same places, in metres; None
-    where one of them is not on the map: then the places go by their own sequence."""
+    """`order`: the indices of what was asked for, in walking order. `length` of that walk and of the `shortest` through the same places, cold ones last in
+    both where the warehouse wants that, in metres; None where one of them is not on the map: then the places go by their own sequence."""
 
     order: tuple[int, ...]
     method: str
@@ -40,10 +40,10 @@ def plan_walk(warehouse_id: int, location_ids: Sequence[int], *, standing_at: in
         return WalkPlan(tuple(order), RouteMethod.SEQUENCE, None, None)
     start = None if standing_at is None else site.spots.get(standing_at)
     picks = [site.spots[location_ids[index]] for index in order]
-    if site.settings.method == RouteMethod.SEQUENCE:
-        shortest = find_route(site.layout, _once(picks), Method.EXACT, start=start)
-        return _plan(order, RouteMethod.SEQUENCE, _length(site.layout, picks, start), shortest.length)
     by_leg, there = site.settings.cold_last, _once(picks)
+    if site.settings.method == RouteMethod.SEQUENCE:
+        shortest = find_route(site.layout, there, Method.EXACT, start=start, by_leg=by_leg)
+        return _plan(order, RouteMethod.SEQUENCE, _length(site.layout, picks, start), shortest.length)
     route = exact = find_route(site.layout, there, Method(site.settings.method), start=start, by_leg=by_leg)
     if site.settings.method != RouteMethod.EXACT:
         exact = find_route(site.layout, there, Method.EXACT, start=start, by_leg=by_leg)
@@ -60,13 +60,14 @@ def _plan(order: Sequence[int], method: str, length: int, shortest: int) -> Walk
 
 
 def _by_sequence(site: SiteLayout, location_ids: Sequence[int], standing_at: int | None) -> list[int]:
-    """The indices by what the places say of themselves; what lies behind somebody who stands somewhere comes after what lies ahead."""
+    """The indices by what the places say of themselves, cold ones last where the warehouse wants that; of those that are equally cold, what lies behind
+    somebody who stands somewhere comes after what lies ahead."""
     here = site.places.get(standing_at or 0)
 
-    def key(index: int) -> tuple[bool, bool, tuple[int, str], int]:
+    def key(index: int) -> tuple[bool, int, bool, tuple[int, str], int]:
         place = site.places.get(location_ids[index])
         walk = place.walk if place is not None else (0, "")
-        return place is None, here is not None and walk < here.walk, walk, index
+        return place is None, site.leg(location_ids[index]), here is not None and walk < here.walk, walk, index
 
     return sorted(range(len(location_ids)), key=key)
 

@@ -67,7 +67,21 @@ def test_cold_places_come_last_where_that_is_wanted(house: Warehouse) -> None:
     chosen(house, cold_last=False)
     order, plan = planned(house, "A1 B1 C1")
     assert (order, plan.length) == ("A1 B1 C1", Decimal(1 + 6 + 6 + 9))
+
+
+@pytest.mark.parametrize(("lost", "shortest"), [(False, Decimal(22)), (True, None)])
+def test_by_their_own_sequence_cold_places_come_last_too(house: Warehouse, lost: bool, shortest: Decimal | None) -> None:
+    """With the method, and where the map does not reach; the shortest walk beside it keeps to the same order."""
+    Location.objects.filter(warehouse=house, aisle="A").update(condition=Condition.FROZEN)
+    Location.objects.filter(warehouse=house, aisle="B").update(condition=Condition.CHILLED)
+    if lost:
+        Location.objects.filter(warehouse=house).update(aisle="", x=None, y=None)
     chosen(house, cold_last=True, method="sequence")
+    order, plan = planned(house, "A1 B1 C1")
+    assert (order, plan.length, plan.shortest) == ("C1 B1 A1", shortest, shortest)
+    assert planned(house, "A1 A9 B1 C1 C9", standing_at="C1")[0] == "C1 C9 B1 A9 A1"
+    assert planned(house, "A1 B1 B9 C9", standing_at="B3")[0] == "C9 B1 B9 A1"
+    chosen(house, cold_last=False)
     assert planned(house, "A1 B1 C1")[0] == "A1 B1 C1"
 
 
