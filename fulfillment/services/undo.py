@@ -21,10 +21,9 @@ from warehouse.core.transactions import operation
 def undo_pick(task_id: int, *, actor: Actor, expected_version: int | None = None) -> Pick:
     """Take back the last scan of a walk that is not undone yet: goods and promise go back to the shelf they came from, and are to be picked again.
 
-    The scan is kept (`undone_at`). Of an item that was short since, what went back becomes a stop of its own. Nothing left in a tote of a batch: another one may
-    stand there. Locks order and task, then what inventory locks
-    (ledger `put_back`, two lines). Raises TransitionRefused once the task is closed, Conflict when nothing is left to undo, PlaceNotAllowed when the shelf was
-    closed meanwhile.
+    The scan is kept (`undone_at`). Of an item that was short since, what went back becomes a stop of its own. Where no goods are left in a tote
+    of a batch, not even what a failed check found good, another one may stand there. Locks order and task, then what inventory locks (ledger `put_back`, two
+    lines). Raises TransitionRefused once the task is closed, Conflict when nothing is left to undo, PlaceNotAllowed when the shelf was closed meanwhile.
     """
     task = lock_picking_task(task_id, expected_version)
     require_walking(task, actor)
@@ -50,7 +49,7 @@ def undo_pick(task_id: int, *, actor: Actor, expected_version: int | None = None
     item.quantity_picked -= pick.quantity
     if not item.quantity_picked:
         item.picked_at = None
-    if task.tote_code and last_pick(task.pk) is None:
+    if task.tote_code and not Pick.objects.filter(item__task=task, undone_at=None).exists():
         task.tote_code = ""
         task.save(update_fields=["tote_code"])
     if _belongs_to(item, back):
