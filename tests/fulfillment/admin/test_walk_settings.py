@@ -74,6 +74,16 @@ def test_wrong_settings_are_said_on_the_form(house: Site, manager: Client) -> No
         assert office(role).get(add).status_code == status
 
 
+def test_a_place_impossibly_far_away_is_not_said_to_be_missing_on_the_map(house: Site, manager: Client) -> None:
+    products = ProductFactory.create_batch(2)
+    for product, x in zip(products, (0, 999_999), strict=True):
+        stocked(product, shelf(house, f"A{x}", 1, aisle=f"A{x}", x=x, y=0), 9)
+    task = PickingTask.objects.get(order=order_for([(product, 1) for product in products]))
+    begun(task, person(Role.PICKER))
+    text = manager.get(page(task)).content.decode()
+    assert "shortest walk; no length: one of its places is not on the map, or lies impossibly far away" in text
+
+
 def test_a_page_says_how_a_task_is_walked(house: Site, manager: Client) -> None:
     product = ProductFactory(sku="TEA")
     stocked(product, house.shelf, 9)
