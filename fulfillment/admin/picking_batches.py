@@ -28,6 +28,7 @@ from fulfillment.services.picking_batches import (
     reassign_picking_batch,
     start_picking_batch,
 )
+from fulfillment.services.totes import tote_label
 from warehouse.core import code128
 from warehouse.core.admin import pairs, plain
 from warehouse.core.admin_steps import ReasonForm, Step, can
@@ -116,7 +117,7 @@ class PickingBatchAdmin(TaskAdmin):
         """A label for each position of the cart; once a tote stands there its scan confirms a pick too."""
         batch = self._found(request, object_id)
         tasks = batch.tasks.exclude(status=PickingStatus.CANCELLED).select_related("order").order_by("tote")
-        labels = [{"code": f"T{task.tote}", "task": task, "barcode": code128.svg(f"T{task.tote}")} for task in tasks]
+        labels = [{"code": tote_label(task), "task": task, "barcode": code128.svg(tote_label(task))} for task in tasks]
         return render(request, "documents/picking_batches/cart_labels.html", {"batch": batch, "labels": labels})
 
     @action(description="Pick list", url_path="pick-list", icon="print", attrs={"target": "_blank"})

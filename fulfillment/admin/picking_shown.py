@@ -12,6 +12,7 @@ from unfold.decorators import display
 from fulfillment.admin.base import due
 from fulfillment.enums import PickingStatus
 from fulfillment.models import PickingBatch, PickingTask
+from fulfillment.services.totes import tote_label
 from warehouse.core.admin import ReadOnlyInline
 
 
@@ -41,11 +42,11 @@ class PickingTaskInline(ReadOnlyInline):
 
     @display(description="position")
     def position(self, row: PickingTask) -> str:
-        return f"T{row.tote}" if row.tote else ""
+        return tote_label(row) if row.tote else ""
 
     @display(description="picked in")
     def where(self, row: PickingTask) -> str:
-        return f"{row.picking_batch}, T{row.tote}" if row.picking_batch else ""
+        return f"{row.picking_batch}, {tote_label(row)}" if row.picking_batch else ""
 
     @display(description="items done")
     def progress(self, row: PickingTask) -> str:

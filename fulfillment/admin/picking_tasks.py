@@ -28,6 +28,7 @@ from fulfillment.queries.picking_tasks import progress_of
 from fulfillment.services.picking_tasks import assign_picking_task, cancel_picking_task, complete_picking_task, start_picking_task
 from fulfillment.services.priorities import change_picking_priority
 from fulfillment.services.reassigning import reassign_picking_task
+from fulfillment.services.totes import tote_label
 from fulfillment.services.undo import undo_pick
 from warehouse.core import code128
 from warehouse.core.actor import Actor, Role
@@ -199,7 +200,7 @@ class PickingTaskAdmin(PlansBatches, TaskAdmin):
 
     @display(description="position on the cart")
     def position(self, row: PickingTask) -> str:
-        return f"T{row.tote}"
+        return tote_label(row)
 
     @display(description="last scans")
     def scans(self, row: PickingTask) -> SafeString | str:

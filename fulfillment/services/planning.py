@@ -28,13 +28,13 @@ class WalkPlan:
     shortest: Decimal | None
 
 
-def plan_walk(warehouse_id: int, location_ids: Sequence[int], *, standing_at: int | None = None, site: SiteLayout | None = None) -> WalkPlan:
+def plan_walk(warehouse_id: int, location_ids: Sequence[int], *, standing_at: int | None = None) -> WalkPlan:
     """Plan a walk from the depot, or from the place where somebody stands, through all these places and to the depot.
 
     A place may be named more than once; places that are reached from one spot (its levels, both sides of an aisle) follow each other by their own sequence.
-    Two statements, none when the `site` is given. Never raises for a strange map.
+    Two statements. Never raises for a strange map.
     """
-    site = site or layout_of(warehouse_id)
+    site = layout_of(warehouse_id)
     order = _by_sequence(site, location_ids, standing_at)
     if site.layout is None or not location_ids or any(place not in site.spots for place in location_ids):
         return WalkPlan(tuple(order), RouteMethod.SEQUENCE, None, None)
@@ -56,7 +56,7 @@ def plan_walk(warehouse_id: int, location_ids: Sequence[int], *, standing_at: in
 def _plan(order: Sequence[int], method: str, length: int, shortest: int) -> WalkPlan:
     if length > LONGEST:
         return WalkPlan(tuple(order), method, None, None)
-    return WalkPlan(tuple(order), method, Decimal(length) / 100, Decimal(min(shortest, length)) / 100)
+    return WalkPlan(tuple(order), method, Decimal(length) / 100, Decimal(shortest) / 100)
 
 
 def _by_sequence(site: SiteLayout, location_ids: Sequence[int], standing_at: int | None) -> list[int]:

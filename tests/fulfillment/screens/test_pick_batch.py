@@ -159,7 +159,9 @@ def test_the_last_scan_is_taken_back_whosever_it_was(picker: Handheld, place: An
     settled()
 
 
-def test_a_cancelled_order_is_taken_off_the_cart_first(picker: Handheld, place: Any) -> None:
+@pytest.mark.parametrize("label", ["", "1", "t01"])
+def test_a_cancelled_order_is_taken_off_the_cart_first(picker: Handheld, place: Any, label: str) -> None:
+    """Its tote's code says that it is off, or the label of its position."""
     _, shelves = place
     milk, tea = goods_on(shelves["K-01"]), goods_on(shelves["M-02"])
     first, second, third = task_for((milk, 1), (tea, 1)), task_for((tea, 1)), task_for((milk, 1))
@@ -171,7 +173,7 @@ def test_a_cancelled_order_is_taken_off_the_cart_first(picker: Handheld, place: 
     page = picker.see(path)
     assert "Take this tote off the cart" in page
     assert 'class="wrong-screen"' in scan(picker, path, "M-02")
-    page = scan(picker, path, f"tote-{first.pk}")
+    page = scan(picker, path, label or f"tote-{first.pk}")
     assert "Taken off" in page
     assert "Go to" in page
     assert "Take this tote off" not in picker.see(path)
@@ -214,6 +216,23 @@ def test_other_goods_go_into_the_tote_too(picker: Handheld, place: Any) -> None:
     assert "Picked: 2 pcs" in picker.send(f"{other}/scan", reason="damaged", quantity="2")
     assert walk(PickingBatch.objects.get()) == [("K-01", 2)]
     assert "K-01" in picker.see(path)
+    settled()
+
+
+def test_the_tote_of_other_goods_may_be_named_by_its_position(picker: Handheld, place: Any) -> None:
+    _, shelves = place
+    milk = goods_on(shelves["K-01"], 5)
+    stocked(milk, shelves["L-03"], 20, lot="LATER", expires_in_days=90)
+    first = task_for((milk, 2))
+    batch_of([first])
+    begin(picker)
+    pick_stop(first.items.get(), picker.actor, 1)
+    other = f"/floor/pick/{first.pk}/other"
+    for code in ("L-03", "LATER"):
+        picker.send(f"{other}/scan", code=code)
+    assert "Wrong tote" in picker.send(f"{other}/scan", code="2")
+    assert "Why do you take other goods?" in picker.send(f"{other}/scan", code="T01")
+    assert "All picked" in picker.send(f"{other}/scan", reason="damaged", quantity="1")
     settled()
 
 

@@ -11,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 
 from fulfillment.enums import RouteMethod
 from fulfillment.models import WalkSettings
-from fulfillment.queries.site_layout import layout_of
 from fulfillment.services.planning import WalkPlan, plan_walk
 from inventory.enums import Condition, LocationKind
 from inventory.models import Location, Warehouse
@@ -124,14 +123,10 @@ def test_strange_coordinates_give_no_length(house: Warehouse) -> None:
     assert (order, plan.method, plan.length) == ("Z A1", "exact", None)
 
 
-def test_planning_takes_two_statements_or_none(house: Warehouse) -> None:
+def test_planning_takes_two_statements(house: Warehouse) -> None:
     chosen(house, method="largest_gap")
-    site = layout_of(house.pk)
     ids = list(Location.objects.filter(warehouse=house).values_list("pk", flat=True))
     for places in (ids[:1], ids):
         with CaptureQueriesContext(connection) as queries:
             plan_walk(house.pk, places)
         assert len(queries) == 2
-        with CaptureQueriesContext(connection) as queries:
-            plan_walk(house.pk, places, site=site)
-        assert len(queries) == 0
