@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -154,7 +154,11 @@ class Orders(WithProgress, ReadEndpoints):
     """Orders of other systems, as far as the warehouse needs to know them."""
 
     rows: QuerySet[Any] = SUMMARIES.prefetch_related(
-        "lines__product", "lines__warehouse", "missing__product", "picking_tasks__warehouse", "packing_tasks__warehouse", "shipments"
+        Prefetch("lines", queryset=OrderLine.objects.select_related("product", "warehouse")),
+        Prefetch("missing", queryset=MissingGoods.objects.select_related("product")),
+        Prefetch("picking_tasks", queryset=PickingTask.objects.select_related("warehouse")),
+        Prefetch("packing_tasks", queryset=PackingTask.objects.select_related("warehouse")),
+        "shipments",
     )
     serializer_class = OrderOut
     filterset_class = OrderFilters

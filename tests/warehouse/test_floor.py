@@ -89,7 +89,7 @@ def test_everyone_is_offered_their_own_work(
 ) -> None:
     WarehouseFactory()
     of(client, someone(*roles)).get("/floor/")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         page = client.get("/floor/").content.decode()
     assert {name for name in WORK if f"<span>{name}</span>" in page} == offered
     assert bool(offered) != ("There is no work for your role here." in page)
