@@ -9,6 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from fulfillment.enums import OPEN_PICKING, OPEN_QUALITY, PackingStatus, PickingItemStatus, PickingStatus, PutBackStatus
 from fulfillment.models import PackingTask, Pick, PickingBatch, PickingTask, PickingTaskItem, PutBack, QualityCheck
+from fulfillment.queries.picking_tasks import picks_of_walk
 from fulfillment.queries.ranks import ranked
 
 AT_HAND = (PickingStatus.ASSIGNED, PickingStatus.IN_PROGRESS)
@@ -57,13 +58,13 @@ def next_stop(batch_id: int) -> PickingTaskItem | None:
 
 def last_pick_of_batch(batch_id: int) -> Pick | None:
     """The last scan of a batch that can be undone: of a task that is still being picked."""
-    standing = Pick.objects.filter(item__task__picking_batch=batch_id, item__task__status=PickingStatus.IN_PROGRESS, undone_at=None)
+    standing = picks_of_walk().filter(item__task__picking_batch=batch_id, item__task__status=PickingStatus.IN_PROGRESS, undone_at=None)
     return standing.select_related("item__product", "item__batch", "item__location", "item__task").order_by("-pk").first()
 
 
 def standing_at(batch_id: int) -> int | None:
     """The place of the last scan of a batch: there its picker stands. None before the first."""
-    picks = Pick.objects.filter(item__task__picking_batch=batch_id).order_by("-pk")
+    picks = picks_of_walk().filter(item__task__picking_batch=batch_id).order_by("-pk")
     return picks.values_list("item__location", flat=True).first()
 
 

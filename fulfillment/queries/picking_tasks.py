@@ -71,8 +71,13 @@ def next_item(task_id: int) -> PickingTaskItem | None:
     return pending.select_related("product", "batch", "location").order_by("sequence").first()
 
 
+def picks_of_walk() -> QuerySet[Pick]:
+    """The scans of walks that are not over: what a failed quality check has looked at was another walk, though of the same task."""
+    checked = QualityCheck.objects.filter(picking_task=OuterRef("item__task"), status=QualityStatus.FAILED, last_pick_id__gte=OuterRef("pk"))
+    return Pick.objects.filter(~Exists(checked))
+
+
 def last_pick(task_id: int) -> Pick | None:
-    """The last scan of a walk that is not undone, with its item, product and place. What a quality check has looked at is no scan of this walk any more."""
-    checked = QualityCheck.objects.filter(picking_task=task_id, status=QualityStatus.FAILED, last_pick_id__gte=OuterRef("pk"))
-    standing = Pick.objects.filter(~Exists(checked), item__task=task_id, undone_at=None)
+    """The last scan of a walk that is not undone, with its item, product and place."""
+    standing = picks_of_walk().filter(item__task=task_id, undone_at=None)
     return standing.select_related("item__product", "item__batch", "item__location").order_by("-pk").first()

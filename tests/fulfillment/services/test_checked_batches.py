@@ -9,6 +9,7 @@ from django.db import transaction
 
 from fulfillment.errors import WrongScan
 from fulfillment.models import PickingTask, QualityCheck
+from fulfillment.queries.picking_batches import last_pick_of_batch, standing_at
 from fulfillment.queries.reconciliation import everything_that_contradicts
 from fulfillment.services.picking_batches import complete_picking_batch
 from fulfillment.services.quality_checks import start_quality_check
@@ -77,3 +78,19 @@ def test_what_was_good_of_a_task_walked_alone_needs_no_tote(shop: Any, picker: A
     with transaction.atomic():
         (found,) = everything_that_contradicts()
     assert "tote of what was picked" in str(found)
+
+
+def test_the_walk_begins_anew_for_what_is_fetched_again(shop: Any, picker: Actor) -> None:
+    """The scans of the first walk can't be undone any more, and its picker stands nowhere yet."""
+    task, other = shop
+    batch = batch_of([task], picker)
+    pick_rest(batch, picker)
+    assert last_pick_of_batch(batch.pk) is not None
+    complete_picking_batch(batch.pk, actor=picker)
+    again = half_bad(task)
+    second = batch_of([again, other], picker)
+    assert (last_pick_of_batch(second.pk), standing_at(second.pk)) == (None, None)
+    pick_stop(again.items.get(status="pending"), picker)
+    last = last_pick_of_batch(second.pk)
+    assert last is not None
+    assert standing_at(second.pk) == last.item.location_id
