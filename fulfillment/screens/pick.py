@@ -14,18 +14,17 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from fulfillment.enums import OPEN_PICKING, PickingItemStatus, PickingStatus
+from fulfillment.enums import OPEN_PICKING, PickingStatus
 from fulfillment.models import Pick, PickingBatch, PickingTask, PickingTaskItem
 from fulfillment.queries import floor
 from fulfillment.queries.picking_batches import batches_waiting, my_picking_batch, my_single_task
 from fulfillment.queries.picking_tasks import last_pick, next_item
 from fulfillment.screens.pick_state import STEP, expected_goods, keep, same_goods, step_of
+from fulfillment.screens.pick_steps import give_up_item, put_off_item, take_back, ways_of
 from fulfillment.services.picking_batches import claim_next_walk, start_picking_batch
 from fulfillment.services.picking_tasks import complete_picking_task, start_picking_task
-from fulfillment.services.picks import defer_item, pick_item
+from fulfillment.services.picks import pick_item
 from fulfillment.services.scans import names_goods, names_place
-from fulfillment.services.shorts import short_item, skip_item
-from fulfillment.services.undo import undo_pick
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
@@ -39,7 +38,6 @@ from warehouse.core.screens import (
     floor_view,
     leave,
     nothing_scanned,
-    posted_id,
     scanned_code,
     show,
 )
@@ -117,39 +115,19 @@ def scan(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
 @floor_view(pick_item, method="POST")
 def give_up(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """Report the item short (what is missing is looked for elsewhere), or skip it."""
-    skipped = request.POST.get("what") == "skip"
-
-    def do() -> Feedback:
-        item = (skip_item if skipped else short_item)(posted_id(request, "item"), actor=actor)
-        if skipped:
-            return close_when_done(actor, task_id) or Feedback(RIGHT, _("Skipped"))
-        return close_when_done(actor, task_id) or noted(item)
-
-    return _answer(request, actor, task_id, attempt(do))
+    return _answer(request, actor, task_id, attempt(partial(give_up_item, request, actor, partial(close_when_done, actor, task_id))))
 
 
 @floor_view(pick_item, method="POST")
 def later(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """Put the item off to the end of the walk."""
-
-    def put_off() -> Feedback:
-        defer_item(posted_id(request, "item"), actor=actor)
-        return Feedback(RIGHT, _("Put off to the end"))
-
-    return _answer(request, actor, task_id, attempt(put_off))
+    return _answer(request, actor, task_id, attempt(partial(put_off_item, request, actor)))
 
 
 @floor_view(pick_item, method="POST")
 def undo(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """Take back the last scan; what is undone is what was shown."""
-
-    def take_back() -> Feedback:
-        pick = undo_pick(task_id, expected_version=posted_id(request, "version"), actor=actor)
-        request.session.pop(STEP, None)
-        told = shown.quantity_text(pick.quantity, pick.item.product.base_unit)
-        return Feedback(RIGHT, _("Undone: %(quantity)s") % {"quantity": told}, _("Put it back to %(place)s.") % {"place": pick.item.location.code})
-
-    return _answer(request, actor, task_id, attempt(take_back))
+    return _answer(request, actor, task_id, attempt(partial(take_back, request, actor, task_id)))
 
 
 @floor_view(pick_item, method="POST")
@@ -197,13 +175,6 @@ def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[
     return close_when_done(actor, item.task_id) or Feedback(RIGHT, _("Picked: %(quantity)s") % {"quantity": taken})
 
 
-def noted(item: PickingTaskItem) -> Feedback:
-    """What became of what was missing: it is fetched elsewhere, or nobody has it."""
-    elsewhere = PickingTaskItem.objects.filter(task=item.task_id, product=item.product_id, status=PickingItemStatus.PENDING).order_by("sequence")
-    places = ", ".join(dict.fromkeys(elsewhere.values_list("location__code", flat=True)))
-    return Feedback(RIGHT, _("Noted: not enough"), _("The rest is fetched from %(places)s.") % {"places": places} if places else "")
-
-
 def close_when_done(actor: Actor, task_id: int) -> Feedback | None:
     """Close the task when nothing is left to pick."""
     if next_item(task_id) is not None:
@@ -221,6 +192,7 @@ def _screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback
     task = get_object_or_404(tasks, pk=task_id)
     context: dict[str, Any] = {
         "task": task,
+        "ways": ways_of("pick_task", "pick", task.pk),
         "mine": task.worker_id == actor.user_id or actor.may(frozenset()),
         "done": task.picked_items,
         "total": task.total_items,

@@ -18,14 +18,13 @@ from fulfillment.enums import PickingStatus, PutBackStatus
 from fulfillment.errors import WrongScan
 from fulfillment.models import PickingBatch, PickingTask, PickingTaskItem, PutBack
 from fulfillment.queries.picking_batches import batch_progress, last_pick_of_batch, next_stop, remaining_stops
-from fulfillment.screens.pick import noted, stop_context
+from fulfillment.screens.pick import stop_context
 from fulfillment.screens.pick_state import STEP, expected_goods, keep, step_of
+from fulfillment.screens.pick_steps import give_up_item, put_off_item, take_back, ways_of
 from fulfillment.services.picking_batches import complete_picking_batch, start_picking_batch
-from fulfillment.services.picks import defer_item, pick_item
+from fulfillment.services.picks import pick_item
 from fulfillment.services.scans import names_goods, names_place
-from fulfillment.services.shorts import short_item, skip_item
 from fulfillment.services.totes import is_tote_of, tote_label
-from fulfillment.services.undo import undo_pick
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, floor_view, nothing_scanned, posted_id, scanned_code, show
@@ -60,37 +59,19 @@ def scan(request: HttpRequest, actor: Actor, batch_id: int) -> HttpResponse:
 @floor_view(pick_item, method="POST")
 def give_up(request: HttpRequest, actor: Actor, batch_id: int) -> HttpResponse:
     """Report the item short (what is missing is looked for elsewhere), or skip it."""
-    skipped = request.POST.get("what") == "skip"
-
-    def do() -> Feedback:
-        item = (skip_item if skipped else short_item)(posted_id(request, "item"), actor=actor)
-        return close_batch_when_done(actor, batch_id) or (Feedback(RIGHT, _("Skipped")) if skipped else noted(item))
-
-    return _answer(request, actor, batch_id, attempt(do))
+    return _answer(request, actor, batch_id, attempt(partial(give_up_item, request, actor, partial(close_batch_when_done, actor, batch_id))))
 
 
 @floor_view(pick_item, method="POST")
 def later(request: HttpRequest, actor: Actor, batch_id: int) -> HttpResponse:
     """Put the item off to the end of the walk."""
-
-    def put_off() -> Feedback:
-        defer_item(posted_id(request, "item"), actor=actor)
-        return Feedback(RIGHT, _("Put off to the end"))
-
-    return _answer(request, actor, batch_id, attempt(put_off))
+    return _answer(request, actor, batch_id, attempt(partial(put_off_item, request, actor)))
 
 
 @floor_view(pick_item, method="POST")
 def undo(request: HttpRequest, actor: Actor, batch_id: int) -> HttpResponse:
     """Take back the last scan of the walk, whosever order it was for; what is undone is what was shown."""
-
-    def take_back() -> Feedback:
-        pick = undo_pick(posted_id(request, "task"), expected_version=posted_id(request, "version"), actor=actor)
-        request.session.pop(STEP, None)
-        told = shown.quantity_text(pick.quantity, pick.item.product.base_unit)
-        return Feedback(RIGHT, _("Undone: %(quantity)s") % {"quantity": told}, _("Put it back to %(place)s.") % {"place": pick.item.location.code})
-
-    return _answer(request, actor, batch_id, attempt(take_back))
+    return _answer(request, actor, batch_id, attempt(lambda: take_back(request, actor, posted_id(request, "task"))))
 
 
 @floor_view(pick_item, method="POST")
@@ -219,6 +200,7 @@ def _screen(request: HttpRequest, actor: Actor, batch_id: int, feedback: Feedbac
     far = batch_progress(tasks)
     context: dict[str, Any] = {
         "batch": batch,
+        "ways": ways_of("pick_batch", "pick_batch", batch.pk),
         "mine": batch.worker_id == actor.user_id or actor.may(frozenset()),
         "done": far.done,
         "total": far.items,
