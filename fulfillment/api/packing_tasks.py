@@ -13,9 +13,10 @@ from rest_framework.response import Response
 
 from fulfillment.api import packing_bodies as bodies
 from fulfillment.api.labels import LABEL_INPUTS, LABEL_OPERATIONS, LABEL_OUTPUTS, LabelActions
-from fulfillment.api.names import named_warehouse, named_worker
+from fulfillment.api.names import named_warehouse
 from fulfillment.api.packing_bodies import PackageOut, PackingOut, PackingSummary
 from fulfillment.api.picking_bodies import ReassignIn, SiteIn
+from fulfillment.api.tasks import ChangesHands
 from fulfillment.enums import PackingStatus, Priority
 from fulfillment.models import BoxType, Package, PackingTask, PackingTaskItem
 from fulfillment.queries.box_suggestions import suggest_boxes
@@ -24,7 +25,6 @@ from fulfillment.services.providers import change_provider
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import Nothing, Reason
 from warehouse.core.errors import ValidationFailed
-from warehouse.outbox.http import ReadEndpoints
 
 
 class PackingFilters(django_filters.FilterSet):
@@ -47,7 +47,7 @@ ITEMS = PackingTaskItem.objects.select_related("product", "batch").order_by("pk"
 PACKAGES = Package.objects.select_related("packing_task__provider", "box_type").prefetch_related("items").order_by("sequence_number")
 
 
-class PackingTasks(LabelActions, ReadEndpoints):
+class PackingTasks(LabelActions, ChangesHands):
     """The picked goods of one picking task: `pending → in_progress → packed → shipped`, or cancelled before. They come when a picking task is completed."""
 
     rows: QuerySet[Any] = SUMMARIES.prefetch_related(Prefetch("items", queryset=ITEMS), Prefetch("packages", queryset=PACKAGES))
@@ -117,11 +117,6 @@ class PackingTasks(LabelActions, ReadEndpoints):
     def claim_next(self, request: Request) -> Response:
         """The task that the caller should pack now: the one at hand, else the best pending one, begun."""
         return self.run(named_warehouse(self.body()), render=lambda task: {"task": task and self.show(task)})
-
-    @action(detail=True, methods=["post"])
-    def reassign(self, request: Request, pk: str) -> Response:
-        """Give one that is begun to another worker, who goes on with it."""
-        return self.run(int(pk), named_worker(self.body()["worker"]))
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:

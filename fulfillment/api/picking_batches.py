@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from fulfillment.api.names import named_warehouse, named_worker
+from fulfillment.api.names import named_warehouse
 from fulfillment.api.picking_batch_bodies import (
     BatchIn,
     ClaimedBatchOut,
@@ -22,13 +22,13 @@ from fulfillment.api.picking_batch_bodies import (
     PlannedBatchesOut,
 )
 from fulfillment.api.picking_bodies import AssignIn, ReassignIn, SiteIn
+from fulfillment.api.tasks import IsAssigned
 from fulfillment.enums import BatchingMethod, PickingStatus, Priority
 from fulfillment.models import PickingBatch, PickingTask
 from fulfillment.queries.picking_batches import next_stop
 from fulfillment.services import picking_batches
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import Nothing, Reason
-from warehouse.outbox.http import ReadEndpoints
 
 
 class PickingBatchFilters(django_filters.FilterSet):
@@ -51,7 +51,7 @@ SUMMARIES = PickingBatch.objects.select_related("warehouse", "worker").order_by(
 TASKS = PickingTask.objects.select_related("order").order_by("tote")
 
 
-class PickingBatches(ReadEndpoints):
+class PickingBatches(IsAssigned):
     """Walks for several orders: `pending → assigned → in_progress → completed`, or cancelled before. Their stops are picked by `/picking-tasks`."""
 
     rows: QuerySet[Any] = SUMMARIES.prefetch_related(Prefetch("tasks", queryset=TASKS))
@@ -108,17 +108,6 @@ class PickingBatches(ReadEndpoints):
     def claim_next(self, request: Request) -> Response:
         """The batch that the caller should walk now: the one at hand, else the best pending one, assigned."""
         return self.run(named_warehouse(self.body()), render=lambda batch: {"picking_batch": batch and self.show(batch)})
-
-    @action(detail=True, methods=["post"])
-    def assign(self, request: Request, pk: str) -> Response:
-        """Give it to a worker, with all its tasks."""
-        worker = self.body().get("worker")
-        return self.run(int(pk), named_worker(worker) if worker else self.actor.user_id)
-
-    @action(detail=True, methods=["post"])
-    def reassign(self, request: Request, pk: str) -> Response:
-        """Give one that is begun to another worker, who goes on with it."""
-        return self.run(int(pk), named_worker(self.body()["worker"]))
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:

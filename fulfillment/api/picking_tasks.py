@@ -12,7 +12,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from fulfillment.api.names import named_warehouse, named_worker
+from fulfillment.api.names import named_warehouse
 from fulfillment.api.picking_bodies import (
     AssignIn,
     ClaimedOut,
@@ -30,13 +30,13 @@ from fulfillment.api.picking_bodies import (
     ReassignIn,
     SiteIn,
 )
+from fulfillment.api.tasks import IsAssigned
 from fulfillment.enums import SOURCE_LISTINGS, PickingStatus, Priority
 from fulfillment.models import Order, PickingTask, PickingTaskItem
 from fulfillment.queries.picking_tasks import next_item
 from fulfillment.services import other_goods, picking_tasks, picks, priorities, reassigning, shorts, undo
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import Nothing, Reason
-from warehouse.outbox.http import ReadEndpoints
 
 
 class PickingFilters(django_filters.FilterSet):
@@ -61,7 +61,7 @@ SUMMARIES = PickingTask.objects.select_related("order", "warehouse", "worker", "
 ITEMS = PickingTaskItem.objects.select_related("product", "batch", "location").order_by("sequence")
 
 
-class PickingTasks(ReadEndpoints):
+class PickingTasks(IsAssigned):
     """Walks: `pending → assigned → in_progress → completed`, or cancelled before."""
 
     rows: QuerySet[Any] = SUMMARIES.prefetch_related(Prefetch("items", queryset=ITEMS))
@@ -143,17 +143,6 @@ class PickingTasks(ReadEndpoints):
     def claim_next(self, request: Request) -> Response:
         """The task that the caller should do now: the one at hand, else the best pending one, assigned."""
         return self.run(named_warehouse(self.body()), render=lambda task: {"task": task and self.show(task)})
-
-    @action(detail=True, methods=["post"])
-    def assign(self, request: Request, pk: str) -> Response:
-        """Give it to a worker."""
-        worker = self.body().get("worker")
-        return self.run(int(pk), named_worker(worker) if worker else self.actor.user_id)
-
-    @action(detail=True, methods=["post"])
-    def reassign(self, request: Request, pk: str) -> Response:
-        """Give one that is begun to another worker, who goes on with it."""
-        return self.run(int(pk), named_worker(self.body()["worker"]))
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:

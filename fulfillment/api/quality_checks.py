@@ -16,16 +16,15 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from fulfillment.api.names import named_warehouse, named_worker
+from fulfillment.api.names import named_warehouse
 from fulfillment.api.picking_bodies import ReassignIn
-from fulfillment.api.tasks import TaskSummary
+from fulfillment.api.tasks import ChangesHands, TaskSummary
 from fulfillment.enums import Priority, QualityDecision, QualityStatus
 from fulfillment.models import QualityCheck, QualityCheckItem
 from fulfillment.services import quality_checks, quality_failures, reassigning
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.api.inputs import CodeField, Input, Nothing, QuantityField, Reason
 from warehouse.core.photos import IMAGES, PHOTO_BYTES, photo_response
-from warehouse.outbox.http import ReadEndpoints
 
 
 class QualityItemOut(serializers.ModelSerializer):
@@ -110,7 +109,7 @@ SUMMARIES = QualityCheck.objects.select_related("order", "warehouse", "worker").
 ITEMS = QualityCheckItem.objects.select_related("product", "batch", "quarantined_in__location").order_by("pk")
 
 
-class QualityChecks(ReadEndpoints):
+class QualityChecks(ChangesHands):
     """Checks of picked goods: `pending → in_progress → passed | failed`, or cancelled. They come when a picking task is completed and a rule asks for one."""
 
     rows: QuerySet[Any] = SUMMARIES.prefetch_related(Prefetch("items", queryset=ITEMS))
@@ -151,11 +150,6 @@ class QualityChecks(ReadEndpoints):
     def claim_next(self, request: Request) -> Response:
         """The check that the caller should do now: the one at hand, else the best pending one, begun."""
         return self.run(named_warehouse(self.body()), render=lambda check: {"check": check and self.show(check)})
-
-    @action(detail=True, methods=["post"])
-    def reassign(self, request: Request, pk: str) -> Response:
-        """Give one that is begun to another worker, who goes on with it."""
-        return self.run(int(pk), named_worker(self.body()["worker"]))
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:

@@ -95,7 +95,7 @@ _AT_WORK = f"""
       WHERE c.status = 'in_progress' AND c.worker_id IS NOT NULL AND {_HERE.format("c.")}
       UNION ALL
       SELECT 'packing', k.id, k.number, k.worker_id, k.warehouse_id, k.status, k.started_at, k.packed_items, k.total_items, NULL, t.packing_location_id
-      FROM fulfillment_packingtask k LEFT JOIN fulfillment_pickingtask t ON t.id = k.picking_task_id
+      FROM fulfillment_packingtask k JOIN fulfillment_pickingtask t ON t.id = k.picking_task_id
       WHERE k.status = 'in_progress' AND k.worker_id IS NOT NULL AND {_HERE.format("k.")}
       UNION ALL
       SELECT 'put_back', min(p.id), '', p.worker_id, p.warehouse_id, 'in_progress', NULL, 0, count(*), NULL, min(p.from_location_id)

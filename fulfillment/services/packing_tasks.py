@@ -12,21 +12,21 @@ from django.db.models import Min, Sum
 from django.utils import timezone
 
 from fulfillment import events
-from fulfillment.enums import LIVING_SHIPMENTS, OPEN_ORDERS, OPEN_QUALITY, PackingItemStatus, PackingStatus, PickingStatus, ShipmentStatus
+from fulfillment.enums import LIVING_SHIPMENTS, OPEN_ORDERS, OPEN_QUALITY, PackingItemStatus, PickingStatus, ShipmentStatus
 from fulfillment.errors import WorkLeft
-from fulfillment.locks import lock_next_packing_task, lock_packing_task, lock_picking_task, lock_shipments_of, lock_worker
+from fulfillment.locks import lock_next_packing_task, lock_packing_task, lock_picking_task, lock_shipments_of
 from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, PutBack, Shipment
 from fulfillment.queries.package_weights import weight_faults
 from fulfillment.services import put_backs, waybills, weighing
 from fulfillment.services.background import REQUEST_SHIPMENT, soon
 from fulfillment.services.progress import recount, settle
 from fulfillment.services.providers import OVER, limit_faults
-from fulfillment.services.workers import require_worker
+from fulfillment.services.workers import claimed, require_worker
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, next_number, next_numbers, take
-from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
+from warehouse.core.errors import Conflict, TransitionRefused
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
@@ -119,15 +119,7 @@ def claim_next_packing_task(warehouse_id: int, *, actor: Actor) -> PackingTask |
     Best is by priority, then ship-by, then age. Locks the worker, so that two scanners of one person get one task; then that one task only, passing over
     one that somebody else is claiming.
     """
-    if actor.user_id is None:
-        raise ValidationFailed("Only a person can claim a task.")
-    lock_worker(actor.user_id)
-    mine = PackingTask.objects.filter(worker=actor.user_id, warehouse=warehouse_id, status=PackingStatus.IN_PROGRESS)
-    at_hand = mine.select_related("order", "warehouse").order_by("pk").first()
-    if at_hand is not None:
-        return at_hand
-    task = lock_next_packing_task(warehouse_id)
-    return task and _start(task, actor)
+    return claimed(PackingTask, warehouse_id, actor, lock_next_packing_task, _start)
 
 
 @operation(Role.PACKER)

@@ -22,12 +22,12 @@ from fulfillment.services.batch_walks import plan_batch
 from fulfillment.services.chosen_tasks import named_tasks
 from fulfillment.services.picking_tasks import claim_next_picking_task
 from fulfillment.services.progress import settle
-from fulfillment.services.workers import require_active_user, require_worker
+from fulfillment.services.workers import require_active_user, require_person, require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, save_all, take
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.errors import Conflict
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
@@ -99,7 +99,7 @@ def claim_next_picking_batch(warehouse_id: int, *, actor: Actor) -> PickingBatch
     batch; chooses by SKIP LOCKED, then locks the orders, the batch and its tasks. Events as for `assign`. Raises Conflict while the actor has a single task at hand.
     """
     batch = _claim(warehouse_id, actor)
-    if batch is None and (single := my_single_task(warehouse_id, _person(actor))) is not None:
+    if batch is None and (single := my_single_task(warehouse_id, require_person(actor))) is not None:
         raise Conflict(f"{single} is at hand: finish that first.", task=single.pk)
     return batch
 
@@ -209,19 +209,13 @@ def settle_picking_batches(task_ids: Iterable[int], *, actor: Actor, order_ids: 
 
 
 def _claim(warehouse_id: int, actor: Actor) -> PickingBatch | None:
-    person = _person(actor)
+    person = require_person(actor)
     lock_worker(person)
     at_hand = my_picking_batch(warehouse_id, person)
     if at_hand is not None or my_single_task(warehouse_id, person) is not None:
         return at_hand
     work = lock_next_picking_batch(warehouse_id)
     return None if work is None else _give(work, person, "assign", actor)
-
-
-def _person(actor: Actor) -> int:
-    if actor.user_id is None:
-        raise ValidationFailed("Only a person can claim a batch.")
-    return actor.user_id
 
 
 def _give(work: BatchWork, worker_id: int, transition: str, actor: Actor) -> PickingBatch:

@@ -29,12 +29,12 @@ from fulfillment.services import put_backs, quality_checks, shorts
 from fulfillment.services.intake import make_picking_tasks
 from fulfillment.services.progress import recount, settle
 from fulfillment.services.walks import begin_walk
-from fulfillment.services.workers import require_active_user, require_single, require_worker
+from fulfillment.services.workers import require_active_user, require_person, require_single, require_worker
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, require_reason, take
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.errors import Conflict
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import operation
@@ -99,17 +99,16 @@ def claim_next_picking_task(warehouse_id: int, *, actor: Actor) -> PickingTask |
     Best is by priority, then ship-by, then age. Locks the worker, so that two scanners of one person get one task; then that one task only, passing over
     one that somebody else is claiming. Event picking.assigned. Raises Conflict while the actor has a batch at hand.
     """
-    if actor.user_id is None:
-        raise ValidationFailed("Only a person can claim a task.")
-    lock_worker(actor.user_id)
-    at_hand = my_single_task(warehouse_id, actor.user_id)
+    person = require_person(actor)
+    lock_worker(person)
+    at_hand = my_single_task(warehouse_id, person)
     if at_hand is not None:
         return at_hand
-    batch = my_picking_batch(warehouse_id, actor.user_id)
+    batch = my_picking_batch(warehouse_id, person)
     if batch is not None:
         raise Conflict(f"{batch} is at hand: finish that first.", picking_batch=batch.pk)
     task = lock_next_picking_task(warehouse_id)
-    return task and _assign(task, actor.user_id, actor)
+    return task and _assign(task, person, actor)
 
 
 @operation(Role.PICKER)

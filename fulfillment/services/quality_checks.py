@@ -12,12 +12,12 @@ from django.utils import timezone
 from fulfillment import events
 from fulfillment.enums import QualityDecision, QualityStatus
 from fulfillment.errors import Surplus, WorkLeft
-from fulfillment.locks import lock_next_quality_check, lock_quality_check, lock_quality_item, lock_worker
+from fulfillment.locks import lock_next_quality_check, lock_quality_check, lock_quality_item
 from fulfillment.models import Pick, PickingTask, QualityCheck, QualityCheckItem
 from fulfillment.services import packing_tasks, put_backs
 from fulfillment.services.progress import recount, settle
 from fulfillment.services.quality_rules import Draw, reason_to_check
-from fulfillment.services.workers import require_worker
+from fulfillment.services.workers import claimed, require_worker
 from inventory import orchestrator
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, next_number, require_reason, take
@@ -86,15 +86,7 @@ def claim_next_quality_check(warehouse_id: int, *, actor: Actor) -> QualityCheck
     Best is by priority, then ship-by, then age. Locks the worker, so that two scanners of one person get one check; then that one check only, passing over
     one that somebody else is claiming.
     """
-    if actor.user_id is None:
-        raise ValidationFailed("Only a person can claim a check.")
-    lock_worker(actor.user_id)
-    mine = QualityCheck.objects.filter(worker=actor.user_id, warehouse=warehouse_id, status=QualityStatus.IN_PROGRESS)
-    at_hand = mine.select_related("order", "warehouse").order_by("pk").first()
-    if at_hand is not None:
-        return at_hand
-    check = lock_next_quality_check(warehouse_id)
-    return check and _start(check, actor)
+    return claimed(QualityCheck, warehouse_id, actor, lock_next_quality_check, _start)
 
 
 @operation(Role.PACKER)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from django.contrib.auth import get_user_model
 
+from fulfillment.locks import lock_worker
 from fulfillment.models import PackingTask, PickingBatch, PickingTask, QualityCheck
 from warehouse.core.actor import Actor
-from warehouse.core.errors import Conflict, NotFound, PermissionDenied
+from warehouse.core.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
+
+T = TypeVar("T", PackingTask, QualityCheck)
 
 
 def require_worker(task: PickingTask | PickingBatch | PackingTask | QualityCheck, actor: Actor) -> None:
@@ -19,6 +25,28 @@ def require_active_user(user_id: int) -> None:
     """Raise NotFound when nobody who may sign in has this id."""
     if not get_user_model().objects.filter(pk=user_id, is_active=True).exists():
         raise NotFound(f"There is no active user {user_id}.", kind="user", id=user_id)
+
+
+def require_person(actor: Actor) -> int:
+    """The id of the person who asks for work. Raises ValidationFailed for a program."""
+    if actor.user_id is None:
+        raise ValidationFailed("Only a person can be given work.")
+    return actor.user_id
+
+
+def claimed(model: type[T], warehouse_id: int, actor: Actor, lock_next: Callable[[int], T | None], begin: Callable[[T, Actor], T]) -> T | None:
+    """The work of a kind that a person is at in this warehouse, else what `lock_next` finds, begun. None when there is none.
+
+    Locks the worker, so that two scanners of one person get one; then that one row only.
+    """
+    person = require_person(actor)
+    lock_worker(person)
+    mine = model._default_manager.filter(worker=person, warehouse=warehouse_id, status="in_progress")
+    at_hand = mine.select_related("order", "warehouse").order_by("pk").first()
+    if at_hand is not None:
+        return at_hand
+    found = lock_next(warehouse_id)
+    return None if found is None else begin(found, actor)
 
 
 def require_single(task: PickingTask) -> None:
