@@ -14,4 +14,6 @@ os.environ["REDIS_URL"] = os.environ["LISTINGS_REDIS_URL"] = f"{_server}/{15 - _
 
 from warehouse.settings import *  # noqa: E402, F403
 
+# A statement without an end fails where it stands. Left to the time limit of the test it would go on in the server and hold its locks against all that follow.
+DATABASES["default"]["OPTIONS"]["options"] += " -c statement_timeout=120s"  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
