@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from fulfillment.models import Shipment
 from fulfillment.partners.delivery import Address, CreatedShipment, DeliveryClient, PackageDetails, ShipmentRequest
-from fulfillment.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
 from fulfillment.partners.order_system import OrderSystemClient
-from fulfillment.partners.retry import next_retry
 from fulfillment.services import carrier_news, status_reports, voids, waybills
 from fulfillment.services.waybills import ClaimedShipment, Waybill
 from warehouse.core.actor import Actor
+from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
+from warehouse.core.partners.retry import next_retry
 from warehouse.core.retry import full_jitter
 
 logger = logging.getLogger(__name__)

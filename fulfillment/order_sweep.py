@@ -19,12 +19,12 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from fulfillment.enums import DisagreementKind
-from fulfillment.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
 from fulfillment.partners.order_system import ListedOrder, OrderSystemClient, PartnerOrder
-from fulfillment.partners.retry import next_retry
 from fulfillment.services import sweep
 from fulfillment.services.sweep import CANCELLED, CONFIRMED, UNKNOWN, ClaimedSweep, Outcome, TheirOrder
 from warehouse.core.actor import Actor
+from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
+from warehouse.core.partners.retry import next_retry
 
 logger = logging.getLogger(__name__)
 

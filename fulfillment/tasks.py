@@ -13,13 +13,13 @@ from celery import shared_task
 
 from fulfillment import flows, order_sweep, printing
 from fulfillment.partners.circuits import circuit_states
-from fulfillment.partners.errors import CircuitOpen
 from fulfillment.queries.owed import due_shipments, due_status_reports, due_voids, orders_to_retry, printers_with_queues, shipments_to_poll
 from fulfillment.services import stuck, watch
 from fulfillment.services.label_prints import give_up_label_prints
 from fulfillment.services.orders import retry_order
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict
+from warehouse.core.partners.errors import CircuitOpen
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from django.utils import timezone
 from pybreaker import STATE_CLOSED
 
 from fulfillment.models import DeliveryProvider
-from fulfillment.partners.breaker import UNKNOWN
 from fulfillment.partners.delivery import DeliveryClient
 from fulfillment.services.carriers import change_carrier, create_carrier
 from warehouse.core.admin import plain
 from warehouse.core.admin_forms import SavedByOperations
 from warehouse.core.admin_steps import StepForm, choice_field
+from warehouse.core.partners.breaker import UNKNOWN
 
 
 class ProviderForm(StepForm):

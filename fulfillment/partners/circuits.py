@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN
 
-from fulfillment.partners.breaker import UNKNOWN, CircuitState
 from fulfillment.partners.delivery import DeliveryClient
 from fulfillment.partners.order_system import OrderSystemClient
+from warehouse.core.partners.breaker import UNKNOWN, CircuitState
 
 STATES = (STATE_CLOSED, STATE_OPEN, STATE_HALF_OPEN, UNKNOWN)
 

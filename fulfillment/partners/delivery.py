@@ -9,9 +9,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from fulfillment.partners.errors import ContractBroken, PermanentFailure
-from fulfillment.partners.http import PartnerClient
-from fulfillment.partners.reading import read_date, read_link, read_moment, read_text, require_same_order
+from warehouse.core.partners.errors import ContractBroken, PermanentFailure
+from warehouse.core.partners.http import PartnerClient
+from warehouse.core.partners.reading import read_date, read_link, read_moment, read_text, require_same_order
 
 logger = logging.getLogger(__name__)
 

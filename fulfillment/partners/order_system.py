@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
-from fulfillment.partners.errors import ContractBroken
-from fulfillment.partners.http import PartnerClient
-from fulfillment.partners.reading import read_decimal, read_moment, read_text, read_whole, require_same_order
+from warehouse.core.partners.errors import ContractBroken
+from warehouse.core.partners.http import PartnerClient
+from warehouse.core.partners.reading import read_decimal, read_moment, read_text, read_whole, require_same_order
 
 PAGE = 100
 

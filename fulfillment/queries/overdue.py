@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from fulfillment.enums import PackingStatus, PickingStatus
 from fulfillment.models import Package, PackingTask, PickingTask
-from fulfillment.partners.breaker import CircuitState
 from inventory.orchestrator import AlertDraft, Severity
+from warehouse.core.partners.breaker import CircuitState
 
 PICKING_STUCK, PACKING_UNMEASURED, PARTNER_DOWN = "picking_stuck", "packing_unmeasured", "partner_down"
 PICKING_HOURS, PACKING_HOURS = timedelta(hours=2), timedelta(hours=1)

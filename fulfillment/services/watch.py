@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fulfillment.partners.breaker import UNKNOWN, CircuitState
 from fulfillment.queries import overdue
 from inventory import orchestrator
 from warehouse.core.actor import Actor
+from warehouse.core.partners.breaker import UNKNOWN, CircuitState
 from warehouse.core.transactions import operation
 
 

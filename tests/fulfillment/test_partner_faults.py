@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from fulfillment import flows
 from fulfillment.models import DeliveryProvider, Order, Shipment, StatusReport
-from fulfillment.partners.errors import CircuitOpen
 from fulfillment.services import waybills
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.shipments import retry_shipment
@@ -24,6 +23,7 @@ from tests.concurrency.threads import race
 from tests.factories.fulfillment import ACTOR, person
 from tests.fulfillment.parcels import Clock, due_now, one_living_each, open_alerts, packed_in_two, packed_order, shipments
 from warehouse.core.actor import Role
+from warehouse.core.partners.errors import CircuitOpen
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "order_system")]
 MADE = "/api/v1/shipments"

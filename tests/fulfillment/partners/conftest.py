@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from fulfillment.partners.delivery import DeliveryClient
-from fulfillment.partners.http import PartnerHttp
 from fulfillment.partners.order_system import OrderSystemClient
 from tests.partners.fixtures import TOKEN, delivery, order_system
 from tests.partners.server import PartnerServer
+from warehouse.core.partners.http import PartnerHttp
 
 __all__ = ["delivery", "order_system"]
 

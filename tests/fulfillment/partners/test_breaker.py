@@ -8,13 +8,13 @@ import pytest
 import redis as redis_client
 from pytest_django.fixtures import Settings
 
-from fulfillment.partners.breaker import Circuit
 from fulfillment.partners.delivery import DeliveryClient
-from fulfillment.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
-from fulfillment.partners.http import PartnerHttp
 from tests.fulfillment.parcels import Clock
 from tests.partners.fixtures import TOKEN
 from tests.partners.server import PartnerServer
+from warehouse.core.partners.breaker import Circuit
+from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
+from warehouse.core.partners.http import PartnerHttp
 
 ADDRESSES = "/api/v1/delivery/addresses/*"
 

@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from fulfillment.partners.delivery import Address, DeliveryClient, PackageDetails, ShipmentRequest
-from fulfillment.partners.errors import PermanentFailure, RetryableFailure
-from fulfillment.partners.http import PartnerHttp
 from tests.partners.fixtures import TOKEN
 from tests.partners.server import PartnerServer
+from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
+from warehouse.core.partners.http import PartnerHttp
 
 WAREHOUSE = Address("ul. Składowa 3", "Łódź", "90-127", "PL", "Magazyn Główny", "+48600111222")
 CUSTOMER = Address("Кнез Михаилова 12", "Београд", "11000", "RS", "Ђорђе Петровић", "+381601112223")

@@ -14,12 +14,12 @@ from email.utils import format_datetime
 import pytest
 
 from fulfillment.partners.delivery import DeliveryClient
-from fulfillment.partners.errors import PermanentFailure, RetryableFailure
-from fulfillment.partners.http import PartnerHttp
 from fulfillment.partners.order_system import OrderSystemClient
 from tests.fulfillment.partners.test_delivery import REQUEST
 from tests.partners.fixtures import TOKEN
 from tests.partners.server import PartnerServer
+from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
+from warehouse.core.partners.http import PartnerHttp
 
 
 def numbers(delivery: PartnerServer) -> list[str]:
@@ -188,7 +188,7 @@ def test_neither_logs_nor_errors_show_the_token(caplog: pytest.LogCaptureFixture
             deliveries.create_shipment(REQUEST, "17")
         assert TOKEN not in f"{caught.value} {caught.value!r} {caught.value.args}"
     deliveries.create_shipment(REQUEST, "17")
-    assert len([record for record in caplog.records if record.name == "fulfillment.partners.http"]) == 5
+    assert len([record for record in caplog.records if record.name == "warehouse.core.partners.http"]) == 5
     assert TOKEN not in caplog.text
     assert "Михаилова" not in caplog.text
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from fulfillment.partners.errors import PermanentFailure, RetryableFailure
-from fulfillment.partners.http import PartnerHttp
 from fulfillment.partners.order_system import OrderSystemClient, PartnerOrder, PartnerOrderItem
 from tests.partners.server import PartnerServer
+from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
+from warehouse.core.partners.http import PartnerHttp
 
 
 def test_an_order_is_read_with_exact_numbers(orders: OrderSystemClient, order_system: PartnerServer):

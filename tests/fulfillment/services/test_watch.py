@@ -15,7 +15,6 @@ from pytest_django.fixtures import Settings
 from fulfillment.models import PackingTask, PickingTask
 from fulfillment.partners.circuits import circuit_states
 from fulfillment.partners.delivery import DeliveryClient
-from fulfillment.partners.errors import RetryableFailure
 from fulfillment.services.packages import set_package_details
 from fulfillment.services.packing_tasks import start_packing_task
 from fulfillment.services.watch import watch_work
@@ -25,6 +24,7 @@ from tests.factories.inventory import ProductFactory
 from tests.fulfillment.parcels import Clock, open_alerts
 from tests.partners.server import PartnerServer
 from warehouse.core.actor import Role
+from warehouse.core.partners.errors import RetryableFailure
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDRESSES = "/api/v1/delivery/addresses/*"

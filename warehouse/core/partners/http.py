@@ -19,9 +19,9 @@ from django.utils import timezone
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
-from fulfillment.partners.breaker import Circuit, CircuitState
-from fulfillment.partners.errors import ContractBroken, PermanentFailure, RetryableFailure
-from fulfillment.partners.retry import RETRY_CAP_SECONDS, parse_retry_after
+from warehouse.core.partners.breaker import Circuit, CircuitState
+from warehouse.core.partners.errors import ContractBroken, PermanentFailure, RetryableFailure
+from warehouse.core.partners.retry import RETRY_CAP_SECONDS, parse_retry_after
 
 logger = logging.getLogger(__name__)
 

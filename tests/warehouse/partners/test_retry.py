@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fulfillment.partners.retry import next_retry, parse_retry_after
+from warehouse.core.partners.retry import next_retry, parse_retry_after
 
 NOW = datetime(2026, 3, 29, 0, 59, 30, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.utils import timezone
 from pybreaker import STATE_CLOSED, STATE_OPEN, CircuitBreaker, CircuitBreakerError, CircuitRedisStorage
 
-from fulfillment.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
+from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
 
 logger = logging.getLogger(__name__)
 

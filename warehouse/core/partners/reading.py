@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from fulfillment.partners.errors import ContractBroken
+from warehouse.core.partners.errors import ContractBroken
 
 Answer = dict[str, Any]
 
