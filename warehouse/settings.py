@@ -35,6 +35,26 @@ def amount(name: str, default: str) -> Decimal:
     return value
 
 
+def number(name: str, default: float, *, least: float, most: float = 1_000_000) -> float:
+    """A number from the environment within bounds; whole when its default is."""
+    given = os.environ.get(name) or str(default)
+    try:
+        value = int(given) if isinstance(default, int) else float(given)
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name}={given!r}: give a {'whole ' * isinstance(default, int)}number from {least} to {most}, such as {default}.")
+    return value
+
+
+def yes_or_no(name: str, default: bool) -> bool:
+    """A yes/no value from the environment that must be one."""
+    given = os.environ.get(name) or str(default)
+    if given.lower() not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+        raise ImproperlyConfigured(f"{name}={given!r}: give yes or no.")
+    return flag(name, default)
+
+
 def networks(name: str, default: str) -> list[Any]:
     """Addresses or networks from the environment, separated by commas."""
     given = os.environ.get(name, default)
@@ -104,6 +124,7 @@ INSTALLED_APPS = [
     "warehouse.outbox",
     "inventory",
     "fulfillment",
+    "stocksync",
 ]
 
 MIDDLEWARE = [
@@ -375,6 +396,31 @@ if not re.fullmatch("[0-9]{4,12}", GS1_COMPANY_PREFIX):
 # Where label printers may stand: who enters a printer can make this site open a connection there.
 PRINTER_NETWORKS = networks("PRINTER_NETWORKS", "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7")
 PRINTER_TIMEOUT_SECONDS = float(os.environ.get("PRINTER_TIMEOUT_SECONDS", "5"))
+
+# --- Stock synchronisation ------------------------------------------------------------------------------------------------------------
+# The k-th answered try of an acknowledgement waits anything up to initial delay · base^k seconds (exactly that without jitter), at most the largest delay.
+STOCK_SYNC_RETRY_MAX_ATTEMPTS = number("STOCK_SYNC_RETRY_MAX_ATTEMPTS", 5, least=1, most=100)
+STOCK_SYNC_RETRY_INITIAL_DELAY = number("STOCK_SYNC_RETRY_INITIAL_DELAY", 60, least=1, most=86_400)
+STOCK_SYNC_RETRY_MAX_DELAY = number("STOCK_SYNC_RETRY_MAX_DELAY", 3600, least=STOCK_SYNC_RETRY_INITIAL_DELAY, most=86_400)
+STOCK_SYNC_RETRY_EXPONENTIAL_BASE = number("STOCK_SYNC_RETRY_EXPONENTIAL_BASE", 2.0, least=1, most=10)
+STOCK_SYNC_RETRY_JITTER = yes_or_no("STOCK_SYNC_RETRY_JITTER", True)
+STOCK_SYNC_RECONCILIATION_INTERVAL_MINUTES = number("STOCK_SYNC_RECONCILIATION_INTERVAL_MINUTES", 30, least=1, most=1440)
+STOCK_SYNC_RECONCILIATION_BATCH_SIZE = number("STOCK_SYNC_RECONCILIATION_BATCH_SIZE", 100, least=1, most=1000)
+STOCK_SYNC_RECONCILIATION_AUTO_FIX_THRESHOLD_HOURS = number("STOCK_SYNC_RECONCILIATION_AUTO_FIX_THRESHOLD_HOURS", 24, least=0, most=8760)
+# Warned of at the first, critical at the second.
+STOCK_SYNC_MONITORING_WARN_PENDING_OPERATIONS = number("STOCK_SYNC_MONITORING_WARN_PENDING_OPERATIONS", 100, least=1)
+STOCK_SYNC_MONITORING_MAX_PENDING_OPERATIONS = number(
+    "STOCK_SYNC_MONITORING_MAX_PENDING_OPERATIONS", 1000, least=STOCK_SYNC_MONITORING_WARN_PENDING_OPERATIONS
+)
+STOCK_SYNC_MONITORING_FAILURE_RATE = number("STOCK_SYNC_MONITORING_FAILURE_RATE", 0.1, least=0, most=1)
+STOCK_SYNC_MONITORING_FAILURE_WINDOW_MINUTES = number("STOCK_SYNC_MONITORING_FAILURE_WINDOW_MINUTES", 30, least=1, most=1440)
+STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS = number("STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS", 6, least=1, most=168)
+STOCK_SYNC_MONITORING_STALE_CHECK_MINUTES = number("STOCK_SYNC_MONITORING_STALE_CHECK_MINUTES", 60, least=1, most=1440)
+STOCK_SYNC_MONITORING_ALERT_ON_FAILED_RETRIES = yes_or_no("STOCK_SYNC_MONITORING_ALERT_ON_FAILED_RETRIES", True)
+STOCK_SYNC_KEEP_DAYS = number("STOCK_SYNC_KEEP_DAYS", 30, least=1, most=3650)
+ALLEGRO_MICROSERVICE_BASE_URL = os.environ.get("ALLEGRO_MICROSERVICE_BASE_URL", f"http://127.0.0.1:{PORT + 94}")
+ALLEGRO_MICROSERVICE_JWT_TOKEN = os.environ.get("ALLEGRO_MICROSERVICE_JWT_TOKEN", "")
+ALLEGRO_REST_BASE_URL = os.environ.get("ALLEGRO_REST_BASE_URL", f"http://127.0.0.1:{PORT + 95}")
 
 # --- The back office ------------------------------------------------------------------------------------------------------------------
 UNFOLD = {

@@ -1,0 +1,89 @@
+"""The values that the columns of stock synchronisation may have, with the groups that rules speak of beside them."""
+
+from django.db.models import TextChoices
+
+
+class ChannelKind(TextChoices):
+    ALLEGRO_MICROSERVICE = "allegro_microservice", "Allegro microservice"
+    ALLEGRO_REST = "allegro_rest", "Allegro REST API"
+
+
+class ChannelMode(TextChoices):
+    """Off: nothing is read. Shadow: orders are read and it is said what would be done, nothing is deducted and nothing told. On: all of it."""
+
+    OFF = "off", "off"
+    SHADOW = "shadow", "shadow"
+    ON = "on", "on"
+
+
+class Fulfilment(TextChoices):
+    """Who sends the orders of a channel to the customers."""
+
+    WAREHOUSE = "warehouse", "this warehouse"
+    ELSEWHERE = "elsewhere", "somebody else"
+
+
+class OperationType(TextChoices):
+    DEDUCTION = "deduction", "deduction"
+    REFUND = "refund", "refund"
+    ADJUSTMENT = "adjustment", "adjustment"
+
+
+class OperationStatus(TextChoices):
+    PENDING = "pending", "pending"
+    PROCESSING = "processing", "processing"
+    COMPLETED = "completed", "completed"
+    FAILED = "failed", "failed"
+    CANCELLED = "cancelled", "cancelled"
+    ROLLED_BACK = "rolled_back", "rolled back"
+
+
+# Something is still to be told to the marketplace.
+OPEN_OPERATIONS = {OperationStatus.PENDING, OperationStatus.PROCESSING}
+# Nothing will happen to them any more; they are deleted after a while.
+CLOSED_OPERATIONS = {OperationStatus.COMPLETED, OperationStatus.CANCELLED, OperationStatus.ROLLED_BACK}
+
+
+class LogAction(TextChoices):
+    """The steps of an operation, by the names that the log has always had."""
+
+    CREATED = "created", "created"
+    RETRY = "retry", "tried again"
+    SYNC_SUCCESS = "sync_success", "the marketplace took it"
+    SYNC_FAILED = "sync_failed", "the marketplace refused it"
+    SYNC_ERROR = "sync_error", "the marketplace gave no answer"
+    RETRY_FAILED = "retry_failed", "waits for the next try"
+    MAX_RETRIES = "max_retries", "tried often enough"
+    COMPLETED = "completed", "completed"
+    FAILED = "failed", "failed"
+    ERROR = "error", "error"
+    MANUAL_RETRY = "manual_retry", "tried again by hand"
+    CANCELLED = "cancelled", "cancelled"
+    ROLLED_BACK = "rolled_back", "rolled back"
+
+
+class DiscrepancyKind(TextChoices):
+    """Where the two sides differ, or why an order waits for a person."""
+
+    NO_SKU = "no_sku", "a line without a SKU that we know"
+    NO_STOCK = "no_stock", "not enough stock"
+    NOT_ACKNOWLEDGED = "not_acknowledged", "deducted here, not known there"
+    NOT_DEDUCTED = "not_deducted", "known as deducted there, not deducted here"
+    UNKNOWN_THERE = "unknown_there", "not known there"
+    UNREADABLE = "unreadable", "can't be read"
+    GIVEN_UP = "given_up", "not taken after all tries"
+    AFTER_SHIPPING = "after_shipping", "changed or cancelled there, shipped here"
+    LEVEL = "level", "another quantity is shown than was sent"
+
+
+class CommandStatus(TextChoices):
+    """A quantity on its way to a listing."""
+
+    PENDING = "pending", "not sent yet"
+    ACCEPTED = "accepted", "accepted, not done yet"
+    SUCCEEDED = "succeeded", "done"
+    FAILED = "failed", "failed"
+    SUPERSEDED = "superseded", "a newer one went first"
+
+
+OPEN_COMMANDS = {CommandStatus.PENDING, CommandStatus.ACCEPTED}

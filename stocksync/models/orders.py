@@ -1,0 +1,65 @@
+"""Orders of marketplaces, as far as stock is concerned."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from stocksync.models.channels import Channel
+from warehouse.core.documents import Versioned
+from warehouse.core.quantities import QuantityField
+
+
+class ChannelOrder(Versioned):
+    """An order of a channel. Two facts are kept apart: whether it is deducted here (`deducted_at`, once) and whether the marketplace knows (its operations).
+
+    `revision` is the marketplace's, of what was read last. `fulfilment` is who sends it, fixed when it is deducted. `known_there` is the marketplace's own flag
+    as it was seen at `compared_at`. Changes through `stocksync.services`.
+    """
+
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, db_index=False, related_name="orders")
+    external_id = models.CharField(max_length=80)
+    revision = models.CharField(max_length=80, blank=True)
+    status = models.CharField(max_length=40, blank=True, help_text="The marketplace's word.")
+    ordered_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField(null=True, blank=True, help_text="There.")
+    fulfilment = models.CharField(max_length=9, blank=True)
+    deducted_at = models.DateTimeField(null=True, blank=True)
+    reversed_at = models.DateTimeField(null=True, blank=True, help_text="Its goods were given back: cancelled, refunded in full, or rolled back.")
+    known_there = models.BooleanField(null=True, blank=True)
+    compared_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "external_id"], name="channel_order_once"),
+            models.CheckConstraint(condition=Q(reversed_at=None) | Q(deducted_at__isnull=False), name="channel_order_reversed_was_deducted"),
+        ]
+        indexes = [
+            models.Index(F("channel"), F("ordered_at").desc(nulls_last=True), F("id").desc(), name="channel_order_newest"),
+            models.Index(fields=["channel", "id"], condition=Q(deducted_at=None), name="channel_order_not_deducted"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class ChannelOrderLine(models.Model):
+    """A line of it. `product` is empty for a SKU that we don't know: then the order waits for a person."""
+
+    order = models.ForeignKey(ChannelOrder, on_delete=models.CASCADE, related_name="lines")
+    external_id = models.CharField(max_length=80)
+    offer_id = models.CharField(max_length=80, blank=True)
+    sku = models.CharField(max_length=64, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    product = models.ForeignKey("inventory.Product", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    quantity = QuantityField()
+
+    class Meta:
+        ordering = ["order", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "external_id"], name="channel_order_line_once"),
+            models.CheckConstraint(condition=Q(quantity__gte=0), name="channel_order_line_quantity"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku or self.offer_id} × {self.quantity}"
