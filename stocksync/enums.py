@@ -23,6 +23,14 @@ class Fulfilment(TextChoices):
     ELSEWHERE = "elsewhere", "somebody else"
 
 
+class RemoteState(TextChoices):
+    """What an order's status at the marketplace means for stock."""
+
+    WAITING = "waiting", "not ready yet"
+    READY = "ready", "ready"
+    CANCELLED = "cancelled", "cancelled"
+
+
 class OperationType(TextChoices):
     DEDUCTION = "deduction", "deduction"
     REFUND = "refund", "refund"
@@ -58,6 +66,7 @@ class LogAction(TextChoices):
     FAILED = "failed", "failed"
     ERROR = "error", "error"
     MANUAL_RETRY = "manual_retry", "tried again by hand"
+    REOPENED = "reopened", "told again: it was forgotten"
     CANCELLED = "cancelled", "cancelled"
     ROLLED_BACK = "rolled_back", "rolled back"
 
@@ -71,9 +80,20 @@ class DiscrepancyKind(TextChoices):
     NOT_DEDUCTED = "not_deducted", "known as deducted there, not deducted here"
     UNKNOWN_THERE = "unknown_there", "not known there"
     UNREADABLE = "unreadable", "can't be read"
+    REFUSED = "refused", "refused by the warehouse"
     GIVEN_UP = "given_up", "not taken after all tries"
     AFTER_SHIPPING = "after_shipping", "changed or cancelled there, shipped here"
     LEVEL = "level", "another quantity is shown than was sent"
+
+
+class Resolution(TextChoices):
+    """What a person can do about a discrepancy."""
+
+    RETRY = "retry", "tell the marketplace again"
+    DEDUCT = "deduct", "deduct it now"
+    ROLL_BACK = "roll_back", "give the goods back"
+    PUSH = "push", "send the quantity again"
+    ACCEPT = "accept", "leave it as it is"
 
 
 class CommandStatus(TextChoices):

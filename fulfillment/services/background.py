@@ -1,32 +1,9 @@
-"""Asking a worker to do soon what the database already says is owed.
-
-The message is a courtesy: when it is lost, the sweep of `fulfillment.tasks` finds the work in the database.
-"""
+"""The tasks that operations ask for with `soon`; what a lost message leaves behind, the sweeps of `fulfillment.tasks` find."""
 
 from __future__ import annotations
-
-import logging
-from functools import partial
-
-from celery import current_app
-from django.db import transaction
-
-logger = logging.getLogger(__name__)
 
 REQUEST_SHIPMENT = "fulfillment.tasks.request_shipment"
 VOID_SHIPMENT = "fulfillment.tasks.void_shipment"
 REPORT_STATUS = "fulfillment.tasks.report_status"
 PRINT_QUEUED = "fulfillment.tasks.print_queued"
 RETRY_DUE_ORDERS = "fulfillment.tasks.retry_due_orders"
-
-
-def soon(task: str, *args: int) -> None:
-    """Send the task to the workers when this transaction has committed; a broker that is away is only logged."""
-    transaction.on_commit(partial(_send, task, args))
-
-
-def _send(task: str, args: tuple[int, ...]) -> None:
-    try:
-        current_app.send_task(task, args=args, retry=False, ignore_result=True)
-    except Exception as error:  # noqa: BLE001 - whatever the broker's library raises, the sweep will find the work
-        logger.warning("%s%s is left to the sweep: %s: %s", task, args, type(error).__name__, error)

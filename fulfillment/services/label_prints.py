@@ -15,8 +15,9 @@ from fulfillment.errors import NoWaybill
 from fulfillment.locks import lock_next_print, lock_printer
 from fulfillment.models import LabelPrint, Printer
 from fulfillment.services import labels
-from fulfillment.services.background import PRINT_QUEUED, soon
+from fulfillment.services.background import PRINT_QUEUED
 from warehouse.core.actor import Actor, Role
+from warehouse.core.background import soon
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.transactions import operation
 

@@ -14,11 +14,12 @@ from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OPEN_QUALITY, OrderSta
 from fulfillment.locks import Work, find_and_lock_order, lock_order, lock_unsent_reports, lock_work_of
 from fulfillment.models import DeliveryProvider, Order, OrderLine, PackingTask, PickingTask, QualityCheck
 from fulfillment.services import put_backs, waybills
-from fulfillment.services.background import RETRY_DUE_ORDERS, soon
+from fulfillment.services.background import RETRY_DUE_ORDERS
 from fulfillment.services.intake import make_picking_tasks, write_order
 from inventory import orchestrator
 from inventory.orchestrator import InsufficientStock, OrderedLine
 from warehouse.core.actor import Actor, Role
+from warehouse.core.background import soon
 from warehouse.core.documents import cancel, take
 from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.locking import check_version

@@ -18,13 +18,14 @@ from fulfillment.locks import lock_next_packing_task, lock_packing_task, lock_pi
 from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, PutBack, Shipment
 from fulfillment.queries.package_weights import weight_faults
 from fulfillment.services import put_backs, waybills, weighing
-from fulfillment.services.background import REQUEST_SHIPMENT, soon
+from fulfillment.services.background import REQUEST_SHIPMENT
 from fulfillment.services.progress import recount, settle
 from fulfillment.services.providers import OVER, limit_faults
 from fulfillment.services.workers import claimed, require_worker
 from inventory import orchestrator
 from inventory.orchestrator import DocumentType
 from warehouse.core.actor import Actor, Role
+from warehouse.core.background import soon
 from warehouse.core.documents import cancel, next_number, next_numbers, take
 from warehouse.core.errors import Conflict, TransitionRefused
 from warehouse.core.quantities import plain

@@ -14,8 +14,9 @@ from fulfillment.enums import LIVING_SHIPMENTS, OPEN_PICKING, OPEN_QUALITY, SOUR
 from fulfillment.locks import lock_report
 from fulfillment.models import MissingGoods, Order, PackingTask, PickingTask, QualityCheck, Shipment, StatusReport
 from fulfillment.queries.missing import on_no_task, said_of_missing
-from fulfillment.services.background import REPORT_STATUS, soon
+from fulfillment.services.background import REPORT_STATUS
 from warehouse.core.actor import Actor
+from warehouse.core.background import soon
 from warehouse.core.documents import take
 from warehouse.core.quantities import ZERO
 from warehouse.outbox.events import publish

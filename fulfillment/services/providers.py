@@ -14,9 +14,10 @@ from fulfillment.models import DeliveryProvider, Package, PackingTask, Shipment
 from fulfillment.queries.providers import active_provider
 from fulfillment.queries.stuck import WAITS_FOR_VOID
 from fulfillment.services import waybills
-from fulfillment.services.background import REQUEST_SHIPMENT, soon
+from fulfillment.services.background import REQUEST_SHIPMENT
 from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor, Role
+from warehouse.core.background import soon
 from warehouse.core.documents import require_reason
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.transactions import operation

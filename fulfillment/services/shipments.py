@@ -8,9 +8,10 @@ from fulfillment.enums import OWED_SHIPMENTS, ShipmentStatus
 from fulfillment.locks import lock_shipment
 from fulfillment.models import Shipment
 from fulfillment.services import packing_tasks, stuck
-from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT, soon
+from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT
 from fulfillment.services.providers import require_none_to_void
 from warehouse.core.actor import Actor, Role
+from warehouse.core.background import soon
 from warehouse.core.errors import Conflict
 from warehouse.core.transactions import operation
 

@@ -12,9 +12,10 @@ from fulfillment.enums import OrderStatus
 from fulfillment.locks import lock_order, lock_status_report, lock_unsent_reports
 from fulfillment.models import Order, StatusReport
 from fulfillment.services import stuck
-from fulfillment.services.background import REPORT_STATUS, soon
+from fulfillment.services.background import REPORT_STATUS
 from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor, Role
+from warehouse.core.background import soon
 from warehouse.core.errors import Conflict, NotFound
 from warehouse.core.transactions import operation
 

@@ -15,9 +15,10 @@ from fulfillment.enums import OWED_SHIPMENTS, ShipmentStatus
 from fulfillment.locks import lock_shipment, lock_successor, try_lock_shipment
 from fulfillment.models import Package, PackingTask, Shipment
 from fulfillment.services import stuck
-from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT, soon
+from fulfillment.services.background import REQUEST_SHIPMENT, VOID_SHIPMENT
 from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor
+from warehouse.core.background import soon
 from warehouse.core.documents import take
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish

@@ -1,1 +1,1 @@
-"""What each kind of marketplace speaks: one package per kind with the same modules inside, behind the interface of `base`. No model is known here."""
+"""Marketplaces over HTTP: one package for each, all behind the interface of `base`. They know no database."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils import timezone
 
 from stocksync.enums import ChannelKind, ChannelMode, Fulfilment
 from warehouse.core.documents import Versioned
@@ -24,8 +25,9 @@ class Channel(Versioned):
     warehouse = models.ForeignKey("inventory.Warehouse", on_delete=models.PROTECT, related_name="+", help_text="Whose stock it sells.")
     token_id = models.CharField("token", max_length=64, blank=True, help_text="The account at the microservice.")
     base_url = models.URLField("address", blank=True, help_text="Empty: the one of the settings.")
+    mode_since = models.DateTimeField(default=timezone.now, editable=False)
     safety_buffer = models.PositiveIntegerField(default=0, help_text="So many pieces of each product are not offered there.")
-    journal_cursor = models.CharField(max_length=100, blank=True, editable=False)
+    journal_cursor = models.CharField(max_length=200, blank=True, editable=False)
     swept_until = models.DateTimeField(null=True, blank=True, editable=False)
     read_to_end_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -41,7 +43,7 @@ class Channel(Versioned):
 
 
 class ChannelCredentials(models.Model):
-    """The OAuth tokens of a channel, encrypted. Both are replaced at once, by the one refresher that holds the row's lock (`services.credentials`)."""
+    """The OAuth tokens of a channel, encrypted. Both are replaced at once, by the one refresher that has claimed them (`services.credentials`)."""
 
     channel = models.OneToOneField(Channel, on_delete=models.CASCADE, related_name="credentials")
     client_id = models.CharField(max_length=100)
@@ -50,6 +52,7 @@ class ChannelCredentials(models.Model):
     refresh_token = models.BinaryField(editable=False, default=b"")
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     refreshed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    claimed_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="Somebody refreshes them until then.")
 
     class Meta:
         verbose_name_plural = "channel credentials"

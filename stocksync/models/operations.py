@@ -13,6 +13,7 @@ from django_fsm import FSMField, transition
 from stocksync.enums import CLOSED_OPERATIONS, LogAction, OperationStatus, OperationType
 from stocksync.models.channels import Channel
 from stocksync.models.orders import ChannelOrder
+from warehouse.core.documents import Versioned
 
 
 def default_max_retries() -> int:
@@ -20,7 +21,7 @@ def default_max_retries() -> int:
     return int(settings.STOCK_SYNC_RETRY_MAX_ATTEMPTS)
 
 
-class PendingStockOperation(models.Model):
+class PendingStockOperation(Versioned):
     """One acknowledgement owed to a marketplace: that an order's stock is deducted (`wanted_there`), or is not any more.
 
     `pending → processing → completed`, or `failed`; `cancelled`, `rolled_back`. Changes through `services.operations`. `retry_count` counts the answered tries;
@@ -40,10 +41,7 @@ class PendingStockOperation(models.Model):
     next_retry_at = models.DateTimeField(default=timezone.now)
     failing_since = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
     error_message = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
     completed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -80,6 +78,10 @@ class PendingStockOperation(models.Model):
     @transition(field=status, source=[OperationStatus.PENDING, OperationStatus.FAILED], target=OperationStatus.PENDING)
     def retry(self) -> None:
         """Somebody wants it tried again, from the beginning."""
+
+    @transition(field=status, source=[OperationStatus.COMPLETED, OperationStatus.CANCELLED], target=OperationStatus.PENDING)
+    def reopen(self) -> None:
+        """The marketplace has forgotten it."""
 
     @transition(field=status, source=[OperationStatus.PENDING, OperationStatus.FAILED], target=OperationStatus.CANCELLED)
     def cancel(self) -> None:

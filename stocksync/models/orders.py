@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from stocksync.enums import RemoteState
 from stocksync.models.channels import Channel
 from warehouse.core.documents import Versioned
 from warehouse.core.quantities import QuantityField
@@ -13,19 +14,22 @@ from warehouse.core.quantities import QuantityField
 class ChannelOrder(Versioned):
     """An order of a channel. Two facts are kept apart: whether it is deducted here (`deducted_at`, once) and whether the marketplace knows (its operations).
 
-    `revision` is the marketplace's, of what was read last. `fulfilment` is who sends it, fixed when it is deducted. `known_there` is the marketplace's own flag
-    as it was seen at `compared_at`. Changes through `stocksync.services`.
+    `revision`, `status` and `state` are of what was read last; `fulfilment` is who sends it, fixed when it is deducted; its lines are what was deducted. `known_there` is
+    the marketplace's own flag as it was seen at `compared_at`. One that is `left_alone` is nobody's business here: the scheme before ours did it, or a person
+    decided so. Changes through `stocksync.services`.
     """
 
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, db_index=False, related_name="orders")
     external_id = models.CharField(max_length=80)
     revision = models.CharField(max_length=80, blank=True)
     status = models.CharField(max_length=40, blank=True, help_text="The marketplace's word.")
+    state = models.CharField(max_length=9, choices=RemoteState.choices, default=RemoteState.WAITING)
     ordered_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(null=True, blank=True, help_text="There.")
     fulfilment = models.CharField(max_length=9, blank=True)
     deducted_at = models.DateTimeField(null=True, blank=True)
     reversed_at = models.DateTimeField(null=True, blank=True, help_text="Its goods were given back: cancelled, refunded in full, or rolled back.")
+    left_alone = models.BooleanField(default=False)
     known_there = models.BooleanField(null=True, blank=True)
     compared_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -36,11 +40,21 @@ class ChannelOrder(Versioned):
         ]
         indexes = [
             models.Index(F("channel"), F("ordered_at").desc(nulls_last=True), F("id").desc(), name="channel_order_newest"),
-            models.Index(fields=["channel", "id"], condition=Q(deducted_at=None), name="channel_order_not_deducted"),
+            models.Index(fields=["channel", "id"], condition=Q(deducted_at=None, left_alone=False), name="channel_order_not_deducted"),
         ]
 
     def __str__(self) -> str:
         return self.external_id
+
+    @property
+    def order_ref(self) -> str:
+        """How inventory's books name it; the channel must be loaded."""
+        return self.channel.order_ref(self.external_id)
+
+    @property
+    def is_deducted(self) -> bool:
+        """Whether its goods are off the shelf, or promised, on its account now."""
+        return self.deducted_at is not None and self.reversed_at is None
 
 
 class ChannelOrderLine(models.Model):

@@ -1,0 +1,86 @@
+"""The locks of stock synchronisation, in the one order: orders by id, their operations by id, discrepancies, levels, commands. Inventory is called last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+
+from stocksync.enums import OPEN_OPERATIONS, OperationStatus
+from stocksync.models import Channel, ChannelOrder, Discrepancy, ListingLevel, PendingStockOperation
+from warehouse.core.errors import NotFound
+from warehouse.core.locking import lock_row
+from warehouse.core.transactions import require_transaction
+
+
+def lock_channel(channel_id: int, expected_version: int | None = None) -> Channel:
+    """Lock a channel. Raises NotFound, StaleVersion."""
+    return lock_row(Channel, channel_id, expected_version)
+
+
+def lock_order(order_id: int, expected_version: int | None = None) -> ChannelOrder:
+    """Lock an order, its channel loaded. Raises NotFound, StaleVersion."""
+    order = lock_row(ChannelOrder, order_id, expected_version)
+    order.channel = Channel.objects.get(pk=order.channel_id)
+    return order
+
+
+def find_and_lock_order(channel: Channel, external_id: str) -> ChannelOrder | None:
+    """Lock an order by its name at the marketplace; None when it is not known."""
+    require_transaction()
+    order = ChannelOrder.objects.select_for_update(of=("self",), no_key=True).filter(channel=channel, external_id=external_id).first()
+    if order is not None:
+        order.channel = channel
+    return order
+
+
+def lock_operation(operation_id: UUID) -> PendingStockOperation:
+    """Lock an operation behind its order, which is loaded with its channel. Raises NotFound."""
+    require_transaction()
+    order_id = PendingStockOperation.objects.filter(pk=operation_id).values_list("order", flat=True).first()
+    if order_id is None:
+        raise NotFound(f"There is no operation {operation_id}.", kind="pendingstockoperation", id=str(operation_id))
+    order = lock_order(order_id)
+    row = PendingStockOperation.objects.select_for_update(of=("self",), no_key=True).get(pk=operation_id)
+    row.order, row.channel = order, order.channel
+    return row
+
+
+def lock_operations_of(order: ChannelOrder) -> list[PendingStockOperation]:
+    """Lock all operations of a locked order, the oldest first."""
+    rows = list(order.operations.select_for_update(no_key=True).order_by("created_at", "pk"))
+    for row in rows:
+        row.order, row.channel = order, order.channel
+    return rows
+
+
+def lock_due_operations(now: datetime, limit: int, ids: Iterable[UUID] | None = None) -> list[PendingStockOperation]:
+    """Lock operations that are due and that nobody holds, the longest waiting first; those that others lock are passed over.
+
+    Due is what waits and whose time has come, and what a worker claimed and never laid down. While something of an order is with a worker nothing else of
+    that order is due, so that two answers can't overtake each other. Of `ids`, if they are given.
+    """
+    require_transaction()
+    waiting = Q(status=OperationStatus.PENDING, next_retry_at__lte=now)
+    abandoned = Q(status=OperationStatus.PROCESSING, claimed_until__lte=now)
+    held = PendingStockOperation.objects.filter(order=OuterRef("order"), status=OperationStatus.PROCESSING, claimed_until__gt=now)
+    rows = PendingStockOperation.objects.filter(waiting | abandoned, status__in=OPEN_OPERATIONS).exclude(Exists(held))
+    if ids is not None:
+        rows = rows.filter(pk__in=list(ids))
+    locked = rows.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "channel")
+    return list(locked.order_by("next_retry_at", "pk")[:limit])
+
+
+def lock_discrepancy(discrepancy_id: int) -> Discrepancy:
+    """Lock a discrepancy, with its channel, order, operation and level loaded. Raises NotFound."""
+    row = lock_row(Discrepancy, discrepancy_id)
+    row.channel = Channel.objects.get(pk=row.channel_id)
+    return row
+
+
+def lock_levels(ids: Iterable[int]) -> list[ListingLevel]:
+    """Lock levels in the order of their ids; those that are gone are left out."""
+    require_transaction()
+    return list(ListingLevel.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk"))

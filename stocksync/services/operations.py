@@ -1,0 +1,190 @@
+"""Acknowledgements owed to marketplaces: taken by a worker, laid down with how the call ended; retried or cancelled by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from stocksync.enums import DiscrepancyKind, LogAction, OperationStatus
+from stocksync.locks import lock_due_operations, lock_operation
+from stocksync.models import PendingStockOperation
+from stocksync.services import logbook
+from stocksync.services.disagreeing import is_over, open_discrepancy
+from stocksync.services.owed import owe_again
+from warehouse.core.actor import Actor
+from warehouse.core.documents import save_all
+from warehouse.core.errors import TransitionRefused
+from warehouse.core.retry import full_jitter
+from warehouse.core.transactions import operation
+
+# Longer than the calls of one batch may take together; a worker that died is followed by another after it.
+LEASE = timedelta(seconds=180)
+BATCH = 10
+ERROR_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a worker needs to tell a marketplace. `version` proves, when the result is laid down, that nobody else took it since."""
+
+    id: UUID
+    channel_id: int
+    order_external_id: str
+    wanted_there: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a call ended that brought nothing. `answered`: it was refused, so that the try counts; otherwise there was no usable answer at all.
+
+    `retry_after` is the marketplace's wish in seconds. `asked` is false when nothing was sent, because others had found it away: that is no try at all.
+    """
+
+    error: str
+    answered: bool
+    retry_after: float | None = None
+    asked: bool = True
+
+
+@operation()
+def claim_operations(*, actor: Actor, limit: int = BATCH, ids: Iterable[UUID] | None = None) -> list[Claimed]:
+    """Take operations that are due (of `ids`, if they are given) for a while, so that no other worker tells them too.
+
+    Locks the operations, passing over those that others hold. Four statements for any number. A retry is a row of the log.
+    """
+    now = timezone.now()
+    rows = lock_due_operations(now, limit, ids)
+    steps: list[logbook.Step] = []
+    for row in rows:
+        if row.status == OperationStatus.PENDING:
+            row.claim()
+        row.attempts += 1
+        row.claimed_until = now + LEASE
+        if row.attempts > 1:
+            steps.append((row, LogAction.RETRY, {"message": f"Retry attempt {row.attempts - 1}"}, None))
+    save_all(rows, "status", "attempts", "claimed_until")
+    logbook.note_all(steps, actor=actor)
+    return [Claimed(row.pk, row.channel_id, row.order.external_id, row.wanted_there, row.version) for row in rows]
+
+
+@operation()
+def record_success(claimed: Claimed, took: timedelta, *, actor: Actor) -> bool:
+    """The marketplace knows. Whether the operation is completed: one that another worker took since is left to that one.
+
+    Locks the order and the operation. What disagreed about it is resolved.
+    """
+    row = lock_operation(claimed.id)
+    if not _is_mine(row, claimed):
+        return False
+    row.complete()
+    row.completed_at, row.claimed_until, row.failing_since, row.error_message = timezone.now(), None, None, ""
+    row.save_changes("status", "completed_at", "claimed_until", "failing_since", "error_message")
+    row.order.known_there, row.order.compared_at = row.wanted_there, row.completed_at
+    row.order.save_changes("known_there", "compared_at")
+    said = "Immediate sync successful" if row.attempts == 1 else f"Retry {row.attempts - 1} successful"
+    logbook.note_all(
+        [(row, LogAction.SYNC_SUCCESS, {"message": "The marketplace took it."}, took), (row, LogAction.COMPLETED, {"message": said}, None)], actor=actor
+    )
+    is_over(row.order, DiscrepancyKind.GIVEN_UP, DiscrepancyKind.NOT_ACKNOWLEDGED)
+    return True
+
+
+@operation()
+def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor: Actor) -> OperationStatus:
+    """The marketplace could not be told: the operation waits for its next try, or for a person; its status afterwards.
+
+    An answered try counts, and after `max_retries` of them a person has to look; what got no answer is tried for STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS.
+    Something newer owed for the order takes its place. Locks the order and the operation, then opens a Discrepancy when it is given up.
+    """
+    row = lock_operation(claimed.id)
+    if not _is_mine(row, claimed):
+        return OperationStatus(row.status)
+    now = timezone.now()
+    row.claimed_until, row.error_message = None, failure.error[:ERROR_LENGTH]
+    row.retry_count += failure.answered
+    row.attempts -= not failure.asked
+    row.failing_since = None if failure.answered else row.failing_since or now
+    action = LogAction.SYNC_FAILED if failure.answered else LogAction.SYNC_ERROR
+    steps: list[logbook.Step] = [(row, action, {"message": failure.error, "asked": failure.asked}, took)]
+    patience = timedelta(hours=settings.STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS)
+    if _has_newer(row):
+        row.wait()
+        row.cancel()
+        steps.append((row, LogAction.CANCELLED, {"message": "Newer news took its place."}, None))
+    elif row.retry_count >= row.max_retries:
+        row.fail()
+        steps.append((row, LogAction.MAX_RETRIES, {"message": f"Max retries reached: {row.max_retries}"}, None))
+    elif row.failing_since is not None and now - row.failing_since >= patience:
+        row.fail()
+        steps.append((row, LogAction.FAILED, {"message": f"No answer since {row.failing_since.isoformat()}"}, None))
+    else:
+        row.wait()
+        row.next_retry_at = _next_try(row, failure, now)
+        steps.append((row, LogAction.RETRY_FAILED, {"message": "Waits for the next try", "next_retry_at": row.next_retry_at.isoformat()}, None))
+    row.save_changes("status", "claimed_until", "error_message", "retry_count", "failing_since", "next_retry_at", "attempts")
+    logbook.note_all(steps, actor=actor)
+    if row.status == OperationStatus.FAILED:
+        here, there = {"deducted": row.order.is_deducted, "wanted_there": row.wanted_there}, {"known": row.order.known_there}
+        detail = f"The marketplace was not told: {failure.error}"
+        open_discrepancy(row.order, DiscrepancyKind.GIVEN_UP, detail, here=here, there=there, operation=row)
+    return OperationStatus(row.status)
+
+
+@operation()
+def retry_operation(operation_id: UUID, *, actor: Actor) -> PendingStockOperation:
+    """Have an operation that waits or failed tried again at once, from the beginning. Raises NotFound; TransitionRefused in any other state.
+
+    Locks the order and the operation. A worker is asked to do it soon.
+    """
+    row = lock_operation(operation_id)
+    if row.status not in (OperationStatus.PENDING, OperationStatus.FAILED):
+        raise _refused(row, "retried", "Only one that waits or failed can be.")
+    if _has_newer(row):
+        raise _refused(row, "retried", "Something newer is owed for its order.")
+    owe_again(row, "Manual retry triggered", actor=actor)
+    return row
+
+
+@operation()
+def cancel_operation(operation_id: UUID, *, actor: Actor, reason: str = "") -> PendingStockOperation:
+    """Let the marketplace not be told. What was deducted stays deducted. Raises NotFound; TransitionRefused for one that is done, or with a worker.
+
+    Locks the order and the operation. Cancelling again changes nothing.
+    """
+    row = lock_operation(operation_id)
+    if row.status == OperationStatus.CANCELLED:
+        return row
+    if row.status not in (OperationStatus.PENDING, OperationStatus.FAILED):
+        raise _refused(row, "cancelled", "Wait for the worker." if row.status == OperationStatus.PROCESSING else "Roll it back instead.")
+    row.cancel()
+    row.save_changes("status")
+    logbook.note(row, LogAction.CANCELLED, actor=actor, message=reason or "Operation cancelled manually")
+    is_over(row.order, DiscrepancyKind.GIVEN_UP)
+    return row
+
+
+def _refused(row: PendingStockOperation, what: str, hint: str) -> TransitionRefused:
+    return TransitionRefused(f"The {row.operation_type} of order {row.order} is {row.status}: it can't be {what}. {hint}", status=row.status)
+
+
+def _is_mine(row: PendingStockOperation, claimed: Claimed) -> bool:
+    return row.status == OperationStatus.PROCESSING and row.version == claimed.version
+
+
+def _has_newer(row: PendingStockOperation) -> bool:
+    newer = PendingStockOperation.objects.filter(order=row.order_id, created_at__gt=row.created_at)
+    return newer.exclude(status__in=(OperationStatus.CANCELLED, OperationStatus.ROLLED_BACK)).exists()
+
+
+def _next_try(row: PendingStockOperation, failure: Failure, now: datetime) -> datetime:
+    """After anything up to initial delay · base^n seconds (exactly that without jitter), at most the largest delay, and not before the marketplace's wish."""
+    base, cap = settings.STOCK_SYNC_RETRY_INITIAL_DELAY, settings.STOCK_SYNC_RETRY_MAX_DELAY
+    growth = settings.STOCK_SYNC_RETRY_EXPONENTIAL_BASE ** min(max(row.attempts - 1, 0), 64)
+    wait = full_jitter(0, base=base * growth, cap=cap) if settings.STOCK_SYNC_RETRY_JITTER else min(base * growth, cap)
+    return now + timedelta(seconds=max(wait, min(failure.retry_after or 0.0, cap)))

@@ -1,0 +1,50 @@
+"""What a marketplace is owed: an operation made, in the transaction that made it owed."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from stocksync.enums import LogAction, OperationStatus, OperationType
+from stocksync.locks import lock_operations_of
+from stocksync.models import ChannelOrder, PendingStockOperation
+from stocksync.services.background import PROCESS_OPERATION
+from stocksync.services.logbook import Step, note_all
+from warehouse.core.actor import Actor
+from warehouse.core.background import soon
+
+
+def owe(order: ChannelOrder, kind: OperationType, revision: str, *, wanted_there: bool, actor: Actor) -> PendingStockOperation:
+    """Owe the marketplace of a locked order the news whether its stock is deducted. One per kind and revision: the same again is the one there is.
+
+    What was owed for the order before and is with no worker is cancelled: the newest news is the only true one. Who makes
+    it has it told: at once, or by a worker (`background`).
+    """
+    before = lock_operations_of(order)
+    known = next((row for row in before if row.operation_type == kind and row.revision == revision), None)
+    if known is not None:
+        return known
+    made = PendingStockOperation(channel=order.channel, order=order, operation_type=kind, revision=revision, wanted_there=wanted_there)
+    made.save(force_insert=True)
+    steps: list[Step] = []
+    for row in before:
+        if row.status in (OperationStatus.PENDING, OperationStatus.FAILED):
+            row.cancel()
+            row.save_changes("status")
+            steps.append((row, LogAction.CANCELLED, {"message": "Newer news took its place.", "superseded_by": str(made.pk)}, None))
+    steps.append((made, LogAction.CREATED, {"message": "Operation created", "wanted_there": wanted_there, "revision": revision}, None))
+    note_all(steps, actor=actor)
+    return made
+
+
+def owe_again(operation: PendingStockOperation, reason: str, *, actor: Actor) -> None:
+    """Have a marketplace told again what a locked operation says, from the beginning: by hand, or because it has forgotten it."""
+    action = LogAction.MANUAL_RETRY if operation.status in (OperationStatus.PENDING, OperationStatus.FAILED) else LogAction.REOPENED
+    if action == LogAction.MANUAL_RETRY:
+        operation.retry()
+    else:
+        operation.reopen()
+    operation.retry_count, operation.error_message = 0, ""
+    operation.next_retry_at, operation.failing_since, operation.completed_at = timezone.now(), None, None
+    operation.save_changes("status", "retry_count", "error_message", "next_retry_at", "failing_since", "completed_at")
+    note_all([(operation, action, {"message": reason}, None)], actor=actor)
+    soon(PROCESS_OPERATION, str(operation.pk))
