@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stocksync.models import ChannelOrder
 from warehouse.core.quantities import plain
 from warehouse.outbox.events import Event
+
+if TYPE_CHECKING:
+    from stocksync.models import ChannelOrder
 
 
 def of_order(type: str, order: ChannelOrder, **more: Any) -> Event:

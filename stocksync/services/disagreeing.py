@@ -23,14 +23,18 @@ def open_discrepancy(
 ) -> Discrepancy:
     """Say that a locked order waits for a person: a new discrepancy, or one more sighting of the open one."""
     seen = {"detail": detail[:DETAIL_LENGTH], "here": here, "there": there, "seen_at": timezone.now(), "operation": operation}
-    row, _ = Discrepancy.objects.update_or_create(order=order, kind=kind, resolved_at=None, defaults=seen, create_defaults={**seen, "channel_id": order.channel_id})
+    row, _ = Discrepancy.objects.update_or_create(
+        order=order, kind=kind, resolved_at=None, defaults=seen, create_defaults={**seen, "channel_id": order.channel_id}
+    )
     return row
 
 
 def open_of_level(level: ListingLevel, kind: DiscrepancyKind, detail: str, *, here: dict[str, Any], there: dict[str, Any]) -> Discrepancy:
     """Say that a locked level waits for a person, as `open_discrepancy` does."""
     seen = {"detail": detail[:DETAIL_LENGTH], "here": here, "there": there, "seen_at": timezone.now()}
-    row, _ = Discrepancy.objects.update_or_create(level=level, kind=kind, resolved_at=None, defaults=seen, create_defaults={**seen, "channel_id": level.channel_id})
+    row, _ = Discrepancy.objects.update_or_create(
+        level=level, kind=kind, resolved_at=None, defaults=seen, create_defaults={**seen, "channel_id": level.channel_id}
+    )
     return row
 
 

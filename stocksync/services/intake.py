@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.utils import timezone
-
-from stocksync.channels.base import RemoteLine, RemoteOrder
 from stocksync.enums import ChannelMode, DiscrepancyKind, RemoteState
 from stocksync.locks import find_and_lock_order
-from stocksync.models import Channel, ChannelOrder, ChannelOrderLine
+from stocksync.marketplaces.base import RemoteOrder
+from stocksync.models import Channel, ChannelOrder
 from stocksync.services.changes import follow_lines
 from stocksync.services.deductions import deduct
 from stocksync.services.disagreeing import is_over, open_discrepancy
 from stocksync.services.reversals import give_back
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import require_known
 from warehouse.core.errors import Conflict
-from warehouse.core.quantities import parse_quantity
 from warehouse.core.transactions import lost_race_on, operation
 
 # Two that take in the same order at once: the second one starts again and finds it.
@@ -46,7 +42,9 @@ def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> Take
         raise Conflict(f"{channel} is off: no order is taken in.", mode=channel.mode)
     order = find_and_lock_order(channel, remote.external_id) or _new(channel, remote)
     if remote.fault:
-        open_discrepancy(order, DiscrepancyKind.UNREADABLE, f"The order can't be read: {remote.fault}", here={"deducted": order.is_deducted}, there={})
+        open_discrepancy(
+            order, DiscrepancyKind.UNREADABLE, f"The order can't be read: {remote.fault}", here={"deducted": order.is_deducted}, there={}
+        )
         return TakenIn(order, None)
     if remote.changed_at is not None and order.changed_at is not None and remote.changed_at < order.changed_at:
         return TakenIn(order, None)

@@ -89,7 +89,8 @@ def record_success(claimed: Claimed, took: timedelta, *, actor: Actor) -> bool:
     row.order.save_changes("known_there", "compared_at")
     said = "Immediate sync successful" if row.attempts == 1 else f"Retry {row.attempts - 1} successful"
     logbook.note_all(
-        [(row, LogAction.SYNC_SUCCESS, {"message": "The marketplace took it."}, took), (row, LogAction.COMPLETED, {"message": said}, None)], actor=actor
+        [(row, LogAction.SYNC_SUCCESS, {"message": "The marketplace took it."}, took), (row, LogAction.COMPLETED, {"message": said}, None)],
+        actor=actor,
     )
     is_over(row.order, DiscrepancyKind.GIVEN_UP, DiscrepancyKind.NOT_ACKNOWLEDGED)
     return True
