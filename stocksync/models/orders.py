@@ -14,8 +14,8 @@ from warehouse.core.quantities import QuantityField
 class ChannelOrder(Versioned):
     """An order of a channel. Two facts are kept apart: whether it is deducted here (`deducted_at`, once) and whether the marketplace knows (its operations).
 
-    `revision`, `status` and `state` are of what was read last; `fulfilment` is who sends it, fixed when it is deducted; its lines are what was deducted. `known_there` is
-    the marketplace's own flag as it was seen at `compared_at`. One that is `left_alone` is nobody's business here: the scheme before ours did it, or a person
+    `revision`, `status` and `state` are of what was read last; `fulfilment` is who sends it, fixed when it is deducted; its lines are what was deducted.
+    `known_there` is the marketplace's own flag as it was seen at `compared_at`. One that is `left_alone` is nobody's business here: the scheme before ours did it, or a person
     decided so. Changes through `stocksync.services`.
     """
 
@@ -28,7 +28,8 @@ class ChannelOrder(Versioned):
     changed_at = models.DateTimeField(null=True, blank=True, help_text="There.")
     fulfilment = models.CharField(max_length=9, blank=True)
     deducted_at = models.DateTimeField(null=True, blank=True)
-    reversed_at = models.DateTimeField(null=True, blank=True, help_text="Its goods were given back: cancelled, refunded in full, or rolled back.")
+    reversal_asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the warehouse was asked to cancel it.")
+    reversed_at = models.DateTimeField(null=True, blank=True, help_text="When its deduction was undone: cancelled, refunded or rolled back.")
     left_alone = models.BooleanField(default=False)
     known_there = models.BooleanField(null=True, blank=True)
     compared_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from inventory import orchestrator
-from inventory.orchestrator import InsufficientStock, OrderedLine
+from inventory.orchestrator import InsufficientStock
 from stocksync import events
 from stocksync.enums import ChannelMode, DiscrepancyKind, Fulfilment, OperationType
 from stocksync.locks import lock_order
@@ -48,7 +48,7 @@ def deduct(order: ChannelOrder, *, actor: Actor) -> PendingStockOperation | None
     """Deduct a locked order that is to be (see `sync_stock_deduction`)."""
     if order.deducted_at is not None:
         return None
-    lines = list(order.lines.all())
+    lines = [line for line in order.lines.all() if line.quantity]
     missing = [line for line in lines if not line.sku]
     if missing or not lines:
         names = ", ".join(line.name or line.offer_id or line.external_id for line in missing)
@@ -57,7 +57,7 @@ def deduct(order: ChannelOrder, *, actor: Actor) -> PendingStockOperation | None
         return None
     try:
         with transaction.atomic():
-            take_goods(order, lines, actor=actor)
+            _take_goods(order, lines, actor)
     except DomainError as error:
         _stop(order, _kind_of(error), error.detail, lines)
         return None
@@ -67,10 +67,13 @@ def deduct(order: ChannelOrder, *, actor: Actor) -> PendingStockOperation | None
     return owe(order, OperationType.DEDUCTION, order.revision, wanted_there=True, actor=actor)
 
 
-def take_goods(order: ChannelOrder, lines: Sequence[ChannelOrderLine], *, actor: Actor) -> None:
-    """Promise or sell the goods of these lines of a locked order. Raises what inventory refuses with; then nothing of it stands."""
-    asked = events.lines_of([(line.sku, line.quantity) for line in lines if line.quantity], order.channel.warehouse.code)
-    ordered: list[OrderedLine] = orchestrator.resolve_lines(asked)
+def _take_goods(order: ChannelOrder, lines: Sequence[ChannelOrderLine], actor: Actor) -> None:
+    """Promise or sell the goods of these lines. Raises what inventory refuses with; then nothing of it stands."""
+    asked = events.lines_of([(line.sku, line.quantity) for line in lines], order.channel.warehouse.code)
+    ordered = orchestrator.resolve_lines(asked)
+    for line, known in zip(lines, ordered, strict=True):
+        line.product_id = known.product_id
+    ChannelOrderLine.objects.bulk_update(lines, ["product"])
     if order.channel.fulfilment == Fulfilment.WAREHOUSE:
         orchestrator.promise_order.inside(order.order_ref, ordered, actor=actor)
         publish([events.of_order(ORDER_CONFIRMED, order, lines=asked)], actor=actor)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from stocksync.enums import ChannelMode, DiscrepancyKind, RemoteState
 from stocksync.locks import find_and_lock_order
-from stocksync.marketplaces.base import RemoteOrder
-from stocksync.models import Channel, ChannelOrder
+from stocksync.marketplaces.base import RemoteLine, RemoteOrder
+from stocksync.models import Channel, ChannelOrder, ChannelOrderLine, PendingStockOperation
 from stocksync.services.changes import follow_lines
 from stocksync.services.deductions import deduct
 from stocksync.services.disagreeing import is_over, open_discrepancy
@@ -40,7 +41,7 @@ def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> Take
     channel = Channel.objects.select_related("warehouse").get(pk=channel_id)
     if channel.mode == ChannelMode.OFF:
         raise Conflict(f"{channel} is off: no order is taken in.", mode=channel.mode)
-    order = find_and_lock_order(channel, remote.external_id) or _new(channel, remote)
+    order = find_and_lock_order(channel, remote.external_id) or ChannelOrder.objects.create(channel=channel, external_id=remote.external_id)
     if remote.fault:
         open_discrepancy(
             order, DiscrepancyKind.UNREADABLE, f"The order can't be read: {remote.fault}", here={"deducted": order.is_deducted}, there={}
@@ -49,24 +50,51 @@ def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> Take
     if remote.changed_at is not None and order.changed_at is not None and remote.changed_at < order.changed_at:
         return TakenIn(order, None)
     _note(order, remote)
-    if order.left_alone or channel.mode == ChannelMode.SHADOW:
-        if order.deducted_at is None:
-            _write_lines(order, remote.lines)
-        return TakenIn(order, None)
-    operation = _follow(order, remote, actor)
-    return TakenIn(order, operation and operation.pk)
-
-
-def _follow(order: ChannelOrder, remote: RemoteOrder, actor: Actor):  # type: ignore[no-untyped-def]
     if order.deducted_at is None:
         _write_lines(order, remote.lines)
-        if remote.state == RemoteState.READY:
-            return deduct(order, actor=actor)
+    if order.left_alone or channel.mode == ChannelMode.SHADOW:
+        return TakenIn(order, None)
+    made = _follow(order, remote, actor)
+    return TakenIn(order, made.pk if made else None)
+
+
+def _follow(order: ChannelOrder, remote: RemoteOrder, actor: Actor) -> PendingStockOperation | None:
+    """Do what a locked order asks as it is told now."""
+    if order.deducted_at is None:
         if remote.state == RemoteState.CANCELLED:
             is_over(order, *DiscrepancyKind)
-        return None
+        return deduct(order, actor=actor) if remote.state == RemoteState.READY else None
     if order.reversed_at is not None:
         return None
     if remote.state == RemoteState.CANCELLED:
-        return give_back(order, f"Cancelled at {order.channel}.", actor=actor)
-    return follow_lines(order, remote.lines, actor=actor)
+        return None if order.reversal_asked_at else give_back(order, f"Cancelled at {order.channel}.", actor=actor)
+    return follow_lines(order, remote.lines, remote.revision, actor=actor)
+
+
+def _note(order: ChannelOrder, remote: RemoteOrder) -> None:
+    told = {
+        "revision": remote.revision,
+        "status": remote.status,
+        "state": remote.state,
+        "ordered_at": remote.ordered_at or order.ordered_at,
+        "changed_at": remote.changed_at or order.changed_at,
+        "known_there": order.known_there if remote.known is None else remote.known,
+    }
+    changed = [name for name, value in told.items() if getattr(order, name) != value]
+    for name in changed:
+        setattr(order, name, told[name])
+    if changed:
+        order.save_changes(*changed)
+    is_over(order, DiscrepancyKind.UNREADABLE)
+
+
+def _write_lines(order: ChannelOrder, lines: Sequence[RemoteLine]) -> None:
+    """Make the lines of a locked order that is not deducted those that are told."""
+    told = [(line.external_id, line.offer_id, line.sku, line.name, line.quantity) for line in lines]
+    if told == list(order.lines.values_list("external_id", "offer_id", "sku", "name", "quantity")):
+        return
+    order.lines.all().delete()
+    ChannelOrderLine.objects.bulk_create(
+        ChannelOrderLine(order=order, external_id=line.external_id, offer_id=line.offer_id, sku=line.sku, name=line.name, quantity=line.quantity)
+        for line in lines
+    )

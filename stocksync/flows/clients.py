@@ -1,0 +1,23 @@
+"""The client for a channel, by its kind and the settings."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.conf import settings
+
+from stocksync.enums import ChannelKind
+from stocksync.flows import tokens
+from stocksync.marketplaces.allegro_rest import AllegroRestClient
+from stocksync.marketplaces.base import ChannelClient
+from stocksync.marketplaces.microservice import MicroserviceClient
+from stocksync.models import Channel
+
+
+def client_for(channel: Channel) -> ChannelClient:
+    """A client of the channel's account. Close it, or use `with`."""
+    if channel.kind == ChannelKind.ALLEGRO_MICROSERVICE:
+        base_url = channel.base_url or settings.ALLEGRO_MICROSERVICE_BASE_URL
+        return MicroserviceClient(base_url, settings.ALLEGRO_MICROSERVICE_JWT_TOKEN, channel.token_id)
+    base_url = channel.base_url or settings.ALLEGRO_REST_BASE_URL
+    return AllegroRestClient(base_url, partial(tokens.access_token, channel.pk), partial(tokens.renew, channel.pk))

@@ -1,0 +1,94 @@
+"""Quantities of a deducted order that the marketplace has changed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+
+from django.db import transaction
+
+from inventory import orchestrator
+from stocksync import events
+from stocksync.enums import DiscrepancyKind, Fulfilment, OperationType
+from stocksync.marketplaces.base import RemoteLine
+from stocksync.models import ChannelOrder, ChannelOrderLine, PendingStockOperation
+from stocksync.services.disagreeing import is_over, open_discrepancy
+from stocksync.services.owed import owe
+from stocksync.services.reversals import give_back
+from warehouse.core.actor import Actor
+from warehouse.core.errors import DomainError
+from warehouse.core.order_events import ORDER_CHANGED
+from warehouse.core.quantities import ZERO, plain
+from warehouse.outbox.events import publish
+
+Quantities = dict[str, Decimal]
+
+
+def follow_lines(order: ChannelOrder, lines: Sequence[RemoteLine], revision: str, *, actor: Actor) -> PendingStockOperation | None:
+    """Have a locked order that is deducted have these quantities from now on; the adjustment that is owed, None when nothing has changed.
+
+    Sent by somebody else, the difference is sold or given back at once. Sent by this warehouse, it is asked for by order.changed, once per revision, and the
+    lines change when the answer comes (`note_revised`). What can't be followed opens a Discrepancy, and nothing changes.
+    """
+    wanted, had = _by_sku(lines), _by_sku(order.lines.all())
+    if wanted == had:
+        return None
+    if not wanted:
+        return give_back(order, f"Everything was taken out of it at {order.channel}.", actor=actor)
+    if order.operations.filter(operation_type=OperationType.ADJUSTMENT, revision=revision).exists():
+        return None
+    try:
+        with transaction.atomic():
+            _adjust(order, wanted, had, lines, actor)
+    except DomainError as error:
+        refuse(order, f"Its quantities were changed at {order.channel}. {error.detail}", wanted)
+        return None
+    is_over(order, DiscrepancyKind.REFUSED)
+    return owe(order, OperationType.ADJUSTMENT, revision, wanted_there=True, actor=actor)
+
+
+def write_quantities(order: ChannelOrder, lines: Sequence[RemoteLine]) -> None:
+    """Note what a locked order is deducted with now."""
+    products = {line.sku.upper(): line.product_id for line in order.lines.all()}
+    products |= {sku: known.product_id for sku, known in orchestrator.products_by_sku({line.sku for line in lines}).items()}
+    order.lines.all().delete()
+    ChannelOrderLine.objects.bulk_create(
+        ChannelOrderLine(
+            order=order, external_id=line.external_id, offer_id=line.offer_id, sku=line.sku, name=line.name, quantity=line.quantity,
+            product_id=products.get(line.sku.upper()),
+        )
+        for line in lines
+    )  # fmt: skip
+
+
+def refuse(order: ChannelOrder, detail: str, wanted: Quantities) -> None:
+    """Have a person look at what a locked order should be and can't."""
+    here = {sku: plain(quantity) for sku, quantity in _by_sku(order.lines.all()).items()}
+    there = {sku: plain(quantity) for sku, quantity in wanted.items()}
+    open_discrepancy(order, DiscrepancyKind.REFUSED, detail, here=here, there=there)
+
+
+def _adjust(order: ChannelOrder, wanted: Quantities, had: Quantities, lines: Sequence[RemoteLine], actor: Actor) -> None:
+    warehouse = order.channel.warehouse.code
+    if order.fulfilment == Fulfilment.WAREHOUSE:
+        orchestrator.resolve_lines(events.lines_of(wanted.items(), warehouse))
+        publish([events.of_order(ORDER_CHANGED, order, lines=events.lines_of(wanted.items(), warehouse))], actor=actor)
+        return
+    more = [(sku, quantity - had.get(sku, ZERO)) for sku, quantity in wanted.items() if quantity > had.get(sku, ZERO)]
+    less = [(sku, quantity - wanted.get(sku, ZERO)) for sku, quantity in had.items() if quantity > wanted.get(sku, ZERO)]
+    if less:
+        back: dict[int, Decimal] = defaultdict(Decimal)
+        for line in orchestrator.resolve_lines(events.lines_of(less, warehouse)):
+            back[line.product_id] += line.quantity
+        orchestrator.return_sold.inside(order.order_ref, back, reason=f"Changed at {order.channel}", actor=actor)
+    if more:
+        orchestrator.sell_for_order.inside(order.order_ref, orchestrator.resolve_lines(events.lines_of(more, warehouse)), actor=actor)
+    write_quantities(order, lines)
+
+
+def _by_sku(lines: Sequence[RemoteLine] | Sequence[ChannelOrderLine]) -> Quantities:
+    result: Quantities = defaultdict(Decimal)
+    for line in lines:
+        result[line.sku] += line.quantity
+    return {sku: quantity for sku, quantity in result.items() if quantity}
