@@ -15,8 +15,8 @@ class ChannelOrder(Versioned):
     """An order of a channel. Two facts are kept apart: whether it is deducted here (`deducted_at`, once) and whether the marketplace knows (its operations).
 
     `revision`, `status` and `state` are of what was read last; `fulfilment` is who sends it, fixed when it is deducted; its lines are what was deducted.
-    `known_there` is the marketplace's own flag as it was seen at `compared_at`. One that is `left_alone` is nobody's business here: the scheme before ours did it, or a person
-    decided so. Changes through `stocksync.services`.
+    `known_there` is the marketplace's own flag as it was seen at `compared_at`. One that is `left_alone` is nobody's business here: the scheme before ours
+    did it, or a person decided so. Changes through `stocksync.services`.
     """
 
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, db_index=False, related_name="orders")

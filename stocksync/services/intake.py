@@ -63,7 +63,8 @@ def _follow(order: ChannelOrder, remote: RemoteOrder, actor: Actor) -> PendingSt
     if order.deducted_at is None:
         if remote.state == RemoteState.CANCELLED:
             is_over(order, *DiscrepancyKind)
-        return deduct(order, actor=actor) if remote.state == RemoteState.READY else None
+        # One that the marketplace calls deducted already is for the comparison to judge: the scheme before ours may have done it.
+        return deduct(order, actor=actor) if remote.state == RemoteState.READY and not remote.known else None
     if order.reversed_at is not None:
         return None
     if remote.state == RemoteState.CANCELLED:

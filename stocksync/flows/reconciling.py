@@ -1,0 +1,102 @@
+"""Both sides of a channel compared, order by order, and made alike where that is small and clear."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from stocksync.flows.acknowledging import ACTOR, attempt, sync_order
+from stocksync.flows.clients import client_for
+from stocksync.marketplaces.base import ChannelClient
+from stocksync.models import Channel, Discrepancy
+from stocksync.queries.comparison import Compared, Finding, compare, missing_there
+from stocksync.services.reconciliation import acknowledge_again, deduct_late, note_same, note_unknown_there
+from warehouse.core.actor import Actor
+from warehouse.core.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationResult:
+    """How many orders were compared, how many of them were alike or on their way, made alike now, and how many discrepancies of the channel are open after it."""
+
+    compared: int
+    same: int
+    fixed: int
+    discrepancies: int
+
+
+def reconcile_stock_status(
+    channel: Channel,
+    limit: int | None = None,
+    *,
+    window: timedelta | None = None,
+    client: ChannelClient | None = None,
+    actor: Actor = ACTOR,
+    progress: Callable[[int], object] = lambda done: None,
+) -> ReconciliationResult:
+    """Compare every order that changed within the window (default: STOCK_SYNC_RECONCILIATION_WINDOW_HOURS), `limit` in a page, and mend what is small and clear.
+
+    Deducted here and not known there: told again. Known there and not deducted here: deducted, if stock allows. New or changed: taken in. What is older than
+    the threshold, or contradicts itself, is a Discrepancy. Two at once do nothing twice. Raises RetryableFailure or PermanentFailure.
+    """
+    if client is None:
+        with client_for(channel) as opened:
+            return reconcile_stock_status(channel, limit, window=window, client=opened, actor=actor, progress=progress)
+    until = timezone.now()
+    since = until - (window or timedelta(hours=settings.STOCK_SYNC_RECONCILIATION_WINDOW_HOURS))
+    size = limit or settings.STOCK_SYNC_RECONCILIATION_BATCH_SIZE
+    counts: Counter[str] = Counter()
+    listed: set[str] = set()
+    page: str | None = None
+    while True:
+        told = client.list_orders(since, until, page=page, limit=size)
+        compared = compare(channel, told.orders)
+        listed.update(remote.external_id for remote in told.orders)
+        note_same([each.order.pk for each in compared if each.order and each.finding == Finding.SAME], actor=actor)
+        for each in compared:
+            counts["compared"] += 1
+            counts["same"] += each.finding in (Finding.SAME, Finding.UNDER_WAY)
+            counts["fixed"] += _mend(channel, each, client, actor)
+        progress(len(compared))
+        page = told.next
+        if page is None:
+            break
+    _look_for_missing(channel, since, until, listed, size, client, actor)
+    still = Discrepancy.objects.filter(channel=channel, resolved_at=None).count()
+    return ReconciliationResult(counts["compared"], counts["same"], counts["fixed"], still)
+
+
+def _mend(channel: Channel, each: Compared, client: ChannelClient, actor: Actor) -> bool:
+    """Do about one order what its finding asks. Whether both sides are alike now that were not."""
+    operation_id = None
+    try:
+        match each.finding:
+            case Finding.NEWS:
+                return _take_in(channel, each, client, actor)
+            case Finding.FORGOTTEN | Finding.STILL_KNOWN if each.order:
+                operation_id = acknowledge_again(each.order.pk, each.remote, actor=actor)
+            case Finding.NOT_DEDUCTED if each.order:
+                operation_id = deduct_late(each.order.pk, each.remote, actor=actor)
+    except DomainError as error:
+        logger.warning("%s: order %s could not be mended: %s", channel, each.remote.external_id, error.detail)
+    return operation_id is not None and attempt(operation_id, client, actor=actor).success
+
+
+def _take_in(channel: Channel, each: Compared, client: ChannelClient, actor: Actor) -> bool:
+    result = sync_order(channel, each.remote, client, actor=actor)
+    return result.success and result.operation_id is not None
+
+
+def _look_for_missing(channel: Channel, since: datetime, until: datetime, listed: set[str], limit: int, client: ChannelClient, actor: Actor) -> None:
+    """Orders that the list did not name may have changed while it was read: each is asked for by itself before it is called unknown."""
+    for order in missing_there(channel, since, until, listed, limit):
+        if client.get_order(order.external_id) is None:
+            note_unknown_there(order.pk, actor=actor)

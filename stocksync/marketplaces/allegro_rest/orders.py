@@ -1,0 +1,83 @@
+"""Checkout forms, as Allegro calls its orders, read into our words."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from stocksync.enums import RemoteState
+from stocksync.marketplaces.base import RemoteLine, RemoteOrder
+from warehouse.core.partners.errors import ContractBroken
+from warehouse.core.partners.reading import Answer, read_decimal, read_moment, read_text
+
+ID_LENGTH = 80
+STATES = {"READY_FOR_PROCESSING": RemoteState.READY, "CANCELLED": RemoteState.CANCELLED}
+NEW = "NEW"
+
+
+def read_order(form: Answer, external_id: str = "") -> RemoteOrder:
+    """The order in a checkout form. `external_id` is the one that was asked for; an answer about another one breaks the contract.
+
+    What can't be read comes back as an order with a `fault`, so that it stops no other one. Raises ContractBroken when not even its id is there.
+    """
+    named = read_text(form, "id", longest=ID_LENGTH)
+    if external_id and named != external_id:
+        raise ContractBroken(f"the answer is about order {named!r} instead of {external_id!r}")
+    try:
+        return _read(form, named)
+    except ContractBroken as error:
+        return RemoteOrder(named, fault=str(error))
+
+
+def fulfilment_of(form: Answer) -> str:
+    """How far the seller says to be with an order; NEW, if nothing was said."""
+    return read_text(part(form, "fulfillment"), "status", required=False, longest=40) or NEW
+
+
+def part(answer: Answer, field: str) -> Answer:
+    """The object in a field; an empty one when it is missing or null. Raises ContractBroken for anything else."""
+    value = answer.get(field)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ContractBroken(f"{field} is not an object")
+    return value
+
+
+def parts(answer: Answer, field: str) -> list[Answer]:
+    """The objects in a list. Raises ContractBroken when it is missing or has anything else in it."""
+    value = answer.get(field)
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ContractBroken(f"{field} is not a list of objects")
+    return value
+
+
+def _read(form: Answer, external_id: str) -> RemoteOrder:
+    status = read_text(form, "status", longest=40)
+    lines = tuple(_read_line(line) for line in parts(form, "lineItems"))
+    if len({line.external_id for line in lines}) < len(lines):
+        raise ContractBroken("two lines have the same id")
+    bought = [moment for line in form["lineItems"] if (moment := read_moment(line, "boughtAt"))]
+    return RemoteOrder(
+        external_id,
+        revision=read_text(form, "revision", longest=ID_LENGTH),
+        status=status,
+        state=STATES.get(status, RemoteState.WAITING),
+        known=fulfilment_of(form) != NEW,
+        ordered_at=min(bought, default=None),
+        changed_at=read_moment(form, "updatedAt"),
+        lines=lines,
+    )
+
+
+def _read_line(line: Answer) -> RemoteLine:
+    offer = part(line, "offer")
+    quantity = read_decimal(line, "quantity")
+    if quantity is None or quantity <= 0 or quantity != quantity.to_integral_value():
+        raise ContractBroken("lineItems.quantity is not a whole number above nothing")
+    return RemoteLine(
+        external_id=read_text(line, "id", longest=ID_LENGTH),
+        offer_id=read_text(offer, "id", longest=ID_LENGTH),
+        sku=read_text(part(offer, "external"), "id", longest=64, required=False),
+        name=read_text(offer, "name", required=False),
+        quantity=Decimal(quantity),
+    )

@@ -1,0 +1,67 @@
+"""Both sides of a channel's orders next to each other. Pure judging, and one statement that reads our side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from django.db.models import Count, Q
+
+from stocksync.enums import OPEN_OPERATIONS, OperationStatus, RemoteState
+from stocksync.marketplaces.base import RemoteOrder
+from stocksync.models import Channel, ChannelOrder
+
+# Somebody is at it, or has to be: the comparison leaves it to them.
+UNDER_WAY = {*OPEN_OPERATIONS, OperationStatus.FAILED}
+
+
+class Finding(Enum):
+    """How the two sides of an order stand."""
+
+    SAME = "same"
+    NEWS = "it is new here, or has changed"
+    FORGOTTEN = "deducted here, not known there"
+    NOT_DEDUCTED = "known there, not deducted here"
+    STILL_KNOWN = "given back here, still known there"
+    UNDER_WAY = "on its way"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """An order as both sides have it; `order` is None while it is not known here."""
+
+    remote: RemoteOrder
+    order: ChannelOrder | None
+    finding: Finding
+
+
+def compare(channel: Channel, remotes: Sequence[RemoteOrder]) -> list[Compared]:
+    """Judge orders as the marketplace tells them against our side. One statement."""
+    rows = ChannelOrder.objects.filter(channel=channel, external_id__in=[remote.external_id for remote in remotes])
+    rows = rows.annotate(under_way=Count("operations", filter=Q(operations__status__in=UNDER_WAY)))
+    known = {row.external_id: row for row in rows}
+    return [Compared(remote, order := known.get(remote.external_id), _judge(remote, order)) for remote in remotes]
+
+
+def missing_there(channel: Channel, since: datetime, until: datetime, listed: Iterable[str], limit: int) -> list[ChannelOrder]:
+    """Orders that are deducted here, changed in the window, and were not in the marketplace's list of it."""
+    rows = ChannelOrder.objects.filter(channel=channel, changed_at__gte=since, changed_at__lt=until, left_alone=False)
+    return list(rows.filter(deducted_at__isnull=False, reversed_at=None).exclude(external_id__in=set(listed)).order_by("pk")[:limit])
+
+
+def _judge(remote: RemoteOrder, order: ChannelOrder | None) -> Finding:
+    if order is None or remote.fault:
+        return Finding.NEWS
+    if order.left_alone:
+        return Finding.SAME
+    if order.under_way:  # type: ignore[attr-defined]
+        return Finding.UNDER_WAY
+    if order.deducted_at is None:
+        return Finding.NOT_DEDUCTED if remote.known and remote.state == RemoteState.READY else Finding.NEWS
+    if order.reversed_at is not None:
+        return Finding.STILL_KNOWN if remote.known else Finding.SAME
+    if remote.revision != order.revision or remote.state == RemoteState.CANCELLED:
+        return Finding.NEWS
+    return Finding.SAME if remote.known else Finding.FORGOTTEN

@@ -1,0 +1,107 @@
+"""The two sides of an order made alike, or laid before a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from stocksync.enums import DiscrepancyKind, OperationStatus
+from stocksync.locks import lock_operations_of, lock_order
+from stocksync.marketplaces.base import RemoteOrder
+from stocksync.models import ChannelOrder, Discrepancy
+from stocksync.services.deductions import deduct
+from stocksync.services.disagreeing import open_discrepancy
+from stocksync.services.owed import owe_again
+from warehouse.core.actor import Actor
+from warehouse.core.transactions import operation
+
+# What a comparison finds, and what is over when it finds nothing.
+OF_COMPARISON = (DiscrepancyKind.NOT_ACKNOWLEDGED, DiscrepancyKind.NOT_DEDUCTED, DiscrepancyKind.UNKNOWN_THERE)
+
+
+@operation()
+def acknowledge_again(order_id: int, remote: RemoteOrder, *, actor: Actor) -> UUID | None:
+    """The marketplace does not have the flag that our deduction, or its reversal, wants: it is told again. None when it has to be a person.
+
+    By itself only while the deduction or its reversal is younger than STOCK_SYNC_RECONCILIATION_AUTO_FIX_THRESHOLD_HOURS; older, a Discrepancy is opened. Locks the order and its
+    operations.
+    """
+    order = lock_order(order_id)
+    rows = lock_operations_of(order)
+    wanted = order.is_deducted
+    if order.deducted_at is None or any(row.status in (OperationStatus.PENDING, OperationStatus.PROCESSING) for row in rows):
+        return None
+    _note(order, remote)
+    last = next((row for row in reversed(rows) if row.wanted_there == wanted and row.status != OperationStatus.ROLLED_BACK), None)
+    since = order.reversed_at or order.deducted_at
+    if last is None or not _is_young(since):
+        _disagree(order, DiscrepancyKind.NOT_ACKNOWLEDGED, remote, f"The marketplace does not say {'deducted' if wanted else 'not deducted'}.")
+        return None
+    owe_again(last, "The marketplace has another flag: told again.", actor=actor)
+    return last.pk
+
+
+@operation()
+def deduct_late(order_id: int, remote: RemoteOrder, *, actor: Actor) -> UUID | None:
+    """The marketplace says deducted, and we have not: deducted now if it is young and stock allows; what is then owed. Else a person has to look.
+
+    What was ordered before the channel was switched on was deducted by the scheme before ours: it is left alone. Locks the order, then what inventory locks.
+    """
+    order = lock_order(order_id)
+    if order.deducted_at is not None or order.left_alone:
+        return None
+    _note(order, remote)
+    if order.ordered_at is not None and order.ordered_at < order.channel.mode_since:
+        order.left_alone = True
+        order.save_changes("left_alone")
+        return None
+    if not _is_young(order.ordered_at or order.created_at):
+        _disagree(order, DiscrepancyKind.NOT_DEDUCTED, remote, "The marketplace says deducted; nothing was deducted here.")
+        return None
+    made = deduct(order, actor=actor)
+    return made and made.pk
+
+
+@operation()
+def note_unknown_there(order_id: int, *, actor: Actor) -> None:
+    """The marketplace does not know an order that is deducted here: a person has to look. Locks the order."""
+    order = lock_order(order_id)
+    if order.is_deducted and not order.left_alone:
+        detail = "The marketplace does not know this order any more."
+        open_discrepancy(order, DiscrepancyKind.UNKNOWN_THERE, detail, here=_here(order), there={"known": None})
+
+
+@operation()
+def note_same(order_ids: Iterable[int], *, actor: Actor) -> int:
+    """Both sides of these orders are alike: what a comparison found before is over. How many discrepancies that were; two statements."""
+    ids = list(order_ids)
+    now = timezone.now()
+    ChannelOrder.objects.filter(pk__in=ids).update(compared_at=now)
+    rows = Discrepancy.objects.filter(order__in=ids, kind__in=OF_COMPARISON, resolved_at=None)
+    return rows.update(resolved_at=now, resolution="Both sides are alike.")
+
+
+def _note(order: ChannelOrder, remote: RemoteOrder) -> None:
+    order.known_there, order.compared_at = remote.known, timezone.now()
+    order.save_changes("known_there", "compared_at")
+
+
+def _is_young(since: datetime) -> bool:
+    return timezone.now() - since <= timedelta(hours=settings.STOCK_SYNC_RECONCILIATION_AUTO_FIX_THRESHOLD_HOURS)
+
+
+def _disagree(order: ChannelOrder, kind: DiscrepancyKind, remote: RemoteOrder, detail: str) -> None:
+    there = {"known": remote.known, "status": remote.status, "revision": remote.revision}
+    open_discrepancy(order, kind, detail, here=_here(order), there=there)
+
+
+def _here(order: ChannelOrder) -> dict[str, object]:
+    return {
+        "deducted": order.is_deducted,
+        "deducted_at": order.deducted_at and order.deducted_at.isoformat(),
+        "reversed_at": order.reversed_at and order.reversed_at.isoformat(),
+    }
