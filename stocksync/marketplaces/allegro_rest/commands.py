@@ -30,6 +30,19 @@ class Counts:
         return {"total": self.total, "success": self.success, "failed": self.failed}
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a command did to one offer; `error` says why it could not."""
+
+    offer: str
+    status: str
+    error: str = ""
+
+    @property
+    def told(self) -> dict[str, str]:
+        return {"offer": self.offer, "status": self.status} | ({"error": self.error} if self.error else {})
+
+
 def read_counts(answer: Answer) -> Counts:
     """The counts in a command's summary; zeros where nothing is said."""
     counts = part(answer, "taskCount")
@@ -41,39 +54,31 @@ def accepted(answer: Answer) -> CommandState:
     return CommandState(CommandStatus.ACCEPTED, {"taskCount": read_counts(answer).told})
 
 
-def judge(counts: Counts, tasks: list[Answer]) -> CommandState:
+def judge(counts: Counts, tasks: list[Task]) -> CommandState:
     """The state of a command whose counts are settled, by each of its tasks: one that failed is a failure, one that is not over means "not yet"."""
-    statuses = [read_text(task, "status", longest=40) for task in tasks]
-    answer = {"taskCount": counts.told, "tasks": [_kept(task) for task in tasks[:KEPT_TASKS]]}
-    if len(tasks) < counts.total or not set(statuses) <= {SUCCESS, FAIL}:
+    answer = {"taskCount": counts.told, "tasks": [task.told for task in tasks[:KEPT_TASKS]]}
+    if len(tasks) < counts.total or not {task.status for task in tasks} <= {SUCCESS, FAIL}:
         return CommandState(CommandStatus.ACCEPTED, answer)
-    reasons = [_reason(task) for task, status in zip(tasks, statuses, strict=True) if status == FAIL]
-    if reasons:
-        return CommandState(CommandStatus.FAILED, answer, "; ".join(reasons)[:500])
-    return CommandState(CommandStatus.SUCCEEDED, answer)
+    failed = "; ".join(f"offer {task.offer}: {task.error}" for task in tasks if task.status == FAIL)
+    return CommandState(CommandStatus.FAILED if failed else CommandStatus.SUCCEEDED, answer, failed[:500])
 
 
-def read_tasks(answer: Answer) -> list[Answer]:
+def read_tasks(answer: Answer) -> list[Task]:
     """The tasks on one page of a command's report."""
-    return parts(answer, "tasks")
+    return [_read_task(task) for task in parts(answer, "tasks")]
 
 
-def _kept(task: Answer) -> dict[str, str]:
-    return {"offer": _offer(task), "status": read_text(task, "status", longest=40)} | ({"error": _reason(task)} if task["status"] == FAIL else {})
-
-
-def _offer(task: Answer) -> str:
-    return read_text(part(task, "offer"), "id", longest=80, required=False)
+def _read_task(task: Answer) -> Task:
+    status = read_text(task, "status", longest=40)
+    return Task(read_text(part(task, "offer"), "id", longest=80, required=False), status, _reason(task) if status == FAIL else "")
 
 
 def _reason(task: Answer) -> str:
     """What is wrong, in the marketplace's words: of its errors if it gives any, else its message."""
     errors = parts(task, "errors") if task.get("errors") else []
-    words = [
-        read_text(error, "userMessage", longest=1000, required=False)
-        or read_text(error, "message", longest=1000, required=False)
-        or read_text(error, "code", required=False)
-        for error in errors
-    ]
-    said = ", ".join(filter(None, words)) or read_text(task, "message", longest=1000, required=False) or "no reason is given"
-    return f"offer {_offer(task)}: {said}"
+    said = [next(filter(None, (_words(error, name) for name in ("userMessage", "message", "code"))), "") for error in errors]
+    return ", ".join(filter(None, said)) or _words(task, "message") or "no reason is given"
+
+
+def _words(answer: Answer, field: str) -> str:
+    return read_text(answer, field, longest=2_000, required=False)

@@ -13,7 +13,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import redis
 from django.conf import settings
@@ -79,7 +78,7 @@ class SharedLimits:
 
     def _blocked_for(self) -> float:
         try:
-            milliseconds = cast(int, _connection(settings.REDIS_URL).pttl(f"{self._namespace}:blocked"))
+            milliseconds = _connection(settings.REDIS_URL).pttl(f"{self._namespace}:blocked")
         except redis.RedisError as error:
             self._without(error)
             return 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
 from stocksync.enums import RemoteState
@@ -9,9 +12,35 @@ from stocksync.marketplaces.base import RemoteLine, RemoteOrder
 from warehouse.core.partners.errors import ContractBroken
 from warehouse.core.partners.reading import Answer, read_decimal, read_moment, read_text
 
+logger = logging.getLogger(__name__)
+
 ID_LENGTH = 80
 STATES = {"READY_FOR_PROCESSING": RemoteState.READY, "CANCELLED": RemoteState.CANCELLED}
 NEW = "NEW"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An entry of the journal. `id` and `order_id` are "" where they can't be read: the sweep finds such an order."""
+
+    id: str
+    order_id: str
+
+
+def read_events(answer: Answer) -> list[Event]:
+    """The entries on a page of the journal, in its order."""
+    return [_read_event(event) for event in parts(answer, "events")]
+
+
+def read_orders(forms: Iterable[Answer]) -> list[RemoteOrder]:
+    """The orders of a list. One without an id can't even be named: it is only written into the log."""
+    orders = []
+    for form in forms:
+        try:
+            orders.append(read_order(form))
+        except ContractBroken as error:
+            logger.warning("A checkout form in a list has no id that can be read: %s", error)
+    return orders
 
 
 def read_order(form: Answer, external_id: str = "") -> RemoteOrder:
@@ -49,6 +78,16 @@ def parts(answer: Answer, field: str) -> list[Answer]:
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise ContractBroken(f"{field} is not a list of objects")
     return value
+
+
+def _read_event(event: Answer) -> Event:
+    event_id = ""
+    try:
+        event_id = read_text(event, "id")
+        return Event(event_id, read_text(part(part(event, "order"), "checkoutForm"), "id", longest=ID_LENGTH))
+    except ContractBroken as error:
+        logger.warning("Event %r of the journal can't be read: %s", event_id, error)
+        return Event(event_id, "")
 
 
 def _read(form: Answer, external_id: str) -> RemoteOrder:

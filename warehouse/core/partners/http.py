@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 from django.conf import settings
@@ -52,8 +52,8 @@ class PartnerHttp:
 
     `timeout` is (seconds to connect, seconds to wait for the next bytes); the body as a whole gets the second one too. Redirects are not
     followed: an idempotent POST would lose its body or its host, and a token would travel to where it does not belong. Cookies are not
-    kept. Tokens, bodies and addresses are not logged. Not to be shared between threads. Raises ValueError for a base URL or a token that
-    can't be used.
+    kept. Tokens, bodies and addresses are not logged. `media_type` is what bodies are and answers are asked for as; `secrets` are other words than the
+    token that a refusal must not be quoted with. Not to be shared between threads. Raises ValueError for a base URL or a token that can't be used.
     """
 
     def __init__(
@@ -67,28 +67,28 @@ class PartnerHttp:
         max_bytes: int = MAX_ANSWER_BYTES,
         now: Callable[[], datetime] = timezone.now,
         circuit: Circuit | None = None,
+        media_type: str = "application/json",
+        secrets: Sequence[str] = (),
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError(f"{partner}: the base URL must be http(s)://host[:port][/path], with no name, password or query in it")
-        token = token.strip()
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise ValueError(f"{partner}: the token has characters that no header may have")
         self.partner = partner
         self.base_url = base_url.rstrip("/")
-        self._token = token
+        self._media_type = media_type
+        self._secrets = [secret for secret in secrets if secret]
         self._timeout = timeout
         self._retry_after_cap = retry_after_cap
         self._max_bytes = max_bytes
         self._now = now
         self._circuit = circuit
         self._session = requests.Session()
-        self._session.auth = BearerToken(token)
+        self.use_token(token)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # A partner on this machine is not reached through the proxy of the environment.
         self._session.trust_env = parts.hostname not in LOOPBACK
         # Compressed answers are not asked for, so that a small one can't unpack into a huge one.
-        self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "wms"})
+        self._session.headers.update({"Accept": media_type, "Accept-Encoding": "identity", "User-Agent": "wms"})
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +99,14 @@ class PartnerHttp:
     def close(self) -> None:
         """Give the connections back."""
         self._session.close()
+
+    def use_token(self, token: str) -> None:
+        """Send this bearer token from now on ("" for none). Raises ValueError for one that can't be used."""
+        token = token.strip()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError(f"{self.partner}: the token has characters that no header may have")
+        self._token = token
+        self._session.auth = BearerToken(token)
 
     def segment(self, value: str) -> str:
         """The value as one segment of a path. Raises PermanentFailure for one that would change the path's meaning."""
@@ -113,16 +121,18 @@ class PartnerHttp:
         read: Callable[[dict[str, Any]], T],
         *,
         body: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         also_retryable: frozenset[int] = frozenset(),
     ) -> T:
         """Make the call once and return what `read` makes of the JSON object that came back ({} when a 2xx answer has no body).
 
-        `also_retryable` are 4xx statuses that mean "later" in this call. Raises RetryableFailure (CircuitOpen: nothing was sent), PermanentFailure.
+        The body goes out as JSON, or as the fields of a `form`. `also_retryable` are 4xx statuses that mean "later" in this call. Raises RetryableFailure
+        (CircuitOpen: nothing was sent), PermanentFailure.
         """
         began = time.monotonic()
         try:
-            result, status = self._guarded(lambda: self._call(method, path, read, body, headers or {}, also_retryable))
+            result, status = self._guarded(lambda: self._call(method, path, read, self._encode(body, form), headers or {}, also_retryable))
         except (RetryableFailure, PermanentFailure) as failure:
             took = (time.monotonic() - began) * 1000
             logger.warning(
@@ -140,13 +150,13 @@ class PartnerHttp:
         method: str,
         path: str,
         read: Callable[[dict[str, Any]], T],
-        body: Mapping[str, Any] | None,
+        body: tuple[bytes | None, str],
         headers: Mapping[str, str],
         also_retryable: frozenset[int],
     ) -> tuple[T, int]:
         changes = method not in {"GET", "HEAD"}
-        data = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-        sent = dict(headers) | ({} if data is None else {"Content-Type": "application/json"})
+        data, media_type = body
+        sent = dict(headers) | ({} if data is None else {"Content-Type": media_type})
         try:
             with self._session.request(
                 method, self.base_url + path, data=data, headers=sent, timeout=self._timeout, allow_redirects=False, stream=True
@@ -174,6 +184,11 @@ class PartnerHttp:
             status=status,
         )
 
+    def _encode(self, body: Mapping[str, Any] | None, form: Mapping[str, str] | None) -> tuple[bytes | None, str]:
+        if form is not None:
+            return urlencode(form).encode(), "application/x-www-form-urlencoded"
+        return None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode(), self._media_type
+
     def _read_body(self, response: requests.Response) -> bytes:
         """The body, as long as it stays small and comes in time. Raises ContractBroken."""
         deadline = time.monotonic() + self._timeout[1]
@@ -188,10 +203,10 @@ class PartnerHttp:
         return raw
 
     def _printable(self, raw: bytes) -> str:
-        """A refusal's text on one line for people, without the token should the partner have echoed it."""
+        """A refusal's text on one line for people, without the token and other secrets should the partner have echoed them."""
         text = " ".join(raw[: 4 * KEPT_BODY_CHARACTERS].decode(errors="replace").split())
-        if self._token:
-            text = text.replace(self._token, "***")
+        for secret in filter(None, [self._token, *self._secrets]):
+            text = text.replace(secret, "***")
         return "".join(sign if sign.isprintable() else "�" for sign in text)
 
 
