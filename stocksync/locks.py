@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 
-from stocksync.enums import OPEN_OPERATIONS, OperationStatus
+from stocksync.enums import OPEN_OPERATIONS, ChannelMode, OperationStatus
 from stocksync.models import Channel, ChannelOrder, Discrepancy, ListingLevel, PendingStockOperation
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import lock_row
@@ -57,7 +57,7 @@ def lock_operations_of(order: ChannelOrder) -> list[PendingStockOperation]:
 
 
 def lock_due_operations(now: datetime, limit: int, ids: Iterable[UUID] | None = None) -> list[PendingStockOperation]:
-    """Lock operations that are due and that nobody holds, the longest waiting first; those that others lock are passed over.
+    """Lock operations of channels that are on, that are due and that nobody holds, the longest waiting first; those that others lock are passed over.
 
     Due is what waits and whose time has come, and what a worker claimed and never laid down. While something of an order is with a worker nothing else of
     that order is due, so that two answers can't overtake each other. Of `ids`, if they are given.
@@ -66,7 +66,7 @@ def lock_due_operations(now: datetime, limit: int, ids: Iterable[UUID] | None = 
     waiting = Q(status=OperationStatus.PENDING, next_retry_at__lte=now)
     abandoned = Q(status=OperationStatus.PROCESSING, claimed_until__lte=now)
     held = PendingStockOperation.objects.filter(order=OuterRef("order"), status=OperationStatus.PROCESSING, claimed_until__gt=now)
-    rows = PendingStockOperation.objects.filter(waiting | abandoned, status__in=OPEN_OPERATIONS).exclude(Exists(held))
+    rows = PendingStockOperation.objects.filter(waiting | abandoned, status__in=OPEN_OPERATIONS, channel__mode=ChannelMode.ON).exclude(Exists(held))
     if ids is not None:
         rows = rows.filter(pk__in=list(ids))
     locked = rows.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "channel")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
@@ -60,6 +61,25 @@ def write_quantities(order: ChannelOrder, lines: Sequence[RemoteLine]) -> None:
         )
         for line in lines
     )  # fmt: skip
+
+
+def set_quantities(order: ChannelOrder, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Note the quantities that fulfilment sends for a locked order now: so much of each SKU, whatever lines the marketplace made of it."""
+    wanted: Quantities = defaultdict(Decimal)
+    for line in lines:
+        wanted[line["sku"]] += Decimal(line["quantity"])
+    known = orchestrator.products_by_sku(wanted)
+    for line in order.lines.all():
+        quantity = wanted.pop(line.sku, None)
+        if quantity is None:
+            line.delete()
+        elif quantity != line.quantity:
+            line.quantity = quantity
+            line.save(update_fields=["quantity"])
+    ChannelOrderLine.objects.bulk_create(
+        ChannelOrderLine(order=order, external_id=sku, sku=sku, quantity=quantity, product_id=known[sku.upper()].product_id)
+        for sku, quantity in wanted.items()
+    )
 
 
 def refuse(order: ChannelOrder, detail: str, wanted: Quantities) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from stocksync.enums import DiscrepancyKind, OperationStatus
+from stocksync.enums import ChannelMode, DiscrepancyKind, OperationStatus
 from stocksync.locks import lock_operations_of, lock_order
 from stocksync.marketplaces.base import RemoteOrder
 from stocksync.models import ChannelOrder, Discrepancy
@@ -27,13 +27,17 @@ OF_COMPARISON = (DiscrepancyKind.NOT_ACKNOWLEDGED, DiscrepancyKind.NOT_DEDUCTED,
 def acknowledge_again(order_id: int, remote: RemoteOrder, *, actor: Actor) -> UUID | None:
     """The marketplace does not have the flag that our deduction, or its reversal, wants: it is told again. None when it has to be a person.
 
-    By itself only while the deduction or its reversal is younger than STOCK_SYNC_RECONCILIATION_AUTO_FIX_THRESHOLD_HOURS; older, a Discrepancy is opened. Locks the order and its
-    operations.
+    By itself only while the deduction or its reversal is younger than STOCK_SYNC_RECONCILIATION_AUTO_FIX_THRESHOLD_HOURS; older, a Discrepancy is opened.
+    Locks the order and its operations.
     """
     order = lock_order(order_id)
     rows = lock_operations_of(order)
     wanted = order.is_deducted
-    if order.deducted_at is None or any(row.status in (OperationStatus.PENDING, OperationStatus.PROCESSING) for row in rows):
+    if (
+        order.deducted_at is None
+        or order.channel.mode != ChannelMode.ON
+        or any(row.status in (OperationStatus.PENDING, OperationStatus.PROCESSING) for row in rows)
+    ):
         return None
     _note(order, remote)
     last = next((row for row in reversed(rows) if row.wanted_there == wanted and row.status != OperationStatus.ROLLED_BACK), None)
@@ -52,7 +56,7 @@ def deduct_late(order_id: int, remote: RemoteOrder, *, actor: Actor) -> UUID | N
     What was ordered before the channel was switched on was deducted by the scheme before ours: it is left alone. Locks the order, then what inventory locks.
     """
     order = lock_order(order_id)
-    if order.deducted_at is not None or order.left_alone:
+    if order.deducted_at is not None or order.left_alone or order.channel.mode != ChannelMode.ON:
         return None
     _note(order, remote)
     if order.ordered_at is not None and order.ordered_at < order.channel.mode_since:

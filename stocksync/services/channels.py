@@ -1,0 +1,87 @@
+"""Accounts at marketplaces: set up, changed, switched on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from stocksync.enums import ChannelKind, ChannelMode, Fulfilment
+from stocksync.locks import lock_channel
+from stocksync.models import Channel
+from warehouse.core.actor import Actor
+from warehouse.core.documents import require_known
+from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.order_events import RESERVED_SOURCES
+from warehouse.core.texts import require_one_of
+from warehouse.core.transactions import operation
+
+# What may be rewritten. The code names its orders in the books, and the kind how they were read: they stay.
+CHANGEABLE = frozenset({"name", "fulfilment", "warehouse_id", "token_id", "base_url", "safety_buffer"})
+
+
+@operation()
+def create_channel(*, code: str, kind: str, warehouse_id: int, actor: Actor, **values: Any) -> Channel:
+    """Set up an account at a marketplace; it is off. `values` as in `change_channel`. Raises ValidationFailed, Conflict for a code that is taken."""
+    require_one_of(kind, ChannelKind.values, field="kind")
+    require_known(values, CHANGEABLE)
+    if code in RESERVED_SOURCES:
+        raise ValidationFailed(f"code: {code!r} is the name of another source of orders.", errors=[{"field": "code", "code": "reserved"}])
+    channel = Channel(code=code, kind=kind, warehouse_id=warehouse_id, **values)
+    _require_valid(channel)
+    try:
+        with transaction.atomic():
+            channel.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict(f"There is a channel {code} already.", code_taken=code) from None
+    return channel
+
+
+@operation()
+def change_channel(channel_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> Channel:
+    """Rewrite `name`, `fulfilment`, `warehouse_id`, `token_id`, `base_url`, `safety_buffer`. Orders that are deducted stay as they were. Locks the channel.
+
+    Raises ValidationFailed, StaleVersion; Conflict for another warehouse or fulfilment while orders are not deducted yet and the channel is on.
+    """
+    require_known(values, CHANGEABLE)
+    channel = lock_channel(channel_id, expected_version)
+    moved = [name for name in ("warehouse_id", "fulfilment") if name in values and values[name] != getattr(channel, name)]
+    if moved and channel.mode == ChannelMode.ON:
+        raise Conflict(f"{channel} is on: switch it off before another warehouse or somebody else sends its orders.", fields=moved)
+    for name, value in values.items():
+        setattr(channel, name, value)
+    _require_valid(channel)
+    channel.save_changes(*(name.removesuffix("_id") if name == "warehouse_id" else name for name in values))
+    return channel
+
+
+@operation()
+def set_mode(channel_id: int, mode: str, *, actor: Actor, expected_version: int | None = None) -> Channel:
+    """Switch a channel off, to shadow, or on; back again any time. Locks the channel, then its orders that are not deducted.
+
+    Off: nothing is read or told, and what is owed waits. Shadow: orders are read and noted. On: orders are deducted and told from now on; those that the
+    marketplace calls deducted already were dealt with by the scheme before and are left alone. Raises ValidationFailed, StaleVersion.
+    """
+    require_one_of(mode, ChannelMode.values, field="mode")
+    channel = lock_channel(channel_id, expected_version)
+    if channel.mode == mode:
+        return channel
+    channel.mode, channel.mode_since = mode, timezone.now()
+    channel.save_changes("mode", "mode_since")
+    if mode == ChannelMode.ON:
+        channel.orders.filter(deducted_at=None, left_alone=False, known_there=True).update(left_alone=True)
+    return channel
+
+
+def _require_valid(channel: Channel) -> None:
+    require_one_of(channel.fulfilment, Fulfilment.values, field="fulfilment")
+    try:
+        channel.full_clean(validate_unique=False)
+    except ValidationError as error:
+        faults = [{"field": field, "code": "invalid", "detail": text} for field, texts in error.message_dict.items() for text in texts]
+        raise ValidationFailed(" ".join(f"{fault['field']}: {fault['detail']}" for fault in faults), errors=faults) from None
+    if channel.kind == ChannelKind.ALLEGRO_MICROSERVICE and not channel.token_id:
+        raise ValidationFailed("token_id: the microservice asks which account it is.", errors=[{"field": "token_id", "code": "required"}])

@@ -1,0 +1,18 @@
+"""What stock synchronisation does on events of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stocksync.services.answers import note_answer
+from warehouse.core.actor import Actor
+from warehouse.core.order_events import ORDER_CANCELLED, ORDER_REFUSED, ORDER_REVISED
+from warehouse.outbox.models import OutboxEvent
+from warehouse.outbox.subscribers import subscriber
+
+
+@subscriber("follow-warehouse-orders", ORDER_CANCELLED, ORDER_REVISED, ORDER_REFUSED)
+def follow_orders(events: Sequence[OutboxEvent]) -> None:
+    """Note what fulfilment made of the orders of channels."""
+    for event in events:
+        note_answer.inside(event.type, event.payload, actor=Actor.system("follow-warehouse-orders"))
