@@ -2,8 +2,10 @@
 
 from django.db.models import TextChoices
 
+from warehouse.core import order_events
+
 # Orders of the order system, whether its stream or its REST call brought them; it is told how they fare.
-SOURCE_LISTINGS = "listings"
+SOURCE_LISTINGS = order_events.SOURCE_LISTINGS
 
 
 class Priority(TextChoices):

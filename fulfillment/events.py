@@ -6,15 +6,19 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from warehouse.core import order_events
 from warehouse.core.quantities import plain
 from warehouse.outbox.events import Event
 
 if TYPE_CHECKING:
     from fulfillment.models import MissingGoods, Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, QualityCheck, Shipment, Wave
+    from warehouse.core.errors import DomainError
 
 ORDER_ACCEPTED = "order.accepted"
 ORDER_REJECTED = "order.rejected"
-ORDER_CANCELLED = "order.cancelled"
+ORDER_CANCELLED = order_events.ORDER_CANCELLED
+ORDER_REVISED = order_events.ORDER_REVISED
+ORDER_REFUSED = order_events.ORDER_REFUSED
 ORDER_SHIPPED = "order.shipped"
 ORDER_NEEDS_ATTENTION = "order.needs_attention"
 ORDER_MISSING_ACCEPTED = "order.missing_accepted"
@@ -65,6 +69,12 @@ def of_order(type: str, order: Order, **more: Any) -> Event:
 def facts_of_order(order: Order) -> dict[str, str]:
     """What every event about an order says of it."""
     return {"order_id": order.external_id, "order_source": order.source, "order_number": order.order_number}
+
+
+def refused(source: str, external_id: str, asked: str, error: DomainError, *, order: Order | None) -> Event:
+    """`order.refused`: what was asked of an order (the type of the event) was not done, and why; about an order that we may not know."""
+    facts = {"order_source": source, "order_id": external_id, "asked": asked, "code": error.code, "detail": error.detail}
+    return Event(ORDER_REFUSED, "order_key", external_id, facts) if order is None else Event(ORDER_REFUSED, "order", order.pk, facts)
 
 
 def facts_of_missing(missing: Iterable[MissingGoods]) -> list[dict[str, Any]]:

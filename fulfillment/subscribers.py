@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fulfillment.enums import QualityDecision
 from fulfillment.events import ORDER_PRIORITY_CHANGED, PICKING_CANCELLED, PICKING_COMPLETED, QUALITY_FAILED
+from fulfillment.services.channel_orders import answer_channel_order
 from fulfillment.services.orders import mark_orders_for_retry
 from fulfillment.services.picking_batches import settle_picking_batches
 from fulfillment.services.put_backs import close_lost_put_backs
@@ -24,6 +25,7 @@ from inventory.orchestrator import (
     WRITE_OFF_CONFIRMED,
 )
 from warehouse.core.actor import Actor
+from warehouse.core.order_events import ORDER_CANCELLATION_ASKED, ORDER_CONFIRMED
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import subscriber
 
@@ -72,3 +74,10 @@ def hold_lots(events: Sequence[OutboxEvent]) -> None:
         if item["decision"] == QualityDecision.HOLD
     }
     hold_failed_lots.inside(lots, actor=Actor.system("hold-failed-lots"))
+
+
+@subscriber("take-in-channel-orders", ORDER_CONFIRMED, ORDER_CANCELLATION_ASKED, batch=1)
+def take_in_channel_orders(events: Sequence[OutboxEvent]) -> None:
+    """Do what those who take orders from customers ask of them. One order in a transaction, for each locks its stock after itself."""
+    for event in events:
+        answer_channel_order.inside(event.type, event.payload, actor=Actor.system("take-in-channel-orders"))

@@ -15,3 +15,8 @@ ORDER_CANCELLED = "order.cancelled"
 ORDER_REVISED = "order.revised"
 # It can't be done: `asked` (the type of event), `code`, `detail`.
 ORDER_REFUSED = "order.refused"
+
+# Sources that nobody else may take for their own, because a source begins the order_ref: those whose orders come by other ways, and the tills in
+# inventory's books.
+SOURCE_LISTINGS = "listings"
+RESERVED_SOURCES = frozenset({SOURCE_LISTINGS, "till"})

@@ -43,20 +43,24 @@ class Subscriber:
     name: str
     types: frozenset[str]
     handle: Handler
+    batch: int = BATCH
 
 
 REGISTERED: dict[str, Subscriber] = {}
 
 
-def subscriber(name: str, *types: str) -> Callable[[Handler], Handler]:
-    """Register the function for these types of events. The name is the subscription's key in the database: never reuse it for something else."""
+def subscriber(name: str, *types: str, batch: int = BATCH) -> Callable[[Handler], Handler]:
+    """Register the function for these types of events. The name is the subscription's key in the database: never reuse it for something else.
+
+    It is given at most `batch` events at once: 1 for one that locks an order and then its stock, so that no other order is locked after that stock.
+    """
     if not types:
         raise ValueError(f"The subscriber {name} names no type of event.")
 
     def register(handle: Handler) -> Handler:
         if name in REGISTERED:
             raise ValueError(f"There are two subscribers named {name}.")
-        REGISTERED[name] = Subscriber(name, frozenset(types), handle)
+        REGISTERED[name] = Subscriber(name, frozenset(types), handle, batch)
         return handle
 
     return register
@@ -98,7 +102,7 @@ def _advance(each: Subscriber) -> int | None:
             return None
         if subscription.retry_at and subscription.retry_at > timezone.now():
             return 0
-        events, position = _unseen(subscription.position, each.types)
+        events, position = _unseen(subscription.position, each.types, each.batch)
         if position == subscription.position:
             return 0
         if events and (error := _failure_of(each, events)):
@@ -135,14 +139,14 @@ def lock_subscription(name: str) -> Subscription | None:
     return Subscription.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=name).first()
 
 
-def _unseen(position: int, types: frozenset[str]) -> tuple[list[OutboxEvent], int]:
+def _unseen(position: int, types: frozenset[str], batch: int) -> tuple[list[OutboxEvent], int]:
     """The next events of these types, and how far that is. The end is read first: what is published meanwhile waits for the next time."""
     end: int = OutboxEvent.objects.filter(position__isnull=False).aggregate(end=Max("position"))["end"] or 0
     end = min(end, position + WINDOW)
     if end <= position:
         return [], position
-    events = list(OutboxEvent.objects.filter(position__gt=position, position__lte=end, type__in=sorted(types)).order_by("position")[:BATCH])
-    last = events[-1].position if len(events) == BATCH else None
+    events = list(OutboxEvent.objects.filter(position__gt=position, position__lte=end, type__in=sorted(types)).order_by("position")[:batch])
+    last = events[-1].position if len(events) == batch else None
     return events, end if last is None else last
 
 

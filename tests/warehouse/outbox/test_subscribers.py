@@ -56,6 +56,15 @@ def make_due() -> None:
     Subscription.objects.filter(retry_at__isnull=False).update(retry_at=timezone.now() - timedelta(seconds=1))
 
 
+def test_one_event_in_a_transaction_for_who_asks_for_that(redis: redis_client.Redis) -> None:
+    subscriber("alone", "stock.changed", batch=1)(record("alone"))
+    published(redis, 1, 2, 3)
+    seen = []
+    while advance(subscribers.REGISTERED["alone"]):
+        seen.append(effects("alone"))
+    assert seen == [[1], [1, 2], [1, 2, 3]]
+
+
 def test_each_event_of_its_types_once_and_in_order(redis: redis_client.Redis) -> None:
     subscriber("changes", "stock.changed", "stock.out")(record("changes"))
     published(redis, 1, 2)
