@@ -1,5 +1,6 @@
 """Settings of the site: one file, every value from the environment, each with a default that works on a developer's machine."""
 
+import contextlib
 import logging
 import os
 import re
@@ -7,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dj_database_url
 from csp.constants import NONCE, SELF
@@ -15,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from warehouse import embedded
 from warehouse.logs import logging_config
+
+N = TypeVar("N", int, float)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,16 +38,14 @@ def amount(name: str, default: str) -> Decimal:
     return value
 
 
-def number(name: str, default: float, *, least: float, most: float = 1_000_000) -> float:
+def number(name: str, default: N, *, least: float, most: float = 1_000_000) -> N:
     """A number from the environment within bounds; whole when its default is."""
     given = os.environ.get(name) or str(default)
-    try:
-        value = int(given) if isinstance(default, int) else float(given)
-    except ValueError:
-        value = float("nan")
-    if not least <= value <= most:
-        raise ImproperlyConfigured(f"{name}={given!r}: give a {'whole ' * isinstance(default, int)}number from {least} to {most}, such as {default}.")
-    return value
+    with contextlib.suppress(ValueError):
+        value = type(default)(given)
+        if least <= value <= most:
+            return value
+    raise ImproperlyConfigured(f"{name}={given!r}: give a {'whole ' * isinstance(default, int)}number from {least} to {most}, such as {default}.")
 
 
 def yes_or_no(name: str, default: bool) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -66,8 +66,8 @@ def write_quantities(order: ChannelOrder, lines: Sequence[RemoteLine]) -> None:
 def set_quantities(order: ChannelOrder, lines: Sequence[Mapping[str, Any]]) -> None:
     """Note the quantities that fulfilment sends for a locked order now: so much of each SKU, whatever lines the marketplace made of it."""
     wanted: Quantities = defaultdict(Decimal)
-    for line in lines:
-        wanted[line["sku"]] += Decimal(line["quantity"])
+    for told in lines:
+        wanted[told["sku"]] += Decimal(told["quantity"])
     known = orchestrator.products_by_sku(wanted)
     for line in order.lines.all():
         quantity = wanted.pop(line.sku, None)
@@ -107,7 +107,7 @@ def _adjust(order: ChannelOrder, wanted: Quantities, had: Quantities, lines: Seq
     write_quantities(order, lines)
 
 
-def _by_sku(lines: Sequence[RemoteLine] | Sequence[ChannelOrderLine]) -> Quantities:
+def _by_sku(lines: Iterable[RemoteLine | ChannelOrderLine]) -> Quantities:
     result: Quantities = defaultdict(Decimal)
     for line in lines:
         result[line.sku] += line.quantity

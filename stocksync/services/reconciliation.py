@@ -67,7 +67,7 @@ def deduct_late(order_id: int, remote: RemoteOrder, *, actor: Actor) -> UUID | N
         _disagree(order, DiscrepancyKind.NOT_DEDUCTED, remote, "The marketplace says deducted; nothing was deducted here.")
         return None
     made = deduct(order, actor=actor)
-    return made and made.pk
+    return made.pk if made else None
 
 
 @operation()
