@@ -16,6 +16,7 @@ from inventory.models import (
     Audit,
     Batch,
     CountRequest,
+    Location,
     Product,
     Receiving,
     Reservation,
@@ -149,6 +150,12 @@ def share_batches(batch_ids: Iterable[int]) -> dict[int, Batch]:
     """Batches FOR SHARE, in order of id: nobody holds or recalls them while goods of them are received."""
     rows = Batch.objects.raw("SELECT * FROM inventory_batch WHERE id = ANY(%s::bigint[]) ORDER BY id FOR SHARE", [sorted(set(batch_ids))])
     return {batch.pk: batch for batch in rows}
+
+
+def share_locations(location_ids: Iterable[int]) -> dict[int, Location]:
+    """Places FOR SHARE, in order of id: nobody closes them or changes their condition while goods in them are judged. After the gates."""
+    rows = Location.objects.raw("SELECT * FROM inventory_location WHERE id = ANY(%s::bigint[]) ORDER BY id FOR SHARE", [sorted(set(location_ids))])
+    return {location.pk: location for location in rows}
 
 
 def lock_reservations(reservation_ids: Iterable[int]) -> dict[int, Reservation]:

@@ -16,6 +16,7 @@ from inventory.events import (
 )
 from inventory.queries.alerts import AlertDraft
 from inventory.queries.availability import Availability, get_availability
+from inventory.queries.channel_levels import sellable_in
 from inventory.queries.cycle_counts import suggest_cycle_count
 from inventory.queries.held_goods import HeldGoods, held_goods
 from inventory.queries.locations import Place, active_warehouses, default_location, find_warehouse, places_of
@@ -44,6 +45,7 @@ from inventory.services.mixing import MixSource, mix_batches, split_mixed_batch
 from inventory.services.moving import Move, move_goods, move_stock, put_away
 from inventory.services.offline_sales import check_offline_sale_conflict, process_offline_sale
 from inventory.services.order_promises import promise_order
+from inventory.services.order_sales import sell_for_order
 from inventory.services.overrides import reallocate_item
 from inventory.services.phases import change_phase
 from inventory.services.picks import PickedItem, UnpickedItem, pick_reserved, put_back, unpick_reserved
@@ -76,6 +78,7 @@ from inventory.services.reservations import (
 from inventory.services.return_completion import complete_return
 from inventory.services.return_inspection import Finding, attach_return_photo, inspect_return
 from inventory.services.returns import ReturnLine, add_return_item, cancel_return, change_return, create_return, remove_return_item
+from inventory.services.sale_reversal import CameBack, return_sold
 from inventory.services.short_promises import ShortPart, reallocate_short
 from inventory.services.splitting import split_batch
 from inventory.services.stock_settings import set_low_stock_threshold
@@ -107,6 +110,7 @@ __all__ = [
     "WRITE_OFF_CONFIRMED",
     "AlertDraft",
     "Availability",
+    "CameBack",
     "DocumentType",
     "EffectivePrice",
     "Finding",
@@ -241,8 +245,11 @@ __all__ = [
     "reserve_for_order",
     "resolve_alert",
     "resolve_lines",
+    "return_sold",
     "scan_audit_place",
     "scan_audit_places",
+    "sell_for_order",
+    "sellable_in",
     "send_transfer",
     "set_low_stock_threshold",
     "settle_alerts",

@@ -11,6 +11,7 @@ from django.db.models import OuterRef, Subquery
 
 from inventory.enums import MovementType
 from inventory.models import BatchLocation, Movement, PastClock
+from inventory.models.stock import StockKey
 
 SALES = (MovementType.SALE, MovementType.OFFLINE_SALE)
 
@@ -32,6 +33,20 @@ _SHIPPED = """
     )
     SELECT g.product_id, g.batch_id, g.quantity, coalesce(b.back, 0), coalesce(b.claimed, 0)
     FROM gone g LEFT JOIN back b USING (batch_id) ORDER BY g.first
+"""
+
+# What came back by a return stands in no place that it was sold from; what came back otherwise was taken off what was sold last.
+_SOLD_FROM = """
+    WITH back AS (
+        SELECT batch_location_id, sum(quantity_change) AS back
+        FROM inventory_movement WHERE order_ref = %(ref)s AND type = 'return_to_stock' AND document_type <> 'return' GROUP BY batch_location_id
+    ), gone AS (
+        SELECT id, product_id, batch_id, batch_location_id, location_id, warehouse_id, -quantity_change AS quantity,
+               sum(-quantity_change) OVER (PARTITION BY batch_location_id ORDER BY id DESC) AS upto
+        FROM inventory_movement WHERE order_ref = %(ref)s AND type IN ('sale', 'offline_sale')
+    )
+    SELECT g.product_id, g.batch_id, g.batch_location_id, g.location_id, g.warehouse_id, least(g.quantity, g.upto - coalesce(b.back, 0))
+    FROM gone g LEFT JOIN back b USING (batch_location_id) WHERE g.upto > coalesce(b.back, 0) ORDER BY g.id DESC
 """
 
 
@@ -58,6 +73,31 @@ def shipped_under(order_ref: str) -> list[Shipped]:
     with connection.cursor() as cursor:
         cursor.execute(_SHIPPED, {"ref": order_ref})
         return [Shipped(*row) for row in cursor.fetchall()]
+
+
+class SoldFrom(NamedTuple):
+    """What one line of the ledger sold from a place and did not come back there; `out` of it may still be out."""
+
+    product_id: int
+    batch_id: int
+    batch_location_id: int
+    location_id: int
+    warehouse_id: int
+    out: Decimal
+
+    @property
+    def key(self) -> StockKey:
+        return StockKey(self.warehouse_id, self.product_id)
+
+
+def sold_from(order_ref: str) -> list[SoldFrom]:
+    """The places that goods were sold from under an order and did not come back to, what was sold last first. One statement.
+
+    Goods that came back by a return are still told here: `shipped_under` says how much of each batch is out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_SOLD_FROM, {"ref": order_ref})
+        return [SoldFrom(*row) for row in cursor.fetchall()]
 
 
 def places_sold_from(order_ref: str, batch_ids: Iterable[int]) -> list[tuple[BatchLocation, BatchLocation | PastClock]]:
