@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from stocksync.enums import OPEN_OPERATIONS, ChannelMode, OperationStatus
 from stocksync.models import Channel, ChannelOrder, Discrepancy, ListingLevel, PendingStockOperation
 from warehouse.core.errors import NotFound
-from warehouse.core.locking import lock_row
+from warehouse.core.locking import check_version, lock_row
 from warehouse.core.transactions import require_transaction
 
 
@@ -36,14 +36,16 @@ def find_and_lock_order(channel: Channel, external_id: str) -> ChannelOrder | No
     return order
 
 
-def lock_operation(operation_id: UUID) -> PendingStockOperation:
-    """Lock an operation behind its order, which is loaded with its channel. Raises NotFound."""
+def lock_operation(operation_id: UUID, expected_version: int | None = None) -> PendingStockOperation:
+    """Lock an operation behind its order, which is loaded with its channel. Raises NotFound, StaleVersion."""
     require_transaction()
     order_id = PendingStockOperation.objects.filter(pk=operation_id).values_list("order", flat=True).first()
     if order_id is None:
         raise NotFound(f"There is no operation {operation_id}.", kind="pendingstockoperation", id=str(operation_id))
     order = lock_order(order_id)
     row = PendingStockOperation.objects.select_for_update(of=("self",), no_key=True).get(pk=operation_id)
+    if expected_version is not None:
+        check_version(row, expected_version)
     row.order, row.channel = order, order.channel
     return row
 

@@ -138,12 +138,12 @@ def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor
 
 
 @operation()
-def retry_operation(operation_id: UUID, *, actor: Actor) -> PendingStockOperation:
-    """Have an operation that waits or failed tried again at once, from the beginning. Raises NotFound; TransitionRefused in any other state.
+def retry_operation(operation_id: UUID, *, actor: Actor, expected_version: int | None = None) -> PendingStockOperation:
+    """Have an operation that waits or failed tried again at once, from the beginning.
 
-    Locks the order and the operation. A worker is asked to do it soon.
+    Locks the order and the operation. A worker is asked to do it soon. Raises NotFound, StaleVersion; TransitionRefused in any other state.
     """
-    row = lock_operation(operation_id)
+    row = lock_operation(operation_id, expected_version)
     if row.status not in (OperationStatus.PENDING, OperationStatus.FAILED):
         raise _refused(row, "retried", "Only one that waits or failed can be.")
     if _has_newer(row):
@@ -153,12 +153,13 @@ def retry_operation(operation_id: UUID, *, actor: Actor) -> PendingStockOperatio
 
 
 @operation()
-def cancel_operation(operation_id: UUID, *, actor: Actor, reason: str = "") -> PendingStockOperation:
-    """Let the marketplace not be told. What was deducted stays deducted. Raises NotFound; TransitionRefused for one that is done, or with a worker.
+def cancel_operation(operation_id: UUID, *, actor: Actor, reason: str = "", expected_version: int | None = None) -> PendingStockOperation:
+    """Let the marketplace not be told. What was deducted stays deducted.
 
-    Locks the order and the operation. Cancelling again changes nothing.
+    Locks the order and the operation. Cancelling again changes nothing. Raises NotFound, StaleVersion; TransitionRefused for one that is done, or
+    with a worker.
     """
-    row = lock_operation(operation_id)
+    row = lock_operation(operation_id, expected_version)
     if row.status == OperationStatus.CANCELLED:
         return row
     if row.status not in (OperationStatus.PENDING, OperationStatus.FAILED):

@@ -48,14 +48,14 @@ def refund(order_id: int, *, reason: str, actor: Actor, expected_version: int | 
 
 
 @operation()
-def rollback_operation(operation_id: UUID, *, reason: str, actor: Actor) -> PendingStockOperation:
+def rollback_operation(operation_id: UUID, *, reason: str, actor: Actor, expected_version: int | None = None) -> PendingStockOperation:
     """Undo a deduction because something went badly wrong: as `refund`, and the operation is rolled_back. Twice is once.
 
-    Locks the order and the operation, then what inventory locks. Raises NotFound; TransitionRefused for a refund or an adjustment, and while a worker has it;
-    Conflict as `refund` does.
+    Locks the order and the operation, then what inventory locks. Raises NotFound, StaleVersion; TransitionRefused for a refund or an adjustment, and
+    while a worker has it; Conflict as `refund` does.
     """
     reason = require_reason(reason)
-    row = lock_operation(operation_id)
+    row = lock_operation(operation_id, expected_version)
     if row.status == OperationStatus.ROLLED_BACK:
         return row
     if row.operation_type != OperationType.DEDUCTION:

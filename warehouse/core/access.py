@@ -42,6 +42,7 @@ LEDGER = Access(view=READERS)
 CATALOGUE = Access(view=WITH_SELLERS, add=MANAGER, change=MANAGER)
 PARTS = Access(view=WITH_SELLERS, add=MANAGER, change=MANAGER, delete=MANAGER)
 SYSTEM = Access(view=MANAGER)
+SYNC = Access(view=MANAGER | {Role.VIEWER})
 MANAGED = Access(view=MANAGER, add=MANAGER, change=MANAGER, delete=MANAGER)
 
 ACCESS: dict[str, Access] = {
@@ -102,6 +103,16 @@ ACCESS: dict[str, Access] = {
     "fulfillment.walksettings": Access(view=READERS | {Role.PICKER}, add=MANAGER, change=MANAGER, delete=MANAGER),
     "fulfillment.putback": Access(view=FLOOR),
     "fulfillment.deliveryprovider": Access(view=READERS | {Role.PACKER}, add=MANAGER, change=MANAGER),
+    "stocksync.channel": Access(view=MANAGER | {Role.VIEWER}, add=MANAGER, change=MANAGER),
+    "stocksync.channelcredentials": SYSTEM,
+    "stocksync.channelorder": SYNC,
+    "stocksync.channelorderline": SYNC,
+    "stocksync.pendingstockoperation": SYNC,
+    "stocksync.stocksynchronizationlog": SYNC,
+    "stocksync.discrepancy": SYNC,
+    "stocksync.listinglevel": SYNC,
+    "stocksync.levelcommand": SYNC,
+    "stocksync.syncreport": SYNC,
     "outbox.outboxevent": SYSTEM,
     "outbox.subscription": SYSTEM,
     "outbox.inboxentry": SYSTEM,
