@@ -5,6 +5,7 @@ A partner is a subclass of `Partner` in a module of its own; its methods marked 
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import threading
@@ -83,12 +84,18 @@ class Partner:
     """One partner's behaviour, kept apart from HTTP. State is read from `ledger`; `lock` guards a read that is followed by a write."""
 
     name: ClassVar[str]
+    # What paths begin with that nobody may ask without a token.
+    guarded: ClassVar[tuple[str, ...]] = ("/api/",)
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.lock = threading.RLock()
         handlers = (getattr(self, name) for name in dir(type(self)))
         self._routes = [(*handler.__dict__["route"], handler) for handler in handlers if "route" in getattr(handler, "__dict__", {})]
+
+    def admits(self, given: str, token: str) -> bool:
+        """Whether a bearer token lets its bearer in; `token` is the one that the server was started with, "" for none."""
+        return not token or hmac.compare_digest(given.encode(), token.encode())
 
     def respond(self, request: Request) -> Answer:
         """Do the work of a request."""

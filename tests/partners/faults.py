@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import random
 import threading
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -30,7 +31,7 @@ class Fault:
 
     `when` says whether it strikes before the work is done, after it (the work stands, the answer suffers), or, for latency, in the middle
     of it, while the partner still holds the request. Kinds that spoil an answer always strike after the work. `method` and `path` are
-    patterns with `*`.
+    patterns with `*`. `share` is the part of the fitting requests that it strikes, drawn by lot.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Fault:
     text: str = '{"id": 17, "tracking_number": '
     location: str = "http://elsewhere.example/"
     size: int = 4_000_000
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -58,6 +60,8 @@ class Fault:
             raise ValueError("latency needs seconds between 0 and 3600")
         if self.times is not None and self.times < 1:
             raise ValueError("times must be at least 1, or null for a standing rule")
+        if not 0 < self.share <= 1:
+            raise ValueError("share must be above 0 and at most 1")
 
     def fits(self, method: str, path: str) -> bool:
         """Does the rule speak of this request?"""
@@ -78,11 +82,12 @@ class Fault:
 
 
 class FaultBoard:
-    """The rules of one partner, in the order they were added."""
+    """The rules of one partner, in the order they were added. The lots are the same in every run."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
         self._lock = threading.Lock()
         self._rules: list[Fault] = []
+        self._lots = random.Random(seed)
 
     def add(self, *rules: Fault) -> None:
         """Add rules behind the ones that are there."""
@@ -93,7 +98,7 @@ class FaultBoard:
         """The rule for this request, used up by one."""
         with self._lock:
             for rule in self._rules:
-                if rule.fits(method, path):
+                if rule.fits(method, path) and (rule.share == 1 or self._lots.random() < rule.share):
                     if rule.times is not None:
                         rule.times -= 1
                         if not rule.times:

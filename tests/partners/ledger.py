@@ -21,6 +21,8 @@ class Ledger:
 
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.RLock()
+        # How often it was reset: what somebody keeps beside it is stale then.
+        self.resets = 0
         self._tables: dict[str, list[Record]] = {}
         # (table, field) -> value -> the newest record, built when first asked for.
         self._newest: dict[tuple[str, str], dict[Any, Record]] = {}
@@ -59,6 +61,12 @@ class Ledger:
                 self._newest[table, field] = {record.get(field): record for record in self._tables.get(table, ())}
             return self._newest[table, field].get(value)
 
+    def newest(self, table: str, field: str) -> list[Record]:
+        """The newest record of each value in the field, in the order in which the values first came."""
+        with self._lock:
+            self.last(table, field, "")
+            return list(self._newest[table, field].values())
+
     def all(self) -> dict[str, list[Record]]:
         """Everything, as one JSON-able dictionary."""
         with self._lock:
@@ -67,6 +75,7 @@ class Ledger:
     def reset(self) -> None:
         """Forget everything, in the file too."""
         with self._lock:
+            self.resets += 1
             self._tables = {}
             self._newest = {}
             if self._path is not None:

@@ -6,7 +6,6 @@ Control: `GET /_control/health`, `GET /_control/ledger`, `POST /_control/reset`,
 from __future__ import annotations
 
 import contextlib
-import hmac
 import json
 import socket
 import sys
@@ -126,10 +125,11 @@ class PartnerHandler(BaseHTTPRequestHandler):
 
     def _work(self, request: Request) -> Answer:
         given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if self.server.token and request.path.startswith("/api/") and not hmac.compare_digest(given.encode(), self.server.token.encode()):
+        partner = self.server.partner
+        if request.path.startswith(partner.guarded) and not partner.admits(given, self.server.token):
             return Answer(401, {"error": "A bearer token is needed."}, headers={"WWW-Authenticate": "Bearer"})
         try:
-            return self.server.partner.respond(request)
+            return partner.respond(request)
         except Refused as refused:
             return refused.answer
 
@@ -167,6 +167,7 @@ class PartnerHandler(BaseHTTPRequestHandler):
                 "at": datetime.now(UTC).isoformat(),
                 "method": request.method,
                 "path": request.path,
+                "query": {name: values[-1] for name, values in request.query.items()},
                 "idempotency_key": request.headers.get("idempotency-key"),
                 "authorized": "authorization" in request.headers,
                 "body": text,
