@@ -12,6 +12,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.partners.alert_channel import AlertChannel
+from tests.partners.allegro_microservice import AllegroMicroservice
+from tests.partners.allegro_rest import AllegroRest
 from tests.partners.delivery import Delivery
 from tests.partners.order_system import OrderSystem
 from tests.partners.printer import RawPrinter
@@ -35,6 +37,23 @@ def delivery(settings: Settings) -> Iterator[PartnerServer]:
     with running(Delivery, token=TOKEN) as server:
         settings.DELIVERY_URL = server.url
         settings.DELIVERY_TOKEN = TOKEN
+        yield server
+
+
+@pytest.fixture
+def allegro_microservice(settings: Settings) -> Iterator[PartnerServer]:
+    """A running Allegro microservice that demands the token the settings give."""
+    with running(AllegroMicroservice, token=TOKEN) as server:
+        settings.ALLEGRO_MICROSERVICE_BASE_URL = server.url
+        settings.ALLEGRO_MICROSERVICE_JWT_TOKEN = TOKEN
+        yield server
+
+
+@pytest.fixture
+def allegro_rest(settings: Settings) -> Iterator[PartnerServer]:
+    """A running Allegro that takes the tests' token, or tokens that it gave away itself."""
+    with running(AllegroRest, token=TOKEN) as server:
+        settings.ALLEGRO_REST_BASE_URL = server.url
         yield server
 
 
