@@ -16,7 +16,7 @@ from stocksync.flows.clients import client_for
 from stocksync.marketplaces.base import ChannelClient
 from stocksync.models import Channel, Discrepancy
 from stocksync.queries.comparison import Compared, Finding, compare, missing_there
-from stocksync.services.reconciliation import acknowledge_again, deduct_late, note_same, note_unknown_there
+from stocksync.services.reconciliation import acknowledge_again, deduct_late, note_same, note_told, note_unknown_there
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError
 
@@ -76,23 +76,25 @@ def reconcile_stock_status(
 
 def _mend(channel: Channel, each: Compared, client: ChannelClient, actor: Actor) -> bool:
     """Do about one order what its finding asks. Whether both sides are alike now that were not."""
-    operation_id = None
     try:
+        if each.finding == Finding.NEWS:
+            result = sync_order(channel, each.remote, client, actor=actor)
+            if result.operation_id is not None:
+                return result.success
+            # Taken in, it can be judged.
+            [each] = compare(channel, [each.remote])
+        operation_id = None
         match each.finding:
-            case Finding.NEWS:
-                return _take_in(channel, each, client, actor)
+            case Finding.TOLD if each.order:
+                return note_told(each.order.pk, actor=actor)
             case Finding.FORGOTTEN | Finding.STILL_KNOWN if each.order:
                 operation_id = acknowledge_again(each.order.pk, each.remote, actor=actor)
             case Finding.NOT_DEDUCTED if each.order:
                 operation_id = deduct_late(each.order.pk, each.remote, actor=actor)
     except DomainError as error:
         logger.warning("%s: order %s could not be mended: %s", channel, each.remote.external_id, error.detail)
+        return False
     return operation_id is not None and attempt(operation_id, client, actor=actor).success
-
-
-def _take_in(channel: Channel, each: Compared, client: ChannelClient, actor: Actor) -> bool:
-    result = sync_order(channel, each.remote, client, actor=actor)
-    return result.success and result.operation_id is not None
 
 
 def _look_for_missing(channel: Channel, since: datetime, until: datetime, listed: set[str], limit: int, client: ChannelClient, actor: Actor) -> None:

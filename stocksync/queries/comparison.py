@@ -26,6 +26,7 @@ class Finding(Enum):
     NOT_DEDUCTED = "known there, not deducted here"
     STILL_KNOWN = "given back here, still known there"
     UNDER_WAY = "on its way"
+    TOLD = "on its way, and known there already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _judge(remote: RemoteOrder, order: ChannelOrder | None) -> Finding:
     if order.left_alone:
         return Finding.SAME
     if order.under_way:  # type: ignore[attr-defined]
-        return Finding.UNDER_WAY
+        return Finding.TOLD if remote.known == order.is_deducted else Finding.UNDER_WAY
     if order.deducted_at is None:
         return Finding.NOT_DEDUCTED if remote.known and remote.state == RemoteState.READY else Finding.NEWS
     if order.reversed_at is not None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from inventory import orchestrator
 from inventory.orchestrator import InsufficientStock
 from stocksync import events
-from stocksync.enums import ChannelMode, DiscrepancyKind, Fulfilment, OperationType
+from stocksync.enums import ChannelMode, DiscrepancyKind, Fulfilment, OperationType, RemoteState
 from stocksync.locks import lock_order
 from stocksync.models import ChannelOrder, ChannelOrderLine, PendingStockOperation
 from stocksync.services.disagreeing import is_over, open_discrepancy
@@ -32,13 +32,15 @@ def sync_stock_deduction(order_id: int, *, actor: Actor) -> PendingStockOperatio
     By `Channel.fulfilment`: this warehouse promises the goods under the order_ref and is asked by order.confirmed to send them; sent by somebody else, they
     leave the books at once, first expired first out. A line without a SKU that we know, without stock, or otherwise impossible opens a Discrepancy instead
     and returns None. A deducted order returns None and stays as it is. Locks the order, then what inventory locks. Raises NotFound; Conflict for an order
-    that was given back, or is left alone, or of a channel that is not on.
+    that is cancelled, was given back, or is left alone, or of a channel that is not on.
     """
     order = lock_order(order_id)
     if order.channel.mode != ChannelMode.ON:
         raise Conflict(f"{order.channel} is {order.channel.mode}: switch it on to have its orders deducted.", mode=order.channel.mode)
     if order.left_alone:
         raise Conflict(f"Order {order} is left alone: it was dealt with elsewhere.", order=order.external_id)
+    if order.state == RemoteState.CANCELLED:
+        raise Conflict(f"Order {order} is cancelled at {order.channel}: there is nothing to deduct.", order=order.external_id)
     if order.reversed_at is not None:
         raise Conflict(f"The goods of order {order} were given back: it is not deducted a second time.", order=order.external_id)
     return deduct(order, actor=actor)

@@ -9,14 +9,16 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from stocksync.enums import ChannelMode, DiscrepancyKind, OperationStatus
+from stocksync.enums import ChannelMode, DiscrepancyKind, LogAction, OperationStatus
 from stocksync.locks import lock_operations_of, lock_order
 from stocksync.marketplaces.base import RemoteOrder
 from stocksync.models import ChannelOrder, Discrepancy
+from stocksync.services import logbook
 from stocksync.services.deductions import deduct
-from stocksync.services.disagreeing import open_discrepancy
+from stocksync.services.disagreeing import is_over, open_discrepancy
 from stocksync.services.owed import owe_again
 from warehouse.core.actor import Actor
+from warehouse.core.documents import save_all
 from warehouse.core.transactions import operation
 
 # What a comparison finds, and what is over when it finds nothing.
@@ -25,10 +27,10 @@ OF_COMPARISON = (DiscrepancyKind.NOT_ACKNOWLEDGED, DiscrepancyKind.NOT_DEDUCTED,
 
 @operation()
 def acknowledge_again(order_id: int, remote: RemoteOrder, *, actor: Actor) -> UUID | None:
-    """The marketplace does not have the flag that our deduction, or its reversal, wants: it is told again. None when it has to be a person.
+    """The marketplace does not have the flag that our deduction, or its reversal, wants: it is told again. None when that is not for a program to do.
 
     By itself only while the deduction or its reversal is younger than STOCK_SYNC_RECONCILIATION_AUTO_FIX_THRESHOLD_HOURS; older, a Discrepancy is opened.
-    Locks the order and its operations.
+    What a person cancelled stays untold. Locks the order and its operations.
     """
     order = lock_order(order_id)
     rows = lock_operations_of(order)
@@ -41,12 +43,33 @@ def acknowledge_again(order_id: int, remote: RemoteOrder, *, actor: Actor) -> UU
         return None
     _note(order, remote)
     last = next((row for row in reversed(rows) if row.wanted_there == wanted and row.status != OperationStatus.ROLLED_BACK), None)
+    if last is not None and last.status == OperationStatus.CANCELLED:
+        return None
     since = order.reversed_at or order.deducted_at
     if last is None or not _is_young(since):
         _disagree(order, DiscrepancyKind.NOT_ACKNOWLEDGED, remote, f"The marketplace does not say {'deducted' if wanted else 'not deducted'}.")
         return None
     owe_again(last, "The marketplace has another flag: told again.", actor=actor)
     return last.pk
+
+
+@operation()
+def note_told(order_id: int, *, actor: Actor) -> bool:
+    """The marketplace has the flag that is still owed: whoever told it never heard the answer. What waits or failed is completed; whether anything did.
+
+    Locks the order and its operations.
+    """
+    order = lock_order(order_id)
+    rows = [row for row in lock_operations_of(order) if row.status in (OperationStatus.PENDING, OperationStatus.FAILED)]
+    rows = [row for row in rows if row.wanted_there == order.is_deducted]
+    for row in rows:
+        row.complete()
+        row.completed_at, row.failing_since, row.error_message = timezone.now(), None, ""
+    save_all(rows, "status", "completed_at", "failing_since", "error_message")
+    logbook.note_all([(row, LogAction.COMPLETED, {"message": "The marketplace knows already."}, None) for row in rows], actor=actor)
+    if rows:
+        is_over(order, DiscrepancyKind.GIVEN_UP, DiscrepancyKind.NOT_ACKNOWLEDGED)
+    return bool(rows)
 
 
 @operation()
