@@ -16,9 +16,10 @@ from inventory.events import (
 )
 from inventory.queries.alerts import AlertDraft
 from inventory.queries.availability import Availability, get_availability
-from inventory.queries.channel_levels import sellable_in
+from inventory.queries.channel_levels import NamedProduct, OrderHolds, products_by_sku, sellable_in, what_order_holds
 from inventory.queries.cycle_counts import suggest_cycle_count
 from inventory.queries.held_goods import HeldGoods, held_goods
+from inventory.queries.ledger import LedgerLine, ledger_of
 from inventory.queries.locations import Place, active_warehouses, default_location, find_warehouse, places_of
 from inventory.queries.lot_families import made_of
 from inventory.queries.offline_sales import SaleConflict, SaleLine
@@ -116,10 +117,13 @@ __all__ = [
     "Finding",
     "HeldGoods",
     "InsufficientStock",
+    "LedgerLine",
     "LocationKind",
     "MixSource",
     "MoreThanShipped",
     "Move",
+    "NamedProduct",
+    "OrderHolds",
     "OrderedLine",
     "PhaseChange",
     "PickedItem",
@@ -210,6 +214,7 @@ __all__ = [
     "hold_batch",
     "inspect_return",
     "is_taken_code",
+    "ledger_of",
     "made_of",
     "mark_down",
     "mix_batches",
@@ -221,6 +226,7 @@ __all__ = [
     "places_of",
     "process_offline_sale",
     "product_named",
+    "products_by_sku",
     "promise_order",
     "put_away",
     "put_back",
@@ -265,5 +271,6 @@ __all__ = [
     "trace_batch",
     "unpick_reserved",
     "update_audit_items",
+    "what_order_holds",
     "write_off_stock",
 ]

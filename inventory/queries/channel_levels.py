@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +11,8 @@ from typing import NamedTuple
 from django.db import connection
 from django.utils import timezone
 
+from inventory.queries.promises import held_items
+from inventory.queries.returns import shipped_under
 from inventory.stock import fefo
 from warehouse.core.quantities import ZERO
 
@@ -18,11 +21,33 @@ _FREE = """
     FROM inventory_batchlocation bl JOIN inventory_product p ON p.id = bl.product_id
     WHERE bl.warehouse_id = %s AND bl.product_id = ANY(%s::bigint[]) AND bl.has_stock AND bl.quantity > bl.reserved
 """
+_BY_SKU = "SELECT upper(sku), id, sku, name FROM inventory_product WHERE upper(sku) = ANY(%s::text[]) AND is_active"
 
 
 class _Goods(NamedTuple):
     expires_at: datetime | None
     blocked_reason: str
+
+
+class NamedProduct(NamedTuple):
+    """A product, and what we call it."""
+
+    product_id: int
+    sku: str
+    name: str
+
+
+class OrderHolds(NamedTuple):
+    """What stands on our books under an order, by product: what is promised and has not left, what was ever sold, and how much of that did not come back."""
+
+    promised: dict[int, Decimal]
+    sold: dict[int, Decimal]
+    out: dict[int, Decimal]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether all is as if there had been no such order, or it was taken back in full."""
+        return not self.promised and not self.out
 
 
 def sellable_in(warehouse_id: int, product_ids: Iterable[int]) -> dict[int, Decimal]:
@@ -39,3 +64,24 @@ def sellable_in(warehouse_id: int, product_ids: Iterable[int]) -> dict[int, Deci
             if fefo.unfit(_Goods(expires_at, blocked_reason), now, days) is None:
                 result[product_id] += free
     return result
+
+
+def products_by_sku(skus: Iterable[str]) -> dict[str, NamedProduct]:
+    """The active products that have these SKUs, by the SKU in capitals; what names none is left out (`resolve_lines` refuses it). One statement."""
+    wanted = {sku.strip().upper() for sku in skus} - {""}
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_SKU, [sorted(wanted)])
+        return {key: NamedProduct(*known) for key, *known in cursor.fetchall()}
+
+
+def what_order_holds(order_ref: str) -> OrderHolds:
+    """What is promised, sold and still out under an order. Goods in returns that are not completed are still out. Two statements."""
+    promised: dict[int, Decimal] = defaultdict(Decimal)
+    for item in held_items(order_refs=[order_ref]):
+        promised[item.product_id] += item.held
+    sold: dict[int, Decimal] = defaultdict(Decimal)
+    out: dict[int, Decimal] = defaultdict(Decimal)
+    for row in shipped_under(order_ref):
+        sold[row.product_id] += row.quantity
+        out[row.product_id] += row.quantity - row.back
+    return OrderHolds(dict(promised), dict(sold), {product_id: quantity for product_id, quantity in out.items() if quantity})
