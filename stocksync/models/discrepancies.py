@@ -49,6 +49,8 @@ class Discrepancy(models.Model):
         indexes = [
             models.Index(fields=["-found_at", "-id"], condition=Q(resolved_at=None), name="discrepancy_open"),
             models.Index(fields=["-found_at", "-id"], name="discrepancy_newest"),
+            models.Index(fields=["order"], condition=Q(order__isnull=False), name="discrepancy_of_order"),
+            models.Index(fields=["level"], condition=Q(level__isnull=False), name="discrepancy_of_level"),
         ]
 
     def __str__(self) -> str:
