@@ -51,8 +51,8 @@ def return_sold(order_ref: str, quantities: Mapping[int, Decimal] | None, *, rea
     The goods come back whatever has become of their place or batch, and are for sale only if these are. They lay there all the time, so their clock has run
     on; where other goods of the batch were brought meanwhile, all of them have the worse of both clocks.
 
-    Takes the lock of the order's returns, the products FOR KEY SHARE, the batches FOR SHARE, the gates, then the places FOR SHARE. Ledger `return_to_stock`
-    without a document; events stock.received, stock.changed. The number of statements does not grow with the lines. Raises MoreThanShipped naming every
+    Takes the lock of the order's returns, the products FOR KEY SHARE, the batches FOR SHARE, the gates, then the places FOR SHARE: who calls it inside an
+    operation that takes gates (`sell_for_order` does) calls it before them. Ledger `return_to_stock` without a document; events stock.received, stock.changed. The number of statements does not grow with the lines. Raises MoreThanShipped naming every
     product of which less is out; ValidationFailed without a reason or off a product's step; PlaceNotAllowed when a place is kept in another condition by
     now, in which the goods may not live: bring these back by a return.
     """
