@@ -1,5 +1,6 @@
 """Settings of the site: one file, every value from the environment, each with a default that works on a developer's machine."""
 
+import base64
 import contextlib
 import logging
 import os
@@ -71,6 +72,19 @@ def one_of(name: str, words: list[str]) -> str:
     if value not in words:
         raise ImproperlyConfigured(f"{name}={value!r} is none of: {', '.join(words)}.")
     return value
+
+
+def secret_keys(name: str) -> list[str]:
+    """Fernet keys from the environment, separated by commas: the first one encrypts, all of them decrypt. They are not quoted when they are wrong."""
+    keys = [key.strip() for key in os.environ.get(name, "").split(",") if key.strip()]
+    for number, key in enumerate(keys, start=1):
+        try:
+            usable = len(base64.b64decode(key, altchars=b"-_", validate=True)) == 32
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ImproperlyConfigured(f"{name}: key {number} of {len(keys)} is no Fernet key, 32 bytes in base64 with - and _.")
+    return keys
 
 
 def live_sources(url: str, hosts: list[str], *, secure: bool) -> list[str]:
@@ -423,6 +437,8 @@ STOCK_SYNC_KEEP_DAYS = number("STOCK_SYNC_KEEP_DAYS", 30, least=1, most=3650)
 ALLEGRO_MICROSERVICE_BASE_URL = os.environ.get("ALLEGRO_MICROSERVICE_BASE_URL", f"http://127.0.0.1:{PORT + 94}")
 ALLEGRO_MICROSERVICE_JWT_TOKEN = os.environ.get("ALLEGRO_MICROSERVICE_JWT_TOKEN", "")
 ALLEGRO_REST_BASE_URL = os.environ.get("ALLEGRO_REST_BASE_URL", f"http://127.0.0.1:{PORT + 95}")
+# What the tokens of channels are encrypted with; a new key goes in front of the old ones. None: a key made from SECRET_KEY.
+CREDENTIALS_KEY = secret_keys("CREDENTIALS_KEY")
 
 # --- The back office ------------------------------------------------------------------------------------------------------------------
 UNFOLD = {
