@@ -51,6 +51,7 @@ class Discrepancy(models.Model):
             models.Index(fields=["-found_at", "-id"], name="discrepancy_newest"),
             models.Index(fields=["order"], condition=Q(order__isnull=False), name="discrepancy_of_order"),
             models.Index(fields=["level"], condition=Q(level__isnull=False), name="discrepancy_of_level"),
+            models.Index(fields=["operation"], condition=Q(operation__isnull=False), name="discrepancy_of_operation"),
         ]
 
     def __str__(self) -> str:

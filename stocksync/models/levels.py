@@ -92,7 +92,10 @@ class LevelCommand(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["level", "version"], name="one_command_per_version")]
-        indexes = [models.Index(fields=["next_look_at"], condition=Q(next_look_at__isnull=False), name="level_command_to_look_at")]
+        indexes = [
+            models.Index(fields=["next_look_at"], condition=Q(next_look_at__isnull=False), name="level_command_to_look_at"),
+            models.Index(fields=["created_at"], name="level_command_by_time"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
