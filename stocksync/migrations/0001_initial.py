@@ -271,6 +271,10 @@ class Migration(migrations.Migration):
             model_name='levelcommand',
             index=models.Index(condition=models.Q(('next_look_at__isnull', False)), fields=['next_look_at'], name='level_command_to_look_at'),
         ),
+        migrations.AddIndex(
+            model_name='levelcommand',
+            index=models.Index(fields=['created_at'], name='level_command_by_time'),
+        ),
         migrations.AddConstraint(
             model_name='levelcommand',
             constraint=models.UniqueConstraint(fields=('level', 'version'), name='one_command_per_version'),
@@ -314,6 +318,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='discrepancy',
             index=models.Index(condition=models.Q(('level__isnull', False)), fields=['level'], name='discrepancy_of_level'),
+        ),
+        migrations.AddIndex(
+            model_name='discrepancy',
+            index=models.Index(condition=models.Q(('operation__isnull', False)), fields=['operation'], name='discrepancy_of_operation'),
         ),
         migrations.AddConstraint(
             model_name='discrepancy',
