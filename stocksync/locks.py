@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stocksync.enums import OPEN_OPERATIONS, ChannelMode, OperationStatus
 from stocksync.models import Channel, ChannelOrder, Discrepancy, ListingLevel, PendingStockOperation
@@ -83,6 +83,25 @@ def lock_discrepancy(discrepancy_id: int) -> Discrepancy:
 
 
 def lock_levels(ids: Iterable[int]) -> list[ListingLevel]:
-    """Lock levels in the order of their ids; those that are gone are left out."""
+    """Lock levels in the order of their ids, with channel and product loaded; those that are gone are left out."""
     require_transaction()
-    return list(ListingLevel.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk"))
+    rows = ListingLevel.objects.select_for_update(of=("self",), no_key=True).select_related("channel", "product")
+    return list(rows.filter(pk__in=set(ids)).order_by("pk"))
+
+
+def lock_level(level_id: int) -> ListingLevel:
+    """Lock a level, with channel and product loaded. Raises NotFound."""
+    rows = lock_levels([level_id])
+    if not rows:
+        raise NotFound(f"There is no listing level {level_id}.", kind="listinglevel", id=level_id)
+    return rows[0]
+
+
+def lock_free_levels(rows: QuerySet[ListingLevel], limit: int) -> list[ListingLevel]:
+    """Lock at most so many of these levels, the longest waiting first, with channel and product loaded; those that others lock are passed over.
+
+    What another table says of them may have changed until the lock: judge it again afterwards.
+    """
+    require_transaction()
+    locked = rows.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("channel", "product")
+    return list(locked.order_by("next_push_at", "pk")[:limit])
