@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from inventory.orchestrator import STOCK_CHANGED
 from stocksync.services.answers import note_answer
+from stocksync.services.levels import follow_stock
+from stocksync.services.reckoning import Cause
 from warehouse.core.actor import Actor
 from warehouse.core.order_events import ORDER_CANCELLED, ORDER_REFUSED, ORDER_REVISED
 from warehouse.outbox.models import OutboxEvent
@@ -16,3 +19,10 @@ def follow_orders(events: Sequence[OutboxEvent]) -> None:
     """Note what fulfilment made of the orders of channels."""
     for event in events:
         note_answer.inside(event.type, event.payload, actor=Actor.system("follow-warehouse-orders"))
+
+
+@subscriber("follow-levels", STOCK_CHANGED)
+def follow_levels(events: Sequence[OutboxEvent]) -> None:
+    """Have the levels of listings follow the stock of their products; the newest event of each is the cause."""
+    causes = {(int(event.payload["product_id"]), str(event.payload["warehouse_id"])): Cause(event.type, event.position) for event in events}
+    follow_stock.inside(causes, actor=Actor.system("follow-levels"))
