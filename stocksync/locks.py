@@ -58,21 +58,32 @@ def lock_operations_of(order: ChannelOrder) -> list[PendingStockOperation]:
     return rows
 
 
-def lock_due_operations(now: datetime, limit: int, ids: Iterable[UUID] | None = None) -> list[PendingStockOperation]:
+def lock_due_operations(now: datetime, limit: int, ids: Iterable[UUID] | None = None, without: Iterable[int] = ()) -> list[PendingStockOperation]:
     """Lock operations of channels that are on, that are due and that nobody holds, the longest waiting first; those that others lock are passed over.
 
     Due is what waits and whose time has come, and what a worker claimed and never laid down. While something of an order is with a worker nothing else of
-    that order is due, so that two answers can't overtake each other. Of `ids`, if they are given.
+    that order is due, so that two answers can't overtake each other. Of `ids`, if they are given; none of the channels `without`.
     """
     require_transaction()
     waiting = Q(status=OperationStatus.PENDING, next_retry_at__lte=now)
     abandoned = Q(status=OperationStatus.PROCESSING, claimed_until__lte=now)
     held = PendingStockOperation.objects.filter(order=OuterRef("order"), status=OperationStatus.PROCESSING, claimed_until__gt=now)
-    rows = PendingStockOperation.objects.filter(waiting | abandoned, status__in=OPEN_OPERATIONS, channel__mode=ChannelMode.ON).exclude(Exists(held))
+    rows = (
+        PendingStockOperation.objects.filter(waiting | abandoned, status__in=OPEN_OPERATIONS, channel__mode=ChannelMode.ON)
+        .exclude(Exists(held))
+        .exclude(channel__in=list(without))
+    )
     if ids is not None:
         rows = rows.filter(pk__in=list(ids))
     locked = rows.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order", "channel")
     return list(locked.order_by("next_retry_at", "pk")[:limit])
+
+
+def lock_unanswered_operations(since: datetime, limit: int) -> list[PendingStockOperation]:
+    """Lock operations that wait and have got no answer since that moment, passing over those that others lock; their orders are loaded."""
+    require_transaction()
+    rows = PendingStockOperation.objects.filter(status=OperationStatus.PENDING, failing_since__lte=since, channel__mode=ChannelMode.ON)
+    return list(rows.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order").order_by("failing_since", "pk")[:limit])
 
 
 def lock_discrepancy(discrepancy_id: int) -> Discrepancy:

@@ -16,7 +16,7 @@ from stocksync.flows.clients import client_for
 from stocksync.marketplaces.base import ChannelClient, RemoteOrder, is_answer
 from stocksync.models import Channel
 from stocksync.services.intake import take_in_order
-from stocksync.services.operations import BATCH, Claimed, Failure, claim_operations, record_failure, record_success
+from stocksync.services.operations import BATCH, Claimed, Failure, claim_operations, give_up_unanswered, record_failure, record_success
 from warehouse.core.actor import Actor
 from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
 
@@ -44,6 +44,15 @@ class ProcessingResult:
     max_retries_reached: int
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How telling one operation ended; `away`: nobody was asked, because others had found the marketplace away."""
+
+    status: OperationStatus
+    error: str | None = None
+    away: bool = False
+
+
 def sync_order(channel: Channel, remote: RemoteOrder, client: ChannelClient | None = None, *, actor: Actor = ACTOR) -> SyncResult:
     """Take an order of a marketplace in, deduct it, and tell the marketplace at once; what fails is told again by `process_pending_operations`.
 
@@ -62,8 +71,8 @@ def attempt(operation_id: UUID, client: ChannelClient | None = None, *, actor: A
     if not claimed:
         return SyncResult(False, operation_id, "It is not its time, or somebody else tells it.")
     with ExitStack() as stack:
-        error = _tell(claimed[0], client or stack.enter_context(client_for(Channel.objects.get(pk=claimed[0].channel_id))), actor)[1]
-    return SyncResult(error is None, operation_id, error)
+        told = _tell(claimed[0], client or stack.enter_context(client_for(Channel.objects.get(pk=claimed[0].channel_id))), actor)
+    return SyncResult(told.error is None, operation_id, told.error)
 
 
 def process_pending_operations(
@@ -71,18 +80,25 @@ def process_pending_operations(
 ) -> ProcessingResult:
     """Tell the marketplaces what is due, at most `limit` operations, while `go_on` says so. `progress` hears of each batch how many it had.
 
-    They are claimed in small batches under a lease, so any number of workers may do this at once. One that fails does not stop the others.
+    They are claimed in small batches under a lease, so any number of workers may do this at once. One that fails does not stop the others; a marketplace that
+    is away is left alone until the next time. What has waited too long for an answer is laid before a person.
     """
     counts: Counter[str] = Counter()
+    counts["max_retries_reached"] = give_up_unanswered(actor=actor)
+    away: set[int] = set()
     with ExitStack() as stack:
         clients: dict[int, ChannelClient] = {}
         while counts["processed"] < limit and go_on():
-            claimed = claim_operations(limit=min(BATCH, limit - counts["processed"]), actor=actor)
+            claimed = claim_operations(limit=min(BATCH, limit - counts["processed"]), without=away, actor=actor)
             if not claimed:
                 break
             for channel in Channel.objects.filter(pk__in={each.channel_id for each in claimed} - clients.keys()):
                 clients[channel.pk] = stack.enter_context(client_for(channel))
-            counts.update(_name(_tell(each, clients[each.channel_id], actor)[0]) for each in claimed)
+            for each in claimed:
+                told = _tell(each, clients[each.channel_id], actor)
+                counts[_name(told.status)] += 1
+                if told.away:
+                    away.add(each.channel_id)
             counts["processed"] += len(claimed)
             progress(len(claimed))
     return ProcessingResult(**{name: counts[name] for name in ("processed", "succeeded", "failed", "max_retries_reached")})
@@ -96,16 +112,16 @@ def failure_of(error: RetryableFailure | PermanentFailure) -> Failure:
     return Failure(str(error), answered, error.retry_after, asked=not isinstance(error, CircuitOpen))
 
 
-def _tell(claimed: Claimed, client: ChannelClient, actor: Actor) -> tuple[OperationStatus, str | None]:
-    """Make the call of a claimed operation and lay it down; its status then, and the error if there was one."""
+def _tell(claimed: Claimed, client: ChannelClient, actor: Actor) -> Told:
+    """Make the call of a claimed operation and lay it down."""
     began = time.monotonic()
     try:
         client.set_deducted(claimed.order_external_id, claimed.wanted_there)
     except (RetryableFailure, PermanentFailure) as error:
         status = record_failure(claimed, failure_of(error), timedelta(seconds=time.monotonic() - began), actor=actor)
-        return status, str(error)
+        return Told(status, str(error), away=isinstance(error, CircuitOpen))
     record_success(claimed, timedelta(seconds=time.monotonic() - began), actor=actor)
-    return OperationStatus.COMPLETED, None
+    return Told(OperationStatus.COMPLETED)
 
 
 def _name(status: OperationStatus) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -27,6 +28,25 @@ def open_discrepancy(
         order=order, kind=kind, resolved_at=None, defaults=seen, create_defaults={**seen, "channel_id": order.channel_id}
     )
     return row
+
+
+def open_given_up(operations: Sequence[PendingStockOperation]) -> None:
+    """Say that the marketplace was not told of these locked operations and a person has to look. One statement; one open one for an order."""
+    Discrepancy.objects.bulk_create(
+        [
+            Discrepancy(
+                channel_id=row.channel_id,
+                order=row.order,
+                operation=row,
+                kind=DiscrepancyKind.GIVEN_UP,
+                detail=f"The marketplace was not told: {row.error_message}"[:DETAIL_LENGTH],
+                here={"deducted": row.order.is_deducted, "wanted_there": row.wanted_there},
+                there={"known": row.order.known_there},
+            )
+            for row in operations
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def open_of_level(level: ListingLevel, kind: DiscrepancyKind, detail: str, *, here: dict[str, Any], there: dict[str, Any]) -> Discrepancy:

@@ -11,10 +11,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from stocksync.enums import DiscrepancyKind, LogAction, OperationStatus
-from stocksync.locks import lock_due_operations, lock_operation
+from stocksync.locks import lock_due_operations, lock_operation, lock_unanswered_operations
 from stocksync.models import PendingStockOperation
 from stocksync.services import logbook
-from stocksync.services.disagreeing import is_over, open_discrepancy
+from stocksync.services.disagreeing import is_over, open_given_up
+from stocksync.services.health import tell_failed
 from stocksync.services.owed import owe_again
 from warehouse.core.actor import Actor
 from warehouse.core.documents import save_all
@@ -53,13 +54,13 @@ class Failure:
 
 
 @operation()
-def claim_operations(*, actor: Actor, limit: int = BATCH, ids: Iterable[UUID] | None = None) -> list[Claimed]:
-    """Take operations that are due (of `ids`, if they are given) for a while, so that no other worker tells them too.
+def claim_operations(*, actor: Actor, limit: int = BATCH, ids: Iterable[UUID] | None = None, without: Iterable[int] = ()) -> list[Claimed]:
+    """Take operations that are due (of `ids`, if they are given; none of the channels `without`) for a while, so that no other worker tells them too.
 
     Locks the operations, passing over those that others hold. Four statements for any number. A retry is a row of the log.
     """
     now = timezone.now()
-    rows = lock_due_operations(now, limit, ids)
+    rows = lock_due_operations(now, limit, ids, without)
     steps: list[logbook.Step] = []
     for row in rows:
         if row.status == OperationStatus.PENDING:
@@ -100,8 +101,8 @@ def record_success(claimed: Claimed, took: timedelta, *, actor: Actor) -> bool:
 def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor: Actor) -> OperationStatus:
     """The marketplace could not be told: the operation waits for its next try, or for a person; its status afterwards.
 
-    An answered try counts, and after `max_retries` of them a person has to look; what got no answer is tried for STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS.
-    Something newer owed for the order takes its place. Locks the order and the operation, then opens a Discrepancy when it is given up.
+    An answered try counts, and after `max_retries` of them a person has to look; what got no answer does not (`give_up_unanswered`).
+    Something newer owed for the order takes its place. Locks the order and the operation, then opens a Discrepancy and an alert when it is given up.
     """
     row = lock_operation(claimed.id)
     if not _is_mine(row, claimed):
@@ -113,7 +114,6 @@ def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor
     row.failing_since = None if failure.answered else row.failing_since or now
     action = LogAction.SYNC_FAILED if failure.answered else LogAction.SYNC_ERROR
     steps: list[logbook.Step] = [(row, action, {"message": failure.error, "asked": failure.asked}, took)]
-    patience = timedelta(hours=settings.STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS)
     if _has_newer(row):
         row.wait()
         row.cancel()
@@ -121,9 +121,6 @@ def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor
     elif row.retry_count >= row.max_retries:
         row.fail()
         steps.append((row, LogAction.MAX_RETRIES, {"message": f"Max retries reached: {row.max_retries}"}, None))
-    elif row.failing_since is not None and now - row.failing_since >= patience:
-        row.fail()
-        steps.append((row, LogAction.FAILED, {"message": f"No answer since {row.failing_since.isoformat()}"}, None))
     else:
         row.wait()
         row.next_retry_at = _next_try(row, failure, now)
@@ -131,10 +128,25 @@ def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor
     row.save_changes("status", "claimed_until", "error_message", "retry_count", "failing_since", "next_retry_at", "attempts")
     logbook.note_all(steps, actor=actor)
     if row.status == OperationStatus.FAILED:
-        here, there = {"deducted": row.order.is_deducted, "wanted_there": row.wanted_there}, {"known": row.order.known_there}
-        detail = f"The marketplace was not told: {failure.error}"
-        open_discrepancy(row.order, DiscrepancyKind.GIVEN_UP, detail, here=here, there=there, operation=row)
+        open_given_up([row])
+        tell_failed(row, row.channel, actor=actor)
     return OperationStatus(row.status)
+
+
+@operation()
+def give_up_unanswered(*, actor: Actor, limit: int = 500) -> int:
+    """Lay before a person what has got no answer for STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS; how many operations that were.
+
+    Locks the operations, passing over those that others hold. Four statements for any number.
+    """
+    since = timezone.now() - timedelta(hours=settings.STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS)
+    rows = lock_unanswered_operations(since, limit)
+    for row in rows:
+        row.fail()
+    save_all(rows, "status")
+    logbook.note_all([(row, LogAction.FAILED, {"message": f"No answer since {row.failing_since}"}, None) for row in rows], actor=actor)
+    open_given_up(rows)
+    return len(rows)
 
 
 @operation()
