@@ -25,7 +25,7 @@ from inventory.orchestrator import (
     WRITE_OFF_CONFIRMED,
 )
 from warehouse.core.actor import Actor
-from warehouse.core.order_events import ORDER_CANCELLATION_ASKED, ORDER_CONFIRMED
+from warehouse.core.order_events import ORDER_CANCELLATION_ASKED, ORDER_CHANGED, ORDER_CONFIRMED
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import subscriber
 
@@ -76,7 +76,7 @@ def hold_lots(events: Sequence[OutboxEvent]) -> None:
     hold_failed_lots.inside(lots, actor=Actor.system("hold-failed-lots"))
 
 
-@subscriber("take-in-channel-orders", ORDER_CONFIRMED, ORDER_CANCELLATION_ASKED, batch=1)
+@subscriber("take-in-channel-orders", ORDER_CONFIRMED, ORDER_CHANGED, ORDER_CANCELLATION_ASKED, batch=1)
 def take_in_channel_orders(events: Sequence[OutboxEvent]) -> None:
     """Do what those who take orders from customers ask of them. One order in a transaction, for each locks its stock after itself."""
     for event in events:

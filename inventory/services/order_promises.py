@@ -57,14 +57,22 @@ class _Terms:
 
 @operation(Role.INTEGRATION)
 def promise_order(
-    order_ref: str, lines: Sequence[OrderedLine], *, actor: Actor, ship_at: datetime | None = None, reservation_ref: str = ""
+    order_ref: str,
+    lines: Sequence[OrderedLine],
+    *,
+    actor: Actor,
+    ship_at: datetime | None = None,
+    reservation_ref: str = "",
+    changed: bool = False,
 ) -> list[Reserved]:
     """Promise a confirmed order: every line, or nothing. One reservation per warehouse, without a time limit.
 
     Lines that name no warehouse come from the fewest that cover them, by priority; the gates of all that may serve are taken in one statement and the
     choice is made behind them. What a checkout has reserved (under `order_ref`, or `reservation_ref`) is adopted, as far as it is still fit for `ship_at`:
     only the difference is reserved or released. The remaining days that the checkout asked for hold for the order too, and without a `ship_at` of the
-    order the checkout's. Writes the ledger and the events of reserving and releasing. Raises InsufficientStock with every short line.
+    order the checkout's. The same lines again are answered with what was promised then; others are a Conflict, unless they are the order's from now on
+    (`changed`): then its promise is adopted as a checkout's is. Writes the ledger and the events of reserving and releasing. Raises InsufficientStock with
+    every short line.
     """
     if not lines:
         raise ValidationFailed("There is no line to reserve.")
@@ -81,7 +89,7 @@ def promise_order(
         held = held_items(order_refs=refs)
         if held != before:
             raise StartAgain
-        if any(item.confirmed for item in held):
+        if not changed and any(item.confirmed for item in held):
             return _confirmed_before(order_ref, lines, held)
     terms = _terms(lines, held, ship_at)
     held, unfit = _fit_and_unfit(held, gate, terms)
@@ -251,7 +259,7 @@ def _adopt(
         release_held(gate, reservation, [item for item in unfit if item.reservation_id == reservation.pk], NOT_FIT, actor)
         if any(key.warehouse_id == warehouse for key in wanted):
             reservation.explanation = [*reservation.explanation, *_stricter(mine, terms)]
-            _add(reservation, order_ref, _of_warehouse(plan, warehouse), gate, actor, lines)
+            _add(reservation, order_ref, _of_warehouse(plan, warehouse), mine, gate, actor, lines)
         else:
             set_status(reservation, ReservationStatus.RELEASED, NOT_ORDERED)
     for warehouse in sorted({key.warehouse_id for key in missing} - set(reservations)):
@@ -281,7 +289,16 @@ def _surplus(items: Sequence[HeldItem], wanted: Amounts) -> list[HeldItem]:
     return result
 
 
-def _add(reservation: Reservation, order_ref: str, plan: fefo.Plan, gate: Gate, actor: Actor, lines: Sequence[OrderedLine]) -> None:
+def _add(
+    reservation: Reservation,
+    order_ref: str,
+    plan: fefo.Plan,
+    held: Iterable[HeldItem],
+    gate: Gate,
+    actor: Actor,
+    lines: Sequence[OrderedLine],
+) -> None:
+    """Take a reservation over, and promise it more: of a place of which it holds some already as one item with that, so that nobody is sent there twice."""
     reservation.order_ref = order_ref
     reservation.expires_at = None
     reservation.confirmed_at = timezone.now()
@@ -300,9 +317,16 @@ def _add(reservation: Reservation, order_ref: str, plan: fefo.Plan, gate: Gate, 
     )
     entries = [Entry(a.candidate.batch_location_id, MovementType.RESERVATION, ZERO, a.quantity) for a in plan.allocations]
     post(entries, header, reserved_events(reservation.pk, order_ref, plan.allocations, gate, listings_in(lines)))
+    items = {item.batch_location_id: item.id for item in held}
+    more = {items[place]: a.quantity for a in plan.allocations if (place := a.candidate.batch_location_id) in items}
+    grown = list(ReservationItem.objects.filter(pk__in=more))
+    for row in grown:
+        row.quantity += more[row.pk]
+    ReservationItem.objects.bulk_update(grown, ["quantity"])
     ReservationItem.objects.bulk_create(
         ReservationItem(
             reservation=reservation, batch_location_id=a.candidate.batch_location_id, product_id=a.candidate.product_id, quantity=a.quantity
         )
         for a in plan.allocations
+        if a.candidate.batch_location_id not in items
     )

@@ -24,7 +24,7 @@ from tests.factories.fulfillment import ACTOR, begun, packed, person, pick, pick
 from tests.factories.inventory import ProductFactory, Site
 from tests.fulfillment.walks import agrees
 from warehouse.core.actor import Role
-from warehouse.core.order_events import ORDER_CANCELLATION_ASKED, ORDER_CONFIRMED, RESERVED_SOURCES
+from warehouse.core.order_events import ORDER_CANCELLATION_ASKED, ORDER_CHANGED, ORDER_CONFIRMED, RESERVED_SOURCES
 from warehouse.outbox.events import Event, publish
 from warehouse.outbox.models import OutboxEvent, Subscription
 from warehouse.outbox.relay import Relay
@@ -216,6 +216,45 @@ def test_what_was_handed_over_is_refused(place, product):
     assert (refusal["order_id"], refusal["asked"], refusal["code"]) == ("A1", "order.cancellation_asked", "transition_refused")
     assert "Take it back as a return" in refusal["detail"]
     assert Order.objects.get().status == "shipped"
+
+
+def test_a_changed_order_is_revised(place, product):
+    confirm("A1", product, 4, place)
+    lines = [{"sku": "apple", "quantity": "7", "warehouse": "ONE"}]
+    ask(ORDER_CHANGED, "A1", lines=lines)
+    hear()
+    assert answers() == [("order.accepted", "A1"), ("order.revised", "A1")]
+    assert PickingTask.objects.get(status="pending").items.get().quantity_required == Decimal(7)
+    assert (Stock.objects.get().reserved, Reservation.objects.count()) == (Decimal(7), 1)
+    # In the words of the one who asked.
+    assert OutboxEvent.objects.get(type="order.revised").payload["lines"] == lines
+
+    # It is so already, and that is said again.
+    before = Order.objects.get().version
+    ask(ORDER_CHANGED, "A1", lines=lines)
+    hear()
+    assert answers()[2:] == [("order.revised", "A1")]
+    assert (Order.objects.get().version, PickingTask.objects.filter(status="pending").count()) == (before, 1)
+
+
+def test_a_change_that_can_not_be_is_refused_and_leaves_everything(place, product):
+    confirm("A1", product, 4, place)
+    confirm("A2", product, 4, place)
+    hear()
+    begun(PickingTask.objects.get(order__external_id="A2"), person(Role.PICKER))
+    tasks = list(PickingTask.objects.order_by("pk").values())
+    ask(ORDER_CHANGED, "A1", lines=[{"sku": "APPLE", "quantity": "17", "warehouse": "ONE"}])
+    ask(ORDER_CHANGED, "A2", lines=[{"sku": "APPLE", "quantity": "5", "warehouse": "ONE"}])
+    ask(ORDER_CHANGED, "A3", lines=[{"sku": "APPLE", "quantity": "5", "warehouse": "ONE"}])
+    hear()
+    assert [(row["order_id"], row["asked"], row["code"]) for row in refusals()] == [
+        ("A1", "order.changed", "insufficient_stock"),
+        ("A2", "order.changed", "transition_refused"),
+        ("A3", "order.changed", "not_found"),
+    ]
+    assert refusals()[0]["detail"] == "Not enough stock. APPLE: asked 17, available 16."
+    assert list(PickingTask.objects.order_by("pk").values()) == tasks
+    assert Stock.objects.get().reserved == Decimal(8)
 
 
 def test_what_is_no_refusal_fails_and_is_tried_again(place, product):
