@@ -32,6 +32,13 @@ ROOT = Path(os.environ.get("SITE_ROOT", Path(__file__).resolve().parent.parent))
 LOCAL_DIR = Path(os.environ.get("LOCAL_DIR", ROOT / ".local")).absolute()
 PORT = int(os.environ.get("PORT", "8000"))
 LIVE_PORT = int(os.environ.get("LIVE_PORT") or PORT + 1)
+# (partner, the variable of its address, its port when it is played here)
+PARTNERS = (
+    ("ORDER_SYSTEM", "ORDER_SYSTEM_URL", PORT + 91),
+    ("DELIVERY", "DELIVERY_URL", PORT + 92),
+    ("ALLEGRO_MICROSERVICE", "ALLEGRO_MICROSERVICE_BASE_URL", PORT + 94),
+    ("ALLEGRO_REST", "ALLEGRO_REST_BASE_URL", PORT + 95),
+)
 GRACE_SECONDS = 20
 QUIET_SECONDS = 60  # after so long a run, a death is news and not a loop
 LONGEST_PAUSE = 30.0
@@ -111,9 +118,9 @@ class Supervisor:
         self.env.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
         # The partners of a second site on this machine take other ports; what they know outlives a restart.
         self.env.setdefault("PARTNERS_STATE", str(LOCAL_DIR / "partners"))
-        for partner, port in (("ORDER_SYSTEM", PORT + 91), ("DELIVERY", PORT + 92)):
-            if not self.env.get(f"{partner}_URL"):
-                self.env |= {f"{partner}_PORT": str(port), f"{partner}_URL": f"http://127.0.0.1:{port}"}
+        for partner, address, port in PARTNERS:
+            if not self.env.get(address):
+                self.env |= {f"{partner}_PORT": str(port), address: f"http://127.0.0.1:{port}"}
         # There is no proxy: pages find the event streams at the port of the process that serves them.
         self.env.setdefault("LIVE_PORT", str(LIVE_PORT))
         self.env.setdefault("LIVE_URL", f":{LIVE_PORT}")

@@ -1,4 +1,4 @@
-"""`python -m tests.partners`: the order system, the delivery service and a label printer in one process, until SIGTERM or Ctrl-C."""
+"""`python -m tests.partners`: the order system, the delivery service, both of Allegro and a label printer in one process, until SIGTERM or Ctrl-C."""
 
 # ruff: noqa: T201  a program that says on its terminal where it listens
 
@@ -11,14 +11,21 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.partners.allegro_microservice import AllegroMicroservice
+from tests.partners.allegro_rest import AllegroRest
 from tests.partners.base import Partner
 from tests.partners.delivery import Delivery
 from tests.partners.order_system import OrderSystem
 from tests.partners.printer import RawPrinter
 from tests.partners.server import PartnerServer
 
-# (partner, what the variables of the environment begin with, default port)
-PARTNERS: tuple[tuple[type[Partner], str, int], ...] = ((OrderSystem, "ORDER_SYSTEM", 8091), (Delivery, "DELIVERY", 8092))
+# (partner, what the variable of its port begins with, the variable of its token, default port)
+PARTNERS: tuple[tuple[type[Partner], str, str, int], ...] = (
+    (OrderSystem, "ORDER_SYSTEM", "ORDER_SYSTEM_TOKEN", 8091),
+    (Delivery, "DELIVERY", "DELIVERY_TOKEN", 8092),
+    (AllegroMicroservice, "ALLEGRO_MICROSERVICE", "ALLEGRO_MICROSERVICE_JWT_TOKEN", 8094),
+    (AllegroRest, "ALLEGRO_REST", "ALLEGRO_REST_TOKEN", 8095),
+)
 
 
 def main() -> int:
@@ -27,7 +34,7 @@ def main() -> int:
     parser.add_argument("--host", default=os.environ.get("PARTNERS_HOST", "127.0.0.1"))
     state_help = "a directory that keeps what the partners know, one journal each; without it (or PARTNERS_STATE) they forget"
     parser.add_argument("--state", type=Path, default=os.environ.get("PARTNERS_STATE"), help=state_help)
-    for kind, prefix, port in PARTNERS:
+    for kind, prefix, _, port in PARTNERS:
         default = int(os.environ.get(f"{prefix}_PORT", port))
         parser.add_argument(f"--{kind.name.replace('_', '-')}-port", type=int, default=default, dest=kind.name)
     printer_port = int(os.environ["PRINTER_PORT"]) if os.environ.get("PRINTER_PORT") else None
@@ -40,11 +47,11 @@ def main() -> int:
     servers: list[PartnerServer] = []
     printer: RawPrinter | None = None
     try:
-        for kind, prefix, _ in PARTNERS:
+        for kind, _, token, _ in PARTNERS:
             state = options.state / f"{kind.name}.jsonl" if options.state else None
             port = getattr(options, kind.name)
             try:
-                server = PartnerServer(kind, host=options.host, port=port, token=os.environ.get(f"{prefix}_TOKEN", ""), state=state)
+                server = PartnerServer(kind, host=options.host, port=port, token=os.environ.get(token, ""), state=state)
             except OSError as error:
                 print(f"{kind.name} can't listen on {options.host}:{port}: {error.strerror}", file=sys.stderr)
                 return 1

@@ -32,11 +32,16 @@ def carrier(say: Callable[[str], object]) -> Iterator[None]:
     if os.environ.get("DELIVERY_URL") or not Path(settings.BASE_DIR, "tests", "partners").is_dir():
         raise Unavailable(f"The delivery service does not answer at {settings.DELIVERY_URL}. Start it, or set DELIVERY_URL.")
     say(f"Nobody answers at {settings.DELIVERY_URL}: the small partner servers run as long as this command does.")
-    ports = {"DELIVERY_PORT": _address(settings.DELIVERY_URL)[1], "ORDER_SYSTEM_PORT": _address(settings.ORDER_SYSTEM_URL)[1]}
+    played = {
+        "DELIVERY_PORT": settings.DELIVERY_URL,
+        "ORDER_SYSTEM_PORT": settings.ORDER_SYSTEM_URL,
+        "ALLEGRO_MICROSERVICE_PORT": settings.ALLEGRO_MICROSERVICE_BASE_URL,
+        "ALLEGRO_REST_PORT": settings.ALLEGRO_REST_BASE_URL,
+    }
     with subprocess.Popen(
         ["/bin/sh", "-c", _WITH_US, sys.executable],
         cwd=settings.BASE_DIR,
-        env=os.environ | {name: str(port) for name, port in ports.items()},
+        env=os.environ | {name: str(_address(url)[1]) for name, url in played.items()},
         stdin=subprocess.PIPE,
         start_new_session=True,
     ) as servers:

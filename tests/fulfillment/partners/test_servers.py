@@ -11,11 +11,13 @@ import pytest
 import requests
 
 from tests.fulfillment.partners.test_delivery import REQUEST
+from tests.partners.__main__ import PARTNERS
 from tests.partners.delivery import Delivery
 from tests.partners.order_system import OrderSystem
 from tests.partners.server import PartnerServer, running
 
 ROOT = Path(__file__).resolve().parents[3]
+ANY_PORTS = [part for kind, *_ in PARTNERS for part in (f"--{kind.name.replace('_', '-')}-port", "0")]
 
 
 def post_shipment(server: PartnerServer, key: str) -> requests.Response:
@@ -107,7 +109,7 @@ def start_program(*arguments: str) -> subprocess.Popen[str]:
 
 
 def test_the_program_serves_until_it_is_told_to_stop(tmp_path: Path):
-    arguments = ("--order-system-port", "0", "--delivery-port", "0", "--state", str(tmp_path / "partners"))
+    arguments = (*ANY_PORTS, "--state", str(tmp_path / "partners"))
     with start_program(*arguments) as program:
         ready = program.stdout.readline()
         assert ready.startswith("Partners are ready: order_system at http://127.0.0.1:")
@@ -122,6 +124,6 @@ def test_the_program_serves_until_it_is_told_to_stop(tmp_path: Path):
 def test_a_port_in_use_is_said():
     with running(OrderSystem) as server:
         port = str(server.server_address[1])
-        with start_program("--order-system-port", port, "--delivery-port", "0") as program:
+        with start_program(*ANY_PORTS, "--order-system-port", port) as program:
             _, errors = program.communicate(timeout=5)
     assert (program.returncode, errors) == (1, f"order_system can't listen on 127.0.0.1:{port}: Address already in use\n")
