@@ -17,6 +17,7 @@ from fulfillment.api.picking_bodies import PriorityIn
 from fulfillment.enums import SOURCE_LISTINGS, OrderStatus, Priority
 from fulfillment.models import MissingGoods, Order, OrderLine, PackingTask, PickingTask, Shipment
 from fulfillment.services.missing import accept_missing
+from fulfillment.services.order_changes import change_order_lines
 from fulfillment.services.orders import process_order_cancelled, process_order_confirmed, retry_order
 from fulfillment.services.priorities import change_priority
 from fulfillment.services.status_reports import report_order_status
@@ -118,6 +119,12 @@ class OrderIn(Input):
     items = OrderLineIn(many=True, allow_empty=False)
 
 
+class OrderLinesIn(Input):
+    order_id = serializers.CharField(max_length=80)
+    source = serializers.CharField(max_length=30, default=SOURCE_LISTINGS)  # type: ignore[assignment]
+    items = OrderLineIn(many=True, allow_empty=False, help_text="All lines that it is to have.")
+
+
 class OrderKeyReason(Input):
     order_id = serializers.CharField(max_length=80)
     source = serializers.CharField(max_length=30, default=SOURCE_LISTINGS)  # type: ignore[assignment]
@@ -167,6 +174,7 @@ class Orders(WithProgress, ReadEndpoints):
     version_field = "version"
     operations = {
         "create": process_order_confirmed,
+        "change": change_order_lines,
         "retry": retry_order,
         "cancel": process_order_cancelled,
         "cancel_by_key": process_order_cancelled,
@@ -176,6 +184,7 @@ class Orders(WithProgress, ReadEndpoints):
     }
     inputs = {
         "create": OrderIn,
+        "change": OrderLinesIn,
         "retry": Nothing,
         "cancel": Reason,
         "cancel_by_key": OrderKeyReason,
@@ -203,6 +212,12 @@ class Orders(WithProgress, ReadEndpoints):
             provider_code=body.pop("provider", ""),
             **body,
         )
+
+    @action(detail=False, methods=["post"])
+    def change(self, request: Request) -> Response:
+        """Have an order that nobody has begun to pick ask for other lines, by the order system's id: all of them, or nothing changes."""
+        body = self.body()
+        return self.run(body["source"], body["order_id"], body["items"])
 
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:

@@ -63,8 +63,10 @@ def test_a_wrong_token_and_a_closed_account_are_refused(manager):
 READS = {
     Role.MANAGER: "*",
     Role.VIEWER: "*",
-    Role.AUDITOR: "* -events",
-    Role.INTEGRATION: "* -audits -printers -label-prints -count-requests -receivings -returns -suppliers -transfers -write-offs",
+    Role.AUDITOR: "* -events -stock-sync/status -stock-sync/pending -stock-sync/orders -stock-sync/discrepancies -stock-sync/levels -stock-sync/channels"
+    " -stock-sync/reports",
+    Role.INTEGRATION: "* -audits -printers -label-prints -count-requests -receivings -returns -suppliers -transfers -write-offs"
+    " -stock-sync/orders -stock-sync/discrepancies -stock-sync/levels -stock-sync/channels -stock-sync/reports",
     Role.RECEIVER: "products barcodes warehouses locations suppliers storefront-products discounts alerts batches"
     " mixed-batches stock stock/low receivings returns transfers write-offs put-backs count-requests",
     Role.PICKER: "products barcodes warehouses locations storefront-products discounts batches mixed-batches stock stock/low"
@@ -77,7 +79,8 @@ LISTS = [
     "products", "barcodes", "warehouses", "locations", "suppliers", "storefronts", "storefront-products", "discounts", "markdown-steps",
     "price-changes", "alerts", "batches", "mixed-batches", "stock", "stock/low", "movements", "movements/export", "offline-sales", "receivings",
     "returns", "transfers", "write-offs", "audits", "count-requests", "reservations", "orders", "picking-tasks", "picking-batches", "packing-tasks", "packages",
-    "printers", "label-prints", "shipments", "put-backs", "order-disagreements", "events",
+    "printers", "label-prints", "shipments", "put-backs", "order-disagreements", "events", "stock-sync/status", "stock-sync/pending", "stock-sync/orders",
+    "stock-sync/discrepancies", "stock-sync/levels", "stock-sync/channels", "stock-sync/reports",
 ]  # fmt: skip
 
 
@@ -138,6 +141,7 @@ CALLS = {
     "reservations/1/reallocate": {Role.PICKER},
     "orders": {Role.INTEGRATION},
     "orders/cancel": {Role.INTEGRATION},
+    "orders/change": {Role.INTEGRATION},
     "orders/1/priority": set(),
     "orders/1/accept-missing": set(),
     "picking-tasks": {Role.INTEGRATION},
@@ -171,6 +175,12 @@ CALLS = {
     "put-backs/1/quarantine": {Role.PICKER, Role.RECEIVER},
     "put-backs/claim": {Role.PICKER, Role.RECEIVER},
     "put-backs/lay-down": {Role.PICKER, Role.RECEIVER},
+    "stock-sync/reconcile": {Role.INTEGRATION},
+    "stock-sync/orders/process": {Role.INTEGRATION},
+    "stock-sync/orders/1/refund": {Role.INTEGRATION},
+    "stock-sync/retry/1": set(),
+    "stock-sync/rollback/1": set(),
+    "stock-sync/discrepancies/1/resolve": set(),
 }
 
 

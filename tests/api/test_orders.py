@@ -10,6 +10,7 @@ from django.utils import timezone
 from fulfillment.models import Order, PickingTask, StatusReport
 from inventory.models import Reservation, Stock
 from tests.api.conftest import Caller, codes
+from tests.factories.fulfillment import begun, person
 from tests.factories.inventory import ProductFactory, StorefrontFactory, StorefrontProductFactory, site, stocked
 from warehouse.core.actor import Role
 
@@ -126,6 +127,25 @@ def test_a_cancellation_may_be_conditional(integration, milk):
     assert Order.objects.get().status == "accepted"
     done = integration.post(f"{path}/cancel", {"reason": "late"}, **{"If-Match": made["ETag"]})
     assert (done.status_code, done.json()["status"]) == (200, "cancelled")
+
+
+def test_other_quantities_for_an_order_that_nobody_has_begun(integration, milk):
+    made = integration.post("orders", {"order_id": "1", "items": [{"sku": "MILK", "quantity": "3"}]})
+    wanted = {"order_id": "1", "items": [{"sku": "MILK", "quantity": "5"}]}
+    assert codes(integration.post("orders/change", wanted, **{"If-Match": '"99"'})) == (412, "stale_version")
+    assert codes(integration.post("orders/change", wanted | {"order_id": "2"})) == (404, "not_found")
+    assert codes(integration.post("orders/change", wanted | {"items": []})) == (400, "validation_failed")
+    assert codes(integration.post("orders/change", wanted | {"items": [{"sku": "MILK", "quantity": "5000"}]})) == (409, "insufficient_stock")
+    assert sum(stock.reserved for stock in Stock.objects.all()) == 3
+
+    changed = integration.post("orders/change", wanted, **{"If-Match": made["ETag"]})
+
+    assert changed.status_code == 200
+    assert [(line["sku"], line["quantity"]) for line in changed.json()["lines"]] == [("MILK", "5.000")]
+    assert sorted(task["status"] for task in changed.json()["picking_tasks"]) == ["cancelled", "pending"]
+    assert sum(stock.reserved for stock in Stock.objects.all()) == 5
+    begun(PickingTask.objects.get(status="pending"), person(Role.PICKER))
+    assert codes(integration.post("orders/change", wanted | {"items": [{"sku": "MILK", "quantity": "4"}]})) == (409, "transition_refused")
 
 
 def test_a_status_that_was_refused_is_told_again(integration, milk):
