@@ -301,6 +301,10 @@ SPECTACULAR_SETTINGS = {
                 "BatchingMethod DisagreementKind LabelFormat LabelKind OrderStatus PackingItemStatus PackingStatus PickingItemStatus PickingStatus "
                 "PrintStatus PutBackStatus QualityDecision QualityStatus RouteMethod ShipmentStatus WaveStatus",
             ),
+            (
+                "stocksync",
+                "ChannelKind ChannelMode CommandStatus DiscrepancyKind Fulfilment LogAction OperationStatus OperationType RemoteState Resolution",
+            ),
         )
         for name in names.split()
     },
@@ -312,29 +316,6 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-# Sweeps find in the database what a lost message or a killed worker left behind. A message that waited too long is dropped: the next one does its work.
-CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": seconds, "options": {"expire_seconds": int(seconds)}}
-    for name, task, seconds in (
-        ("ask carriers", "fulfillment.tasks.sweep_shipments", 10.0),
-        ("void waybills", "fulfillment.tasks.sweep_voids", 15.0),
-        ("ask how parcels fare", "fulfillment.tasks.poll_carriers", 60.0),
-        ("watch what the partners owe", "fulfillment.tasks.watch_partners", 300.0),
-        ("watch the work", "fulfillment.watch_work", 60.0),
-        ("tell the order system", "fulfillment.tasks.sweep_status_reports", 10.0),
-        ("print labels", "fulfillment.tasks.sweep_label_prints", 15.0),
-        ("compare orders with the order system", "fulfillment.tasks.sweep_orders", 180.0),
-        ("retry rejected orders", "fulfillment.tasks.retry_due_orders", 30.0),
-        ("expire reservations", "inventory.expire_reservations", 30.0),
-        ("expire stock", "inventory.expire_stock", 300.0),
-        ("draft write-offs of what expired", "inventory.draft_expired_write_offs", 3600.0),
-        ("follow discounts", "inventory.follow_discounts", 30.0),
-        ("mark down", "inventory.mark_down", 300.0),
-        ("evaluate alerts", "inventory.evaluate_alerts", 300.0),
-        ("send alerts", "inventory.send_alerts", 15.0),
-        ("forget repetitions", "outbox.forget_repetitions", 86400.0),
-    )
-}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A killed worker's task comes back after the visibility timeout: above the longest task, and looked for often.
 # Who sends does not wait for a broker that is away: the sweeps find the work.
@@ -439,6 +420,40 @@ ALLEGRO_MICROSERVICE_JWT_TOKEN = os.environ.get("ALLEGRO_MICROSERVICE_JWT_TOKEN"
 ALLEGRO_REST_BASE_URL = os.environ.get("ALLEGRO_REST_BASE_URL", f"http://127.0.0.1:{PORT + 95}")
 # What the tokens of channels are encrypted with; a new key goes in front of the old ones. None: a key made from SECRET_KEY.
 CREDENTIALS_KEY = secret_keys("CREDENTIALS_KEY")
+
+# --- Periodic jobs --------------------------------------------------------------------------------------------------------------------
+# Sweeps find in the database what a lost message or a killed worker left behind. A message that waited too long is dropped: the next one does its work.
+JOBS: list[tuple[str, str, float]] = [
+    ("ask carriers", "fulfillment.tasks.sweep_shipments", 10.0),
+    ("void waybills", "fulfillment.tasks.sweep_voids", 15.0),
+    ("ask how parcels fare", "fulfillment.tasks.poll_carriers", 60.0),
+    ("watch what the partners owe", "fulfillment.tasks.watch_partners", 300.0),
+    ("watch the work", "fulfillment.watch_work", 60.0),
+    ("tell the order system", "fulfillment.tasks.sweep_status_reports", 10.0),
+    ("print labels", "fulfillment.tasks.sweep_label_prints", 15.0),
+    ("compare orders with the order system", "fulfillment.tasks.sweep_orders", 180.0),
+    ("retry rejected orders", "fulfillment.tasks.retry_due_orders", 30.0),
+    ("expire reservations", "inventory.expire_reservations", 30.0),
+    ("expire stock", "inventory.expire_stock", 300.0),
+    ("draft write-offs of what expired", "inventory.draft_expired_write_offs", 3600.0),
+    ("follow discounts", "inventory.follow_discounts", 30.0),
+    ("mark down", "inventory.mark_down", 300.0),
+    ("evaluate alerts", "inventory.evaluate_alerts", 300.0),
+    ("send alerts", "inventory.send_alerts", 15.0),
+    ("forget repetitions", "outbox.forget_repetitions", 86400.0),
+    ("tell the marketplaces", "stocksync.process_pending_stock_operations", 300.0),
+    ("read the marketplaces", "stocksync.read_channels", 30.0),
+    ("compare orders with the marketplaces", "stocksync.reconcile_stock_states", STOCK_SYNC_RECONCILIATION_INTERVAL_MINUTES * 60.0),
+    ("tell listings what can be sold", "stocksync.sweep_levels", 15.0),
+    ("reckon what can be sold", "stocksync.follow_levels", 600.0),
+    ("watch the channels", "stocksync.watch_channels", 60.0),
+    ("watch stock synchronisation", "stocksync.monitor_sync_health", 1800.0),
+    ("look for what the marketplaces are owed for long", "stocksync.check_stale_operations", STOCK_SYNC_MONITORING_STALE_CHECK_MINUTES * 60.0),
+    ("clean up stock synchronisation", "stocksync.cleanup_old_sync_operations", 86400.0),
+    # Once a week there is one to write; a missed Monday is caught up with within the hour.
+    ("report stock synchronisation", "stocksync.generate_sync_report", 3600.0),
+]
+CELERY_BEAT_SCHEDULE = {name: {"task": task, "schedule": seconds, "options": {"expire_seconds": int(seconds)}} for name, task, seconds in JOBS}
 
 # --- The back office ------------------------------------------------------------------------------------------------------------------
 UNFOLD = {

@@ -25,12 +25,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationResult:
-    """How many orders were compared, how many of them were alike or on their way, made alike now, and how many discrepancies of the channel are open after it."""
+    """How many orders were compared, how many of them were alike or on their way, made alike now, and how many discrepancies of the channel are open after it.
+    Not `at_end`: it was stopped before.
+    """
 
     compared: int
     same: int
     fixed: int
     discrepancies: int
+    at_end: bool = True
 
 
 def reconcile_stock_status(
@@ -40,16 +43,18 @@ def reconcile_stock_status(
     window: timedelta | None = None,
     client: ChannelClient | None = None,
     actor: Actor = ACTOR,
+    go_on: Callable[[], bool] = lambda: True,
     progress: Callable[[int], object] = lambda done: None,
 ) -> ReconciliationResult:
     """Compare every order that changed within the window (default: STOCK_SYNC_RECONCILIATION_WINDOW_HOURS), `limit` in a page, and mend what is small and clear.
 
     Deducted here and not known there: told again. Known there and not deducted here: deducted, if stock allows. New or changed: taken in. What is older than
-    the threshold, or contradicts itself, is a Discrepancy. Two at once do nothing twice. Raises RetryableFailure or PermanentFailure.
+    the threshold, or contradicts itself, is a Discrepancy. Stops after the page in hand when `go_on` says so; `progress` hears of each page how
+    many orders it had. Two at once do nothing twice. Raises RetryableFailure or PermanentFailure.
     """
     if client is None:
         with client_for(channel) as opened:
-            return reconcile_stock_status(channel, limit, window=window, client=opened, actor=actor, progress=progress)
+            return reconcile_stock_status(channel, limit, window=window, client=opened, actor=actor, go_on=go_on, progress=progress)
     until = timezone.now()
     since = until - (window or timedelta(hours=settings.STOCK_SYNC_RECONCILIATION_WINDOW_HOURS))
     size = limit or settings.STOCK_SYNC_RECONCILIATION_BATCH_SIZE
@@ -67,11 +72,12 @@ def reconcile_stock_status(
             counts["fixed"] += _mend(channel, each, client, actor)
         progress(len(compared))
         page = told.next
-        if page is None:
+        if page is None or not go_on():
             break
-    _look_for_missing(channel, since, until, listed, size, client, actor)
+    if page is None:
+        _look_for_missing(channel, since, until, listed, size, client, actor)
     still = Discrepancy.objects.filter(channel=channel, resolved_at=None).count()
-    return ReconciliationResult(counts["compared"], counts["same"], counts["fixed"], still)
+    return ReconciliationResult(counts["compared"], counts["same"], counts["fixed"], still, at_end=page is None)
 
 
 def _mend(channel: Channel, each: Compared, client: ChannelClient, actor: Actor) -> bool:
