@@ -13,6 +13,7 @@ from rest_framework.routers import SimpleRouter
 
 from fulfillment.api.urls import register as register_fulfillment
 from inventory.api.urls import register as register_inventory
+from stocksync.api.urls import register as register_stocksync
 from warehouse.core.api.problems import PROBLEM
 from warehouse.core.errors import DomainError, NotFound
 from warehouse.events_api import Events
@@ -31,6 +32,7 @@ class _Router(SimpleRouter):
 router = _Router()
 register_inventory(router)
 register_fulfillment(router)
+register_stocksync(router)
 router.register("events", Events, basename="events")
 
 

@@ -4,3 +4,4 @@ from __future__ import annotations
 
 PROCESS_OPERATION = "stocksync.process_operation"
 PUSH_LEVELS = "stocksync.push_levels"
+RECONCILE = "stocksync.reconcile_stock_states"

@@ -115,3 +115,11 @@ class Unavailable(DomainError):
     code = "unavailable"
     title = "Temporarily unavailable"
     status = 503
+
+
+class BadGateway(DomainError):
+    """A partner answered, and refused; the same call will be refused again until somebody changes something there or here."""
+
+    code = "refused_by_partner"
+    title = "A partner refused"
+    status = 502

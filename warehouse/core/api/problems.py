@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,8 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from warehouse.core.errors import DomainError, TooLarge, Unavailable, ValidationFailed
+from warehouse.core.errors import BadGateway, DomainError, TooLarge, Unavailable, ValidationFailed
+from warehouse.core.partners.errors import PartnerFailure, RetryableFailure
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class Problem(serializers.Serializer):
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Render an error of ours, of DRF or of an absent database. Anything else is a bug and becomes a 500 without details elsewhere."""
+    """Render an error of ours, of DRF, of a partner or of an absent database. Anything else is a bug and becomes a 500 without details elsewhere."""
     headers: dict[str, str] = {}
     if isinstance(error, (OperationalError, InterfaceError)):
         logger.error("The database does not answer: %s", error)
@@ -46,6 +48,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(error, RequestDataTooBig):
         largest = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         error = TooLarge(f"The body has more than the {largest:,} bytes that are read in one call. Split it.", largest=largest)
+    if isinstance(error, PartnerFailure):
+        error, headers = _of_partner(error)
     if isinstance(error, DomainError):
         body = error.as_problem()
     elif isinstance(error, (exceptions.APIException, Http404, DjangoPermissionDenied)):
@@ -55,6 +59,14 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     set_rollback()
     body["instance"] = context["request"].get_full_path()
     return Response(body, status=body["status"], headers=headers, content_type=PROBLEM)
+
+
+def _of_partner(failure: PartnerFailure) -> tuple[DomainError, dict[str, str]]:
+    """What a call to a partner ended in: later it may succeed, or it will be refused again."""
+    if not isinstance(failure, RetryableFailure):
+        return BadGateway(str(failure), partner=failure.partner), {}
+    wish = {} if failure.retry_after is None else {"Retry-After": str(max(1, ceil(failure.retry_after)))}
+    return Unavailable(f"{failure} Repeat the call later.", partner=failure.partner), wish
 
 
 def _framework_problem(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
