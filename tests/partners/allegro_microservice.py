@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ def line_item(sku: str | None, quantity: Any = 1, *, number: int = 1, offer_id: 
 
 
 class AllegroMicroservice(Partner):
-    """Orders are listed by their last change, the newest first, unless `newest_first` is false; setting a flag is a change.
+    """Orders are listed by their last change, the newest first, unless `newest_first` is false; setting a flag is a change. `now` is its clock.
 
     `shape` is how a single order is answered: "bare", "order" or "orders". `refuses` is the message of a refusal with 200 that every PATCH gets while it is set.
     The ledger's tables: `orders` has every version of every order, `flags` every PATCH that was obeyed.
@@ -36,6 +37,7 @@ class AllegroMicroservice(Partner):
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._index()
 
     def put_order(self, order_id: str | int, *, account: str = "", **fields: Any) -> Record:
@@ -45,7 +47,7 @@ class AllegroMicroservice(Partner):
         """
         with self.lock:
             self._refresh()
-            now = datetime.now(UTC).isoformat()
+            now = self.now().isoformat()
             known = self._orders.get(str(order_id)) or {
                 "account": ACCOUNT,
                 "id": str(order_id),
@@ -131,7 +133,7 @@ class AllegroMicroservice(Partner):
             order = self._find(request, order_id)
             if self.refuses:
                 return Answer(data=status_answer(order, success=False, message=self.refuses))
-            now = datetime.now(UTC).isoformat()
+            now = self.now().isoformat()
             self.ledger.append("flags", {"order_id": order_id, "is_stock_updated": wanted, "at": now})
             self._told[order_id].append(wanted)
             if order.get("is_stock_updated") is not wanted:
