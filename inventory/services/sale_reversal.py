@@ -52,9 +52,10 @@ def return_sold(order_ref: str, quantities: Mapping[int, Decimal] | None, *, rea
     on; where other goods of the batch were brought meanwhile, all of them have the worse of both clocks.
 
     Takes the lock of the order's returns, the products FOR KEY SHARE, the batches FOR SHARE, the gates, then the places FOR SHARE: who calls it inside an
-    operation that takes gates (`sell_for_order` does) calls it before them. Ledger `return_to_stock` without a document; events stock.received, stock.changed. The number of statements does not grow with the lines. Raises MoreThanShipped naming every
-    product of which less is out; ValidationFailed without a reason or off a product's step; PlaceNotAllowed when a place is kept in another condition by
-    now, in which the goods may not live: bring these back by a return.
+    operation that takes gates (`sell_for_order` does) calls it before them. Ledger `return_to_stock` without a document; events stock.received,
+    stock.changed. The number of statements does not grow with the lines. Raises MoreThanShipped naming every product of which less is out;
+    ValidationFailed without a reason or off a product's step; PlaceNotAllowed when a place is kept in another condition by now, in which the goods may not
+    live: bring these back by a return.
     """
     reason = require_reason(reason)
     lock_returns_of(order_ref)
