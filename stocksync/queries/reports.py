@@ -54,7 +54,8 @@ _ROUNDS = (
     + """
 , steps AS (
     SELECT l.operation_id, l.timestamp AS at, l.action, f.run IS NOT NULL AS in_fault,
-           count(*) FILTER (WHERE l.action = ANY(%(beginnings)s::text[])) OVER (PARTITION BY l.operation_id ORDER BY l.timestamp, l.id) AS round
+           count(*) FILTER (WHERE l.action = ANY(%(beginnings)s::text[]))
+               OVER (PARTITION BY l.operation_id ORDER BY l.timestamp, l.action <> ALL(%(beginnings)s::text[])) AS round
     FROM stocksync_stocksynchronizationlog l
     LEFT JOIN tries t ON t.id = l.id AND t.silent
     LEFT JOIN faults f ON f.channel_id = t.channel_id AND f.run = t.run
