@@ -34,6 +34,13 @@ def refuse(status: int, code: str, message: str, **headers: str) -> Refused:
     return refused
 
 
+def needed(body: dict[str, Any], field: str) -> Any:
+    """A field of a control request. Raises Refused (400) when it is missing."""
+    if field not in body:
+        raise Refused(400, f"{field} is missing.")
+    return body[field]
+
+
 class AllegroAccount(Partner):
     """One application and one seller. `clock` is its time. Once a pair of tokens was given away, nobody is let in without one."""
 
@@ -124,7 +131,7 @@ class AllegroAccount(Partner):
     def control_confirm(self, request: Request) -> Answer:
         """The seller's answer: `{"user_code": …, "denied": false}`."""
         body = request.json()
-        self.confirm(str(body["user_code"]), denied=bool(body.get("denied")))
+        self.confirm(str(needed(body, "user_code")), denied=bool(body.get("denied")))
         return Answer(204)
 
     @route("POST", "/_control/tokens")

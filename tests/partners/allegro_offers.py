@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from tests.partners.allegro_account import AllegroAccount, refuse, stamp
+from tests.partners.allegro_account import AllegroAccount, needed, refuse, stamp
 from tests.partners.base import Answer, Refused, Request, route
 
 QUANTITY, PUBLICATION = "quantity", "publication"
@@ -110,19 +110,21 @@ class AllegroOffers(AllegroAccount):
     def control_offer(self, request: Request) -> Answer:
         """Make an offer known: `{"id": …, "quantity": 5, "sku": …, "status": "ACTIVE"}`."""
         body = request.json()
-        return Answer(201, self.put_offer(body["id"], int(body["quantity"]), sku=body.get("sku"), status=body.get("status", "ACTIVE")))
+        return Answer(
+            201, self.put_offer(needed(body, "id"), int(needed(body, "quantity")), sku=body.get("sku"), status=body.get("status", "ACTIVE"))
+        )
 
     @route("POST", "/_control/commands")
     def control_command(self, request: Request) -> Answer:
         """Do a command now: `{"id": …}`."""
-        self.finish(request.json()["id"])
+        self.finish(needed(request.json(), "id"))
         return Answer(204)
 
     @route("POST", "/_control/failing")
     def control_failing(self, request: Request) -> Answer:
         """Let commands fail for an offer: `{"offer": …, "message": … or null}`."""
         body = request.json()
-        self.fail_offer(body["offer"], body.get("message"))
+        self.fail_offer(needed(body, "offer"), body.get("message"))
         return Answer(204)
 
     def _accept(self, request: Request, kind: str, command_id: str, change: dict[str, Any]) -> Answer:

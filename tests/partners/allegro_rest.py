@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.partners.allegro_account import refuse, stamp
+from tests.partners.allegro_account import needed, refuse, stamp
 from tests.partners.allegro_offers import AllegroOffers
 from tests.partners.base import Answer, Request, route
 
@@ -146,13 +146,13 @@ class AllegroRest(AllegroOffers):
     def control_sale(self, request: Request) -> Answer:
         """Let a buyer buy: `{"offer": …, "quantity": 1, "status": …}`."""
         body = request.json()
-        return Answer(201, self.sell(body["offer"], int(body.get("quantity", 1)), status=body.get("status", "READY_FOR_PROCESSING")))
+        return Answer(201, self.sell(needed(body, "offer"), int(body.get("quantity", 1)), status=body.get("status", "READY_FOR_PROCESSING")))
 
     @route("POST", "/_control/orders")
     def control_order(self, request: Request) -> Answer:
         """Change an order: `{"id": …, "status": …}`."""
         body = request.json()
-        return Answer(data=self.change_order(str(body.pop("id")), **body))
+        return Answer(data=self.change_order(str(needed(body, "id")), **{name: value for name, value in body.items() if name != "id"}))
 
     @route("POST", "/_control/journal")
     def control_journal(self, request: Request) -> Answer:

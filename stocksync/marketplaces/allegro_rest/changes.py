@@ -18,6 +18,7 @@ from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
 if TYPE_CHECKING:
     from stocksync.marketplaces.allegro_rest.client import AllegroRestClient
 
+UNAUTHORIZED = 401
 # Each event costs a request for its order.
 EVENTS_PAGE = 100
 FORMS_PAGE = 100
@@ -35,12 +36,15 @@ def read_changes(client: AllegroRestClient, position: Position, now: datetime) -
     PermanentFailure: then the position has not moved, and the same is read again.
     """
     events = client.order_events(position.journal, EVENTS_PAGE)
-    orders = _read_named(client, events)
+    orders, away = _read_named(client, events)
     journal = next((event.id for event in reversed(events) if event.id), position.journal)
     if len(events) >= EVENTS_PAGE:
+        if away is not None:
+            raise away
         return Changes(orders, Position(journal, position.swept_until), at_end=False)
     swept = position.swept_until
-    if swept is None or now - swept >= SWEEP_EVERY:
+    # Whether the marketplace is away, or only the few orders of this page can't be read, the list tells.
+    if swept is None or now - swept >= SWEEP_EVERY or away is not None:
         found, swept = _sweep(client, swept or now - FIRST_SWEEP, now)
         orders += found
     different = {(order.external_id, order.revision): order for order in orders}
@@ -67,22 +71,25 @@ def _sweep(client: AllegroRestClient, since: datetime, now: datetime) -> tuple[l
     return read_orders(forms), until if total >= first_total else since
 
 
-def _read_named(client: AllegroRestClient, events: list[Event]) -> list[RemoteOrder]:
-    """Each order that the events name, once, as it stands now.
+def _read_named(client: AllegroRestClient, events: list[Event]) -> tuple[list[RemoteOrder], RetryableFailure | None]:
+    """Each order that the events name, once, as it stands now; and an error of the server, when it gave nothing but errors.
 
-    What is answered about one order, even that it is not known or an error of the server, is that order's fault and stops no other one; but when no order can
-    be read the marketplace is away. The sweep comes by such an order again.
+    What is answered about one order, even that it is not known or an error of the server, is that order's fault and stops no other one. The sweep comes by
+    such an order again. No answer, a wish to wait, and a token that is not taken say nothing about an order: they are raised.
     """
     orders: list[RemoteOrder] = []
-    failures: list[RetryableFailure | PermanentFailure] = []
+    errors: list[RetryableFailure] = []
     for external_id in dict.fromkeys(event.order_id for event in events if event.order_id):
         try:
             orders.append(client.get_order(external_id) or RemoteOrder(external_id, fault="the journal names it, but nobody knows it"))
-        except (RetryableFailure, PermanentFailure) as failure:
-            if not is_answer(failure) and (failure.status or 0) < 500:
+        except PermanentFailure as failure:
+            if failure.status in {None, UNAUTHORIZED}:
                 raise
-            failures.append(failure)
             orders.append(RemoteOrder(external_id, fault=failure.detail))
-    if failures and len(failures) == len(orders) and not is_answer(failures[0]):
-        raise failures[0]
-    return orders
+        except RetryableFailure as failure:
+            if not is_answer(failure):
+                if (failure.status or 0) < 500:
+                    raise
+                errors.append(failure)
+            orders.append(RemoteOrder(external_id, fault=failure.detail))
+    return orders, errors[0] if errors and len(errors) == len(orders) else None

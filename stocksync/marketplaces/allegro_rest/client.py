@@ -215,5 +215,7 @@ def _read_shown(answer: Answer) -> Shown:
 
 
 def _read_forms(answer: Answer) -> tuple[list[Answer], int]:
-    forms = parts(answer, "checkoutForms")
-    return forms, read_whole(answer, "totalCount") or len(forms)
+    total = read_whole(answer, "totalCount")
+    if total is None:
+        raise ContractBroken("totalCount is missing")
+    return parts(answer, "checkoutForms"), total

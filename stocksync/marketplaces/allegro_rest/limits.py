@@ -7,7 +7,6 @@ allowed: 61 seconds of 140 requests are 8,540, 61 minutes of 4,000 changes are 2
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
 import time
@@ -17,11 +16,11 @@ from dataclasses import dataclass
 import redis
 from django.conf import settings
 
+from warehouse.core.partners.breaker import redis_connection
 from warehouse.core.partners.errors import RetryableFailure
 
 logger = logging.getLogger(__name__)
 
-REDIS_SECONDS = 1.0
 BLOCKED_SECONDS = 60.0
 
 
@@ -72,13 +71,13 @@ class SharedLimits:
         """The marketplace answered 429: nobody asks it again for so long, because each request would lengthen the block."""
         wait = seconds if seconds is not None else BLOCKED_SECONDS
         try:
-            _connection(settings.REDIS_URL).set(f"{self._namespace}:blocked", "1", px=max(int(wait * 1000), 1))
+            redis_connection(settings.REDIS_URL).set(f"{self._namespace}:blocked", "1", px=max(int(wait * 1000), 1))
         except redis.RedisError as error:
             self._without(error)
 
     def _blocked_for(self) -> float:
         try:
-            milliseconds = _connection(settings.REDIS_URL).pttl(f"{self._namespace}:blocked")
+            milliseconds = redis_connection(settings.REDIS_URL).pttl(f"{self._namespace}:blocked")
         except redis.RedisError as error:
             self._without(error)
             return 0
@@ -98,7 +97,7 @@ class SharedLimits:
         window = math.floor(now / limit.seconds)
         key = f"{self._namespace}:{limit.name}:{window}"
         try:
-            with _connection(settings.REDIS_URL).pipeline() as pipe:
+            with redis_connection(settings.REDIS_URL).pipeline() as pipe:
                 pipe.incr(key)
                 pipe.expire(key, 2 * limit.seconds)
                 counted = pipe.execute()[0]
@@ -112,9 +111,3 @@ class SharedLimits:
 
     def _without(self, error: Exception) -> None:
         logger.warning("%s: called without counting, because Redis is away: %s", self._partner, error)
-
-
-@functools.cache
-def _connection(url: str) -> redis.Redis:
-    """One pool for each process; a fork makes its own connections."""
-    return redis.Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)

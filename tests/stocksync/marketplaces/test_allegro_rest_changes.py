@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from stocksync.enums import RemoteState
 from stocksync.marketplaces.allegro_rest import AllegroRestClient, changes
@@ -13,7 +14,7 @@ from stocksync.marketplaces.base import Position, RemoteOrder
 from tests.partners.allegro_rest import AllegroRest
 from tests.partners.server import PartnerServer
 from tests.stocksync.marketplaces.allegro import ClientFor
-from warehouse.core.partners.errors import RetryableFailure
+from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
 
 BEGIN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -206,6 +207,48 @@ def test_one_unreadable_order_stops_no_other(reader: AllegroRestClient, allegro_
     }
 
 
+def test_a_lone_order_that_the_server_stumbles_over_comes_out_of_the_list(
+    reader: AllegroRestClient, allegro_rest: PartnerServer, allegro: AllegroRest, hands: Hands
+):
+    allegro.sell("77", order_id="order-1")
+    allegro_rest.fail("status", path="*/order-1", status=500, times=None)
+    found = reader.read_changes(Position("", hands.now))
+    assert [(order.external_id, order.fault) for order in found.orders] == [("order-1", "answered 500"), ("order-1", "")]
+    assert found.position.journal == allegro.ledger.table("events")[-1]["id"]
+    allegro_rest.fail("status", path="/order/checkout-forms", status=500)
+    with pytest.raises(RetryableFailure):
+        reader.read_changes(Position("", hands.now))
+
+
+def test_a_page_of_nothing_but_errors_is_an_outage(
+    reader: AllegroRestClient, allegro_rest: PartnerServer, allegro: AllegroRest, hands: Hands, settings: Settings
+):
+    settings.PARTNER_CIRCUIT_FAILURES = 1_000
+    for number in range(changes.EVENTS_PAGE):
+        allegro.sell("77", order_id=f"order-{number}")
+    allegro_rest.fail("status", path="*/order-*", status=500, times=None)
+    with pytest.raises(RetryableFailure):
+        reader.read_changes(Position("", hands.now))
+
+
+def test_a_token_that_is_not_taken_is_no_orders_fault(client_for: ClientFor, allegro: AllegroRest, hands: Hands, monkeypatch: pytest.MonkeyPatch):
+    token = allegro.give_tokens()["access_token"]
+    allegro.sell("77", order_id="order-1")
+    client = client_for(lambda: token, lambda refused: refused)
+    events = client.order_events("", 100)
+    allegro.revoke(token)
+    monkeypatch.setattr(client, "order_events", lambda after, limit: events)
+    with pytest.raises(PermanentFailure) as caught:
+        client.read_changes(Position("", hands.now))
+    assert caught.value.status == 401
+
+
+def test_a_list_that_does_not_say_how_long_it_is_is_not_believed(client: AllegroRestClient, allegro_rest: PartnerServer):
+    allegro_rest.fail("missing", field="totalCount", path="/order/checkout-forms")
+    with pytest.raises(RetryableFailure, match="totalCount is missing"):
+        client.read_changes(Position())
+
+
 def test_an_order_that_the_journal_invents_is_told(reader: AllegroRestClient, allegro: AllegroRest, hands: Hands):
     allegro.sell("77", order_id="order-1")
     event = allegro.ledger.table("events")[0]
@@ -219,7 +262,7 @@ def test_an_order_that_the_journal_invents_is_told(reader: AllegroRestClient, al
 @pytest.mark.parametrize("fault", [{"kind": "drop"}, {"kind": "status", "status": 503}, {"kind": "status", "status": 429, "retry_after": "1"}])
 def test_an_outage_moves_nothing(reader: AllegroRestClient, allegro_rest: PartnerServer, allegro: AllegroRest, hands: Hands, fault: dict):
     allegro.sell("77", order_id="order-1")
-    allegro_rest.fail(**fault, path="/order/checkout-forms*")
+    allegro_rest.fail(**fault, path="/order/checkout-forms*", times=None)
     with pytest.raises(RetryableFailure):
         reader.read_changes(Position("", hands.now))
 

@@ -93,7 +93,7 @@ class Circuit:
         state = breaker.current_state
         half_opens_at = self._half_opens_at(breaker) if state == STATE_OPEN else None
         try:
-            kept = cast(dict[bytes, bytes], _connection(settings.REDIS_URL).hgetall(self._outage))
+            kept = cast(dict[bytes, bytes], redis_connection(settings.REDIS_URL).hgetall(self._outage))
         except redis.RedisError as error:
             self._without(error)
             return CircuitState(self.partner, UNKNOWN, 0, None)
@@ -112,7 +112,7 @@ class Circuit:
 
     def _note(self, *, down: bool) -> None:
         try:
-            with _connection(settings.REDIS_URL).pipeline() as pipe:
+            with redis_connection(settings.REDIS_URL).pipeline() as pipe:
                 if down:
                     now = timezone.now().isoformat()
                     pipe.hsetnx(self._outage, "since", now)
@@ -132,7 +132,7 @@ class Circuit:
         """Made when it is first needed: whoever only puts a client together doesn't ask Redis. None while Redis is away."""
         if self._made is None:
             try:
-                storage = CircuitRedisStorage(STATE_CLOSED, _connection(settings.REDIS_URL), namespace=self._namespace)
+                storage = CircuitRedisStorage(STATE_CLOSED, redis_connection(settings.REDIS_URL), namespace=self._namespace)
             except redis.RedisError as error:
                 self._without(error)
                 return None
@@ -157,6 +157,6 @@ def is_outage(error: BaseException) -> bool:
 
 
 @functools.cache
-def _connection(url: str) -> redis.Redis:
+def redis_connection(url: str) -> redis.Redis:
     """One pool for each process; a fork makes its own connections."""
     return redis.Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
