@@ -14,7 +14,7 @@ from fulfillment.routing.batching import Batching, Capacity, Load, make_batches
 from fulfillment.routing.layout import Layout, Pick
 from fulfillment.routing.quick import quick_length
 from fulfillment.routing.routes import Method, find_route
-from warehouse.progress import Progress
+from warehouse.core.progress import Progress
 from warehouse.replay.reader import History, Invoice
 
 ALONE = "order by order"

@@ -26,7 +26,7 @@ from tests.partners.addresses import address_of
 from tests.partners.fixtures import TOKEN
 from warehouse.accounts.models import User
 from warehouse.core.actor import Actor
-from warehouse.progress import Progress
+from warehouse.core.progress import Progress
 from warehouse.replay import stock, work
 from warehouse.replay.reader import read_history
 

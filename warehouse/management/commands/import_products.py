@@ -16,7 +16,7 @@ from inventory.queries.product_file import COLUMNS, ProductRow, read_products
 from inventory.services.product_import import import_products
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError
-from warehouse.progress import Progress
+from warehouse.core.progress import Progress
 
 
 class Command(BaseCommand):
