@@ -22,7 +22,7 @@ from stocksync.enums import ChannelMode
 from stocksync.flows import acknowledging, circuits, publishing, reading, reconciling
 from stocksync.models import Channel
 from stocksync.services import cleanup, health, reports
-from stocksync.services.background import PROCESS_OPERATION, PUSH_LEVELS, RECONCILE
+from stocksync.services.background import PROCESS_OPERATION, PUSH_LEVELS, READ_CHANNEL, RECONCILE
 from warehouse.core.actor import Actor
 from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
 
@@ -58,7 +58,7 @@ def read_channels() -> None:
     _have_each(read_channel, expires=30)
 
 
-@shared_task(name="stocksync.read_channel", acks_late=False)
+@shared_task(name=READ_CHANNEL, acks_late=False)
 def read_channel(channel_id: int) -> None:
     """Take in what is new in a channel, unless somebody reads it now."""
     with _alone("read", channel_id, READ_SECONDS) as mine:

@@ -5,9 +5,8 @@ The figures are kept for a moment, so that a wall of open dashboards costs one. 
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -19,15 +18,20 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.timesince import timesince
 from redis.exceptions import RedisError
 
 from fulfillment.enums import OrderStatus
 from fulfillment.queries import reports as work
 from inventory.queries import reports as stock
+from stocksync.enums import OPEN_OPERATIONS
+from stocksync.models import Channel, PendingStockOperation
+from stocksync.queries.status import sync_status
 from warehouse.core.access import may
 from warehouse.core.actor import Actor, Role
 from warehouse.core.admin import actor_of, plain
+from warehouse.core.charts import Chart, bars
 from warehouse.outbox.models import OutboxEvent
 
 logger = logging.getLogger(__name__)
@@ -47,16 +51,6 @@ class Figure:
     note: str
     link: str
     alarm: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Bars over labels; one series per name. `summary` says the same in words for who can't see them."""
-
-    title: str
-    data: str
-    options: str
-    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +86,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     board = Board()
     if may(actor, "view", "fulfillment.order"):
         board.add(kept("work", FRESH_SECONDS, work_board))
+    if may(actor, "view", "stocksync.pendingstockoperation"):
+        board.add(kept("sync", FRESH_SECONDS, sync_board))
     if may(actor, "view", "inventory.alert"):
         board.add(kept(f"alerts:{_eyes(actor)}", FRESH_SECONDS, lambda: alerts_board(actor)))
     if may(actor, "view", "inventory.stock"):
@@ -150,8 +146,8 @@ def work_board() -> Board:
             Figure("To put back", str(put_backs), "goods of cancelled orders", f"{_list('fulfillment_putback')}?status__exact=pending"),
         ],
         charts=[
-            _bars("Orders today by state", {"orders": {labels[state]: count for state, count in today.items()}}, sideways=True),
-            _bars("Picks per hour", {"picks": {f"{hour:%H}:00": count for hour, count in hours.items()}}),
+            bars("Orders today by state", {"orders": {labels[state]: count for state, count in today.items()}}, sideways=True),
+            bars("Picks per hour", {"picks": {f"{hour:%H}:00": count for hour, count in hours.items()}}),
         ],
         tables=[
             Table("Late", ["task", "order", "site", "who", "late by"], [_late_row(row) for row in late], "Nothing is late.", ""),
@@ -166,6 +162,47 @@ def work_board() -> Board:
                 f"{_list('fulfillment_shipment')}?waybill=failing",
             ),
         ],
+    )
+
+
+def sync_board() -> Board:
+    """Whether the marketplaces know what is sold, and what waits for a person; nothing without a channel."""
+    if not Channel.objects.exists():
+        return Board()
+    status = sync_status()
+    told, queue = status.statistics, _list("stocksync_pendingstockoperation")
+    oldest = PendingStockOperation.objects.filter(status__in=sorted(OPEN_OPERATIONS)).aggregate(oldest=Min("created_at"))["oldest"]
+    return Board(
+        figures=[
+            Figure(
+                "Marketplaces",
+                status.status,
+                Truncator(" ".join(status.problems)).chars(110) if status.problems else "both sides are alike",
+                _list("stocksync_channel"),
+                alarm=status.status != "healthy",
+            ),
+            Figure(
+                "To be told",
+                str(told.pending_operations + told.processing_operations),
+                f"the oldest for {timesince(oldest, depth=1)}" if oldest else "the marketplaces know everything",
+                f"{queue}?due=open",
+                alarm=told.stale_operations > 0,
+            ),
+            Figure(
+                "Not taken by them",
+                str(told.failed_operations),
+                "after all tries: a person has to look",
+                f"{queue}?status__exact=failed",
+                alarm=told.failed_operations > 0,
+            ),
+            Figure(
+                "Discrepancies",
+                str(told.open_discrepancies),
+                f"in {told.differences} of them the two sides differ",
+                f"{_list('stocksync_discrepancy')}?state=open",
+                alarm=told.open_discrepancies > 0,
+            ),
+        ]
     )
 
 
@@ -229,7 +266,7 @@ def stock_board(actor: Actor) -> Board:
                 alarm=places > 0,
             ),
         ],
-        charts=[_bars("Value expiring by day", values)],
+        charts=[bars("Value expiring by day", values)],
         tables=[
             Table(
                 "Running out",
@@ -273,28 +310,6 @@ def machinery_board() -> Board:
     oldest = f"the oldest for {timesince(waiting['oldest'])}" if waiting["oldest"] else "all are published"
     stuck = bool(waiting["parked"]) or bool(waiting["oldest"] and (timezone.now() - waiting["oldest"]).total_seconds() > FRESH_SECONDS)
     return Board(figures=[Figure("Events waiting", str(waiting["count"]), oldest, f"{_list('outbox_outboxevent')}?state=waiting", alarm=stuck)])
-
-
-COLOURS = ["var(--color-primary-600)", "var(--color-primary-300)", "var(--color-base-400)"]
-
-
-def _bars(title: str, series: Mapping[str, Mapping[str, float]], *, sideways: bool = False) -> Chart:
-    labels = list(dict.fromkeys(label for values in series.values() for label in values))
-    datasets = [
-        {"label": name, "data": [values.get(label, 0) for label in labels], "backgroundColor": COLOURS[n % len(COLOURS)], "borderRadius": 4}
-        for n, (name, values) in enumerate(series.items())
-    ]
-    told = "; ".join(f"{label}: {value:g} {name}" for name, values in series.items() for label, value in values.items() if value)
-    numbers, names = {"beginAtZero": True, "ticks": {"precision": 0}, "grid": {}}, {"grid": {"display": False}}
-    options = {
-        "responsive": True,
-        "maintainAspectRatio": False,
-        "animation": False,
-        "indexAxis": "y" if sideways else "x",
-        "plugins": {"legend": {"display": len(series) > 1}},
-        "scales": {"x": numbers, "y": names} if sideways else {"x": names, "y": numbers},
-    }
-    return Chart(title, json.dumps({"labels": labels, "datasets": datasets}), json.dumps(options), told or "nothing")
 
 
 def _late_row(late: work.LateTask) -> list[Any]:

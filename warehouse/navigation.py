@@ -31,6 +31,18 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         ],
     ),
     (
+        "Marketplaces",
+        [
+            ("Queue", "cloud_upload", "stocksync.pendingstockoperation"),
+            ("Discrepancies", "difference", "stocksync.discrepancy"),
+            ("Channel orders", "receipt", "stocksync.channelorder"),
+            ("Levels", "equalizer", "stocksync.listinglevel"),
+            ("Log", "history", "stocksync.stocksynchronizationlog"),
+            ("Reports", "monitoring", "stocksync.syncreport"),
+            ("Channels", "hub", "stocksync.channel"),
+        ],
+    ),
+    (
         "Documents",
         [
             ("Receivings", "move_to_inbox", "inventory.receiving"),

@@ -57,7 +57,7 @@ class PendingStockOperation(Versioned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.operation_type} of {self.order_id}"
+        return f"{self.operation_type} of order {self.order}"
 
     @transition(field=status, source=OperationStatus.PENDING, target=OperationStatus.PROCESSING)
     def claim(self) -> None:

@@ -1,4 +1,4 @@
-"""A comparison of both sides, asked for by somebody."""
+"""What somebody asks a worker to do with a channel now: read it, or compare both sides."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stocksync.enums import ChannelMode
 from stocksync.models import Channel
-from stocksync.services.background import RECONCILE
+from stocksync.services.background import READ_CHANNEL, RECONCILE
 from warehouse.core.actor import Actor, Role
 from warehouse.core.background import soon
 from warehouse.core.errors import Conflict, NotFound
@@ -31,9 +31,21 @@ def ask_for_reconciliation(channel_id: int | None, *, actor: Actor, by_worker: b
     if channel_id is None:
         found = list(channels.exclude(mode=ChannelMode.OFF))
         return Asked([channel.code for channel in found], soon(RECONCILE) if by_worker else None)
-    channel = channels.filter(pk=channel_id).first()
+    channel = _require_not_off(channel_id, "compared")
+    return Asked([channel.code], soon(RECONCILE, channel.pk) if by_worker else None)
+
+
+@operation()
+def ask_to_read(channel_id: int, *, actor: Actor) -> Asked:
+    """Have the orders of a channel read soon. Locks nothing. A worker is asked when this has committed. Raises NotFound, Conflict for one that is off."""
+    channel = _require_not_off(channel_id, "read")
+    return Asked([channel.code], soon(READ_CHANNEL, channel.pk))
+
+
+def _require_not_off(channel_id: int, what: str) -> Channel:
+    channel = Channel.objects.filter(pk=channel_id).first()
     if channel is None:
         raise NotFound(f"There is no channel {channel_id}.", kind="channel", id=channel_id)
     if channel.mode == ChannelMode.OFF:
-        raise Conflict(f"{channel} is off: switch it on, or to shadow, to have it compared.", mode=channel.mode)
-    return Asked([channel.code], soon(RECONCILE, channel.pk) if by_worker else None)
+        raise Conflict(f"{channel} is off: switch it on, or to shadow, to have it {what}.", mode=channel.mode)
+    return channel

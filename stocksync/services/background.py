@@ -5,3 +5,4 @@ from __future__ import annotations
 PROCESS_OPERATION = "stocksync.process_operation"
 PUSH_LEVELS = "stocksync.push_levels"
 RECONCILE = "stocksync.reconcile_stock_states"
+READ_CHANNEL = "stocksync.read_channel"

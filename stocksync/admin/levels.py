@@ -1,0 +1,174 @@
+"""What listings show: the quantity they are to show, what they were told, what was read back, and the way it took."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
+
+from stocksync.admin.base import DASH, age, badge
+from stocksync.enums import ChannelMode
+from stocksync.models import ListingLevel
+from stocksync.services.levels import change_level, push_again, unlist
+from warehouse.core.admin import BigTableAdmin, pairs
+from warehouse.core.admin_steps import Step, StepForm, StepsAdmin
+
+# How a level stands: key, colour, words.
+STATES = {
+    "right": ("success", "as it should be"),
+    "on_its_way": ("info", "on its way"),
+    "differs": ("danger", "shows another"),
+    "failing": ("warning", "can't be told"),
+    "unlisted": ("default", "unlisted"),
+}
+
+
+def buffer_field(help_text: str) -> forms.IntegerField:
+    return forms.IntegerField(label="Safety buffer", required=False, min_value=0, widget=UnfoldAdminIntegerFieldWidget(), help_text=help_text)
+
+
+class BufferForm(StepForm):
+    safety_buffer = buffer_field("So many pieces are not offered there. Empty: as many as the channel says.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["safety_buffer"].initial = self.row.safety_buffer
+
+    def tells(self) -> list[str]:
+        return [f"The channel's buffer is {self.row.channel.safety_buffer}."]
+
+
+def state_of(row: ListingLevel) -> str:
+    """How a level stands, as a key of `STATES`."""
+    if row.unlisted_at is not None:
+        return "unlisted"
+    if row.failures:
+        return "failing"
+    if row.sent_version < row.version or row.shown_version < row.sent_version:
+        return "on_its_way"
+    return "right" if row.shown == row.wanted else "differs"
+
+
+def is_listed(row: ListingLevel) -> bool:
+    return row.unlisted_at is None
+
+
+def can_be_pushed(row: ListingLevel) -> bool:
+    return is_listed(row) and row.channel.mode == ChannelMode.ON
+
+
+class StandsFilter(admin.SimpleListFilter):
+    title, parameter_name = "how it stands", "stands"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(key, words) for key, (_, words) in STATES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ListingLevel]) -> QuerySet[ListingLevel]:
+        listed, works = Q(unlisted_at=None), Q(failures=0)
+        on_its_way = Q(sent_version__lt=F("version")) | Q(shown_version__lt=F("sent_version"))
+        arrived = listed & works & ~on_its_way
+        chosen = {
+            "unlisted": ~listed,
+            "failing": listed & ~works,
+            "on_its_way": listed & works & on_its_way,
+            "right": arrived & Q(shown=F("wanted")),
+            "differs": arrived & ~Q(shown=F("wanted")),
+        }
+        return queryset.filter(chosen.get(self.value() or "", Q()))
+
+
+@admin.register(ListingLevel)
+class LevelAdmin(StepsAdmin, BigTableAdmin):
+    list_display = ["offer_id", "goods", "account", "state", "is_wanted", "was_sent", "is_shown", "own_buffer", "seen", "error"]
+    list_display_links = ["offer_id"]
+    list_select_related = ["channel", "product"]
+    list_filter = [("channel", RelatedDropdownFilter), StandsFilter]
+    search_fields = ["=offer_id", "=product__sku"]
+    search_help_text = "A listing's id, or a SKU, exactly"
+    readonly_fields = ["state", "goods", "own_buffer"]
+    steps = [
+        Step(
+            "push",
+            "Push again",
+            push_again,
+            can_be_pushed,
+            description="The listing is told its quantity anew: a new version, a new command, at once.",
+            icon="publish",
+            variant=ActionVariant.PRIMARY,
+            version="",
+        ),
+        Step(
+            "buffer",
+            "Safety buffer",
+            change_level,
+            is_listed,
+            description="How many pieces this listing shows less than can be sold.",
+            form=BufferForm,
+            icon="shield",
+            version="",
+        ),
+        Step(
+            "unlist",
+            "Unlist",
+            unlist,
+            is_listed,
+            description="It is told nothing any more and goes on showing what it shows. Its history stays.",
+            icon="link_off",
+            variant=ActionVariant.DANGER,
+            version="",
+        ),
+    ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: ListingLevel | None = None) -> list[Any]:
+        what = ["offer_id", "channel", "goods", "state", "wanted", "sent", "shown", "own_buffer", "sellable", "ordered"]
+        later = [name for name in ("on_sale", "failing_since", "error_message", "unlisted_at") if obj and getattr(obj, name) not in (None, "")]
+        return [(None, {"fields": pairs([*what, *later])})]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (queryset.filter(Q(offer_id=term) | Q(product__sku__iexact=term)) if term else queryset), False
+
+    @display(description="product")
+    def goods(self, row: ListingLevel) -> str:
+        return str(row.product)
+
+    @display(description="status")
+    def state(self, row: ListingLevel) -> SafeString:
+        return badge(state_of(row), STATES[state_of(row)][1], {key: colour for key, (colour, _) in STATES.items()})
+
+    @display(description="channel")
+    def account(self, row: ListingLevel) -> str:
+        return row.channel.code
+
+    @display(description="wanted")
+    def is_wanted(self, row: ListingLevel) -> str:
+        return str(row.wanted)
+
+    @display(description="sent")
+    def was_sent(self, row: ListingLevel) -> SafeString:
+        return badge(row.sent != row.wanted, DASH if row.sent is None else str(row.sent), {True: "warning", False: "default"})
+
+    @display(description="shown")
+    def is_shown(self, row: ListingLevel) -> SafeString:
+        return badge(row.shown != row.wanted, DASH if row.shown is None else str(row.shown), {True: "danger", False: "default"})
+
+    @display(description="buffer")
+    def own_buffer(self, row: ListingLevel) -> str:
+        own = row.safety_buffer
+        return f"{row.channel.safety_buffer} (channel)" if own is None else f"{own} (own)"
+
+    @display(description="read back")
+    def seen(self, row: ListingLevel) -> str:
+        return f"{age(row.shown_at)} ago" if row.shown_at else "never"
+
+    @display(description="last error")
+    def error(self, row: ListingLevel) -> str:
+        return row.error_message[:60]
