@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib
 import logging
+import pickle
 from datetime import timedelta
 from typing import cast
 
@@ -18,6 +19,7 @@ from redis import Redis
 
 from stocksync.flows import tokens
 from stocksync.flows.clients import client_for
+from stocksync.marketplaces.allegro_rest.oauth import GrantRefused, auth_url
 from stocksync.marketplaces.base import Shown
 from stocksync.models import Channel, ChannelCredentials
 from stocksync.services import credentials
@@ -85,6 +87,27 @@ def test_a_token_near_its_end_is_refreshed_and_both_are_replaced(channel: Channe
     assert credentials.decrypt(after.refresh_token) == newest["refresh_token"] != credentials.decrypt(before.refresh_token)
     assert (after.refreshed_at, after.claimed_until) == (clock.now, None)
     assert after.expires_at == clock.now + timedelta(seconds=43_199)
+
+
+def test_a_refresh_is_nine_statements_in_two_transactions(channel: Channel):
+    refused = tokens.access_token(channel.pk)
+    with CaptureQueriesContext(connection) as queries:
+        tokens.renew(channel.pk, refused)
+    verbs = [query["sql"].split()[0] for query in queries]
+    claim, address, record = ["BEGIN", "SELECT", "UPDATE", "COMMIT"], ["SELECT"], ["BEGIN", "SELECT", "UPDATE", "COMMIT"]
+    assert verbs == ["SELECT", *claim, *address, *record]
+
+
+def test_failures_travel_between_processes():
+    for failure in (tokens.NotConnected("allegro_rest", "why", 401), GrantRefused("allegro_rest", "why", 400, code="slow_down")):
+        copy = pickle.loads(pickle.dumps(failure))
+        assert (type(copy), vars(copy)) == (type(failure), vars(failure))
+
+
+def test_tokens_are_given_beside_the_api():
+    assert auth_url("https://api.allegro.pl") == "https://allegro.pl"
+    assert auth_url("https://api.allegro.pl.allegrosandbox.pl") == "https://allegro.pl.allegrosandbox.pl"
+    assert auth_url("http://127.0.0.1:8095") == "http://127.0.0.1:8095"
 
 
 def test_a_refused_token_is_renewed_once_for_all_who_had_it(channel: Channel, allegro_rest: PartnerServer, allegro: AllegroRest):
