@@ -308,6 +308,25 @@ def test_promising_the_same_order_again_changes_nothing(milk: Product) -> None:
 # --- whose promise it is -----------------------------------------------------------------------------------------------------------------
 
 
+def test_a_confirmed_order_that_has_changed_keeps_what_still_fits(milk: Product, bread: Product, house: Site, second: Site) -> None:
+    """Two items of lot B would send somebody to one place twice."""
+    (before,) = promise(line(milk, 3))
+    kept = [item.id for item in before.items]
+    with pytest.raises(Conflict):
+        promise(line(milk, 5))
+    (after,) = promise(line(milk, 5), changed=True)
+    assert (after.reservation_id, [item.id for item in after.items]) == (before.reservation_id, kept)
+    assert [item.quantity for item in after.items] == [Decimal(2), Decimal(3)]
+    assert totals(milk.pk, house.id) == (6, 5, 0, 1)
+
+    # All that there is counts, what it holds too; and a warehouse that is asked for nothing any more lets go.
+    (moved,) = promise(line(bread, 3), changed=True)
+    assert (moved.warehouse_id, totals(milk.pk, house.id)) == (second.id, (6, 0, 0, 6))
+    with pytest.raises(InsufficientStock):
+        promise(line(bread, 4), changed=True)
+    assert_books_balance()
+
+
 def test_another_orders_promise_is_not_adopted(milk: Product, house: Site) -> None:
     (first,) = promise(line(milk, 5))
 
