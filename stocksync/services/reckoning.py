@@ -72,7 +72,13 @@ def command_for(level: ListingLevel, cause: Cause) -> LevelCommand:
     """The command of a level's version, to be written."""
     reckoning = {"sellable": plain(level.sellable), "buffer": buffer_of(level), "ordered": plain(level.ordered)}
     return LevelCommand(
-        level=level, version=level.version, quantity=level.wanted, cause=cause.text[:200], cause_position=cause.position, reckoning=reckoning
+        level=level,
+        version=level.version,
+        quantity=level.wanted,
+        cause=cause.text[:200],
+        cause_position=cause.position,
+        reckoning=reckoning,
+        created_at=timezone.now(),
     )
 
 

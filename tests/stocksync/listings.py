@@ -32,9 +32,10 @@ class Shop:
     clock: Clock
 
     def stock(self, quantity: int, product: Product | None = None) -> Product:
-        """So much more of a (new) product on the shelf."""
+        """So much more, if any, of a (new) product on the shelf."""
         product = product or ProductFactory()
-        stocked(product, self.place.shelf, quantity)
+        if quantity:
+            stocked(product, self.place.shelf, quantity)
         return product
 
     def listed(self, quantity: int, offer: str = "77", *, shows: int = 1, buffer: int | None = None, status: str = "ACTIVE") -> ListingLevel:
