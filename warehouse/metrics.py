@@ -2,11 +2,13 @@
 
 import hmac
 from collections.abc import Iterator
+from datetime import timedelta
 
 import redis
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry
@@ -17,6 +19,11 @@ from prometheus_client.registry import Collector
 from fulfillment.partners.circuits import STATES, circuit_states
 from fulfillment.queries.performance import Duration, performance
 from inventory.queries.reports import open_alerts_by_kind
+from stocksync.flows import circuits as marketplaces
+from stocksync.queries.figures import channel_figures
+from stocksync.queries.reports import mean_retry_seconds
+
+RECENT = timedelta(hours=1)
 
 
 @never_cache
@@ -30,6 +37,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry.register(OrderStream())
     registry.register(Fulfillment())
     registry.register(Partners())
+    registry.register(StockSync())
     registry.register(Promises())
     registry.register(Alerts())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
@@ -126,12 +134,40 @@ class Partners(Collector):
         circuit = GaugeMetricFamily("partner_circuit_state", "Whether the partner's circuit is in this state", labels=["partner", "state"])
         failures = GaugeMetricFamily("partner_circuit_failures", "Outages in a row", labels=["partner"])
         down = GaugeMetricFamily("partner_down_seconds", "How long the partner has given no answer, as far as it was asked", labels=["partner"])
-        for now in circuit_states():
+        for now in circuit_states() + marketplaces.circuit_states():
             for state in STATES:
                 circuit.add_metric([now.partner, state], int(state == now.state))
             failures.add_metric([now.partner], now.failures)
             down.add_metric([now.partner], now.down_for.total_seconds())
         yield from (circuit, failures, down)
+
+
+class StockSync(Collector):
+    """What each channel is owed and disagrees about now, and how its tries of the last hour went."""
+
+    def collect(self) -> Iterator[Metric]:
+        pending = GaugeMetricFamily("stock_sync_pending_operations", "Operations that wait to be told to the marketplace", labels=["channel"])
+        ratio = GaugeMetricFamily("stock_sync_success_ratio", "Part of the tries of the last hour that succeeded", labels=["channel"])
+        retry = GaugeMetricFamily(
+            "stock_sync_retry_seconds",
+            "Mean time from the first failure to the completion, of what was completed in the last hour",
+            labels=["channel"],
+        )
+        differences = GaugeMetricFamily("stock_sync_discrepancies", "Open discrepancies in which the two sides differ", labels=["channel"])
+        reviews = GaugeMetricFamily("stock_sync_manual_reviews", "Open discrepancies of every kind: each waits for a person", labels=["channel"])
+        now = timezone.now()
+        means = mean_retry_seconds(now - RECENT, now)
+        for each in channel_figures(window=RECENT):
+            code = [each.channel.code]
+            pending.add_metric(code, each.pending)
+            differences.add_metric(code, each.differences)
+            reviews.add_metric(code, each.manual_reviews)
+            # A rate of nothing is not zero: it is left out.
+            if each.failure_rate is not None:
+                ratio.add_metric(code, 1 - each.failure_rate)
+            if each.channel.pk in means:
+                retry.add_metric(code, means[each.channel.pk])
+        yield from (pending, ratio, retry, differences, reviews)
 
 
 class Promises(Collector):
