@@ -30,8 +30,8 @@ class StatisticsOut(serializers.Serializer):
     failed_operations = serializers.IntegerField()
     completed_today = serializers.IntegerField()
     stale_operations = serializers.IntegerField(help_text="Owed for longer than is good.")
-    open_discrepancies = serializers.IntegerField(help_text="The two sides differ.")
-    manual_reviews = serializers.IntegerField(help_text="Cases that wait for a person.")
+    open_discrepancies = serializers.IntegerField(help_text="Cases that wait for a person.")
+    differences = serializers.IntegerField(help_text="Those of them in which the two sides say different things.")
     unread_channels = serializers.IntegerField(help_text="Whose orders were not read lately.")
     success_rate = serializers.FloatField(allow_null=True, help_text="Of the last tries; null without any.")
 
