@@ -14,6 +14,7 @@ from stocksync.flows.acknowledging import ACTOR, sync_order
 from stocksync.flows.clients import client_for
 from stocksync.marketplaces.base import ChannelClient, Position
 from stocksync.models import Channel
+from stocksync.queries.comparison import without_repetitions
 from stocksync.services.positions import keep_position
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError
@@ -48,7 +49,8 @@ def read_channel(
     for _ in range(PAGES):
         began = timezone.now()
         changes = client.read_changes(position)
-        for remote in changes.orders:
+        counts["seen"] += len(changes.orders)
+        for remote in without_repetitions(channel, changes.orders):
             try:
                 result = sync_order(channel, remote, client, actor=actor)
             except DomainError as error:
@@ -56,7 +58,6 @@ def read_channel(
                 counts["waiting"] += 1
             else:
                 counts["waiting"] += not result.success
-            counts["seen"] += 1
         position = changes.position
         _keep(channel, position, began if changes.at_end else None, actor)
         if changes.at_end or not go_on():

@@ -46,6 +46,17 @@ def compare(channel: Channel, remotes: Sequence[RemoteOrder]) -> list[Compared]:
     return [Compared(remote, order := known.get(remote.external_id), _judge(remote, order)) for remote in remotes]
 
 
+def without_repetitions(channel: Channel, remotes: Sequence[RemoteOrder]) -> list[RemoteOrder]:
+    """Those of the orders that may ask for something: not what was read in this very revision already and leaves nothing to do. One statement.
+
+    Readers look back a little every time, and our own acknowledgements are changes, so most of what is read is no news.
+    """
+    done = Q(deducted_at__isnull=False) | Q(left_alone=True) | ~Q(state=RemoteState.READY)
+    rows = ChannelOrder.objects.filter(done, channel=channel, external_id__in=[remote.external_id for remote in remotes])
+    known = {external_id: (revision, flag) for external_id, revision, flag in rows.values_list("external_id", "revision", "known_there")}
+    return [remote for remote in remotes if remote.fault or not remote.revision or known.get(remote.external_id) != (remote.revision, remote.known)]
+
+
 def missing_there(channel: Channel, since: datetime, until: datetime, listed: Iterable[str], limit: int) -> list[ChannelOrder]:
     """Orders that are deducted here, changed in the window, and were not in the marketplace's list of it."""
     rows = ChannelOrder.objects.filter(channel=channel, changed_at__gte=since, changed_at__lt=until, left_alone=False)
