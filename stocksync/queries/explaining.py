@@ -41,7 +41,7 @@ def _last(level: ListingLevel, commands: dict[int, LevelCommand]) -> str:
     newest, sent = commands.get(level.version), commands.get(level.sent_version)
     said = []
     if sent is not None and level.sent_version > level.shown_version:
-        said.append(f"Version {sent.version} ({reckoned(sent)}) {_fate(sent)}.")
+        said.append(f"Version {sent.version} ({reckoned(sent)}) {_fate(sent).rstrip('.')}.")
     if newest is not None and level.version > level.sent_version:
         waits = "waits for the end of the one before" if sent is not None and sent.status in OPEN_COMMANDS else "waits for its turn"
         said.append(f"Version {newest.version} ({reckoned(newest)}) {waits}.")
@@ -66,7 +66,8 @@ def _in_the_way(level: ListingLevel) -> str:
     if level.channel.mode != ChannelMode.ON:
         return f"{level.channel} is {level.channel.mode}: nothing is sent."
     if level.differences:
-        return f"Another quantity than was sent was read back, or a command failed, {level.differences} times in a row: see the discrepancy."
+        times = "once" if level.differences == 1 else f"{level.differences} times in a row"
+        return f"Another quantity than was sent was read back, or a command failed, {times}: see the discrepancy."
     return ""
 
 
