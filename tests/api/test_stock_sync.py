@@ -302,6 +302,13 @@ def test_channels_levels_and_reports_are_read(manager, channel, apple):
     assert ids(manager.get("stock-sync/channels", mode=ChannelMode.OFF)) == []
     [row] = manager.get("stock-sync/levels", sku="APPLE", channel="shop").json()["results"]
     assert (row["id"], row["offer_id"], row["wanted"], row["sent"]) == (level.pk, "77", 0, None)
+    shown = manager.get(f"stock-sync/levels/{level.pk}/timeline").json()
+    assert (shown["level"]["offer_id"], bool(shown["why"])) == ("77", True)
+    assert [(row["kind"], row["quantity"]) for row in shown["entries"]][:1] == [("ledger", "10.000")]
+    since = (now + timedelta(days=1)).isoformat()
+    assert manager.get(f"stock-sync/levels/{level.pk}/timeline", since=since).json()["entries"] == []
+    assert codes(manager.get(f"stock-sync/levels/{level.pk}/timeline", since="yesterday")) == (400, "validation_failed")
+    assert codes(manager.get("stock-sync/levels/999999/timeline")) == (404, "not_found")
     assert manager.get(f"stock-sync/reports/{report.pk}").json()["figures"] == {"success_rate": 0.99}
 
 
