@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from fulfillment.models import MissingGoods, Order, PackingTask, PickingBatch, PickingTask, PickingTaskItem, QualityCheck, Shipment, Wave
     from warehouse.core.errors import DomainError
 
-ORDER_ACCEPTED = "order.accepted"
-ORDER_REJECTED = "order.rejected"
+ORDER_ACCEPTED = order_events.ORDER_ACCEPTED
+ORDER_REJECTED = order_events.ORDER_REJECTED
 ORDER_CANCELLED = order_events.ORDER_CANCELLED
 ORDER_REVISED = order_events.ORDER_REVISED
 ORDER_REFUSED = order_events.ORDER_REFUSED

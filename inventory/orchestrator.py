@@ -25,7 +25,7 @@ from inventory.queries.lot_families import made_of
 from inventory.queries.offline_sales import SaleConflict, SaleLine
 from inventory.queries.order_lines import OrderedLine, resolve_lines
 from inventory.queries.prices import EffectivePrice, effective_prices
-from inventory.queries.product_names import product_named
+from inventory.queries.product_names import product_named, skus_of
 from inventory.queries.put_away import Suggestion, suggest_places
 from inventory.queries.returns import Shipped, shipped_under
 from inventory.queries.scan import Scanned, find_by_scan, is_taken_code
@@ -261,6 +261,7 @@ __all__ = [
     "settle_alerts",
     "shipped_under",
     "site_map",
+    "skus_of",
     "split_batch",
     "split_mixed_batch",
     "start_audit",

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inventory.orchestrator import STOCK_CHANGED
+from stocksync.models import Channel
 from stocksync.services.answers import note_answer
 from stocksync.services.levels import follow_stock
 from stocksync.services.reckoning import Cause
 from warehouse.core.actor import Actor
-from warehouse.core.order_events import ORDER_CANCELLED, ORDER_REFUSED, ORDER_REVISED
+from warehouse.core.order_events import ORDER_ACCEPTED, ORDER_CANCELLED, ORDER_REFUSED, ORDER_REJECTED, ORDER_REVISED
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import subscriber
 
 
-@subscriber("follow-warehouse-orders", ORDER_CANCELLED, ORDER_REVISED, ORDER_REFUSED)
+@subscriber("follow-warehouse-orders", ORDER_ACCEPTED, ORDER_REJECTED, ORDER_CANCELLED, ORDER_REVISED, ORDER_REFUSED)
 def follow_orders(events: Sequence[OutboxEvent]) -> None:
-    """Note what fulfilment made of the orders of channels."""
+    """Note what fulfilment made of the orders of channels; most orders are none of theirs."""
+    codes = set(Channel.objects.values_list("code", flat=True))
     for event in events:
-        note_answer.inside(event.type, event.payload, actor=Actor.system("follow-warehouse-orders"))
+        if event.payload.get("order_source") in codes:
+            note_answer.inside(event.type, event.payload, actor=Actor.system("follow-warehouse-orders"))
 
 
 @subscriber("follow-levels", STOCK_CHANGED)

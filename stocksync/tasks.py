@@ -46,10 +46,13 @@ def process_operation(operation_id: str) -> None:
 
 @shared_task(name="stocksync.process_pending_stock_operations")
 def process_pending_stock_operations() -> None:
-    """Tell the marketplaces all that is due (every five minutes)."""
-    result = acknowledging.process_pending_operations(LIMIT, actor=ACTOR, go_on=_for(SECONDS))
+    """Tell the marketplaces all that is due (every five minutes). More than there is time for is gone on with at once, in a message of its own."""
+    go_on = _for(SECONDS)
+    result = acknowledging.process_pending_operations(LIMIT, actor=ACTOR, go_on=go_on)
     if result.processed:
         logger.info("pending operations told", extra=asdict(result))
+    if result.succeeded and not go_on():
+        process_pending_stock_operations.apply_async(expires=60)
 
 
 @shared_task(name="stocksync.read_channels")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from inventory.errors import UnknownProduct
 from inventory.models import Product
 
@@ -12,3 +14,8 @@ def product_named(sku: str, *, field: str = "sku") -> int:
     if found is None:
         raise UnknownProduct(f"There is no product {sku[:64]}.", errors=[{"field": field, "code": "unknown", "sku": sku[:64]}])
     return found
+
+
+def skus_of(product_ids: Iterable[int]) -> dict[int, str]:
+    """The SKUs of products by their ids; those that are not there are left out."""
+    return dict(Product.objects.filter(pk__in=list(product_ids)).values_list("pk", "sku"))

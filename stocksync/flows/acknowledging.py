@@ -13,6 +13,7 @@ from uuid import UUID
 
 from stocksync.enums import OperationStatus
 from stocksync.flows.clients import client_for
+from stocksync.flows.tokens import NotConnected
 from stocksync.marketplaces.base import ChannelClient, RemoteOrder, is_answer
 from stocksync.models import Channel
 from stocksync.services.intake import take_in_order
@@ -23,6 +24,8 @@ from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, Retrya
 logger = logging.getLogger(__name__)
 
 ACTOR = Actor.system("stock-sync")
+# The marketplace was found away by others, or nobody has connected the channel: that says nothing of the operation.
+NOT_ASKED = (CircuitOpen, NotConnected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,10 @@ def process_pending_operations(
 
 def failure_of(error: RetryableFailure | PermanentFailure) -> Failure:
     """How a call failed, in the words of the operations."""
-    answered = is_answer(error)
+    asked = not isinstance(error, NOT_ASKED)
     if isinstance(error, PermanentFailure):
-        return Failure(str(error), answered=True)
-    return Failure(str(error), answered, error.retry_after, asked=not isinstance(error, CircuitOpen))
+        return Failure(str(error), answered=asked, asked=asked)
+    return Failure(str(error), is_answer(error), error.retry_after, asked)
 
 
 def _tell(claimed: Claimed, client: ChannelClient, actor: Actor) -> Told:
@@ -119,7 +122,7 @@ def _tell(claimed: Claimed, client: ChannelClient, actor: Actor) -> Told:
         client.set_deducted(claimed.order_external_id, claimed.wanted_there)
     except (RetryableFailure, PermanentFailure) as error:
         status = record_failure(claimed, failure_of(error), timedelta(seconds=time.monotonic() - began), actor=actor)
-        return Told(status, str(error), away=isinstance(error, CircuitOpen))
+        return Told(status, str(error), away=isinstance(error, NOT_ASKED))
     record_success(claimed, timedelta(seconds=time.monotonic() - began), actor=actor)
     return Told(OperationStatus.COMPLETED)
 

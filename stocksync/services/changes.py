@@ -64,21 +64,24 @@ def write_quantities(order: ChannelOrder, lines: Sequence[RemoteLine]) -> None:
 
 
 def set_quantities(order: ChannelOrder, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Note the quantities that fulfilment sends for a locked order now: so much of each SKU, whatever lines the marketplace made of it."""
-    wanted: Quantities = defaultdict(Decimal)
-    for told in lines:
-        wanted[told["sku"]] += Decimal(told["quantity"])
-    known = orchestrator.products_by_sku(wanted)
+    """Note the quantities that fulfilment sends for a locked order now, whatever lines the marketplace made of them.
+
+    `lines` are as `orchestrator.resolve_lines` reads them, which raises what it raises.
+    """
+    wanted: dict[int, Decimal] = defaultdict(Decimal)
+    for told in orchestrator.resolve_lines(lines):
+        wanted[told.product_id] += told.quantity
     for line in order.lines.all():
-        quantity = wanted.pop(line.sku, None)
+        quantity = wanted.pop(line.product_id or 0, None)
         if quantity is None:
             line.delete()
         elif quantity != line.quantity:
             line.quantity = quantity
             line.save(update_fields=["quantity"])
+    skus = orchestrator.skus_of(wanted)
     ChannelOrderLine.objects.bulk_create(
-        ChannelOrderLine(order=order, external_id=sku, sku=sku, quantity=quantity, product_id=known[sku.upper()].product_id)
-        for sku, quantity in wanted.items()
+        ChannelOrderLine(order=order, external_id=skus[product], sku=skus[product], quantity=quantity, product_id=product)
+        for product, quantity in wanted.items()
     )
 
 

@@ -11,6 +11,9 @@ ORDER_CHANGED = "order.changed"
 ORDER_CANCELLATION_ASKED = "order.cancellation_asked"
 
 # Answered, in the transaction that did it.
+ORDER_ACCEPTED = "order.accepted"
+# Short: it waits for stock; accepted follows when that came.
+ORDER_REJECTED = "order.rejected"
 ORDER_CANCELLED = "order.cancelled"
 ORDER_REVISED = "order.revised"
 # It can't be done: `asked` (the type of event), `code`, `detail`.

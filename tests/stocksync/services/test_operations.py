@@ -14,7 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from inventory.models import Movement
 from stocksync.enums import OperationStatus, OperationType, RemoteState
 from stocksync.models import PendingStockOperation
-from stocksync.services.operations import LEASE, Failure, cancel_operation, claim_operations, record_failure, record_success, retry_operation
+from stocksync.services.operations import (
+    LEASE,
+    Failure,
+    cancel_operation,
+    claim_operations,
+    give_up_unanswered,
+    record_failure,
+    record_success,
+    retry_operation,
+)
 from tests.concurrency.threads import race
 from tests.factories.inventory import Site
 from tests.factories.stocksync import (
@@ -179,11 +188,14 @@ def test_tries_without_an_answer_never_count_but_have_their_time(operation, cloc
     assert (since, row.attempts) == (clock.now, 60)
     clock.passes(hours=6, seconds=-1)
     assert unanswered(operation).status == "pending"
+    assert give_up_unanswered(actor=ACTOR) == 0
     clock.passes(seconds=1)
-    row = unanswered(operation)
+    assert give_up_unanswered(actor=ACTOR) == 1
+    row = PendingStockOperation.objects.get(pk=operation.pk)
     assert (row.status, row.retry_count, row.failing_since) == ("failed", 0, since)
-    assert steps(row)[-2:] == ["sync_error", "failed"]
+    assert steps(row)[-1] == "failed"
     assert row.log.latest("timestamp").details["message"] == f"No answer since {since.isoformat()}"
+    assert give_up_unanswered(actor=ACTOR) == 0
     assert open_kinds(operation.order) == ["given_up"]
 
 
