@@ -28,6 +28,12 @@ LEASE = timedelta(seconds=180)
 BATCH = 10
 ERROR_LENGTH = 500
 
+_NOT_CANCELLED = {
+    OperationStatus.PROCESSING: "Wait for the worker.",
+    OperationStatus.COMPLETED: "Roll it back instead.",
+    OperationStatus.ROLLED_BACK: "What it stood for is undone already.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
@@ -144,7 +150,7 @@ def give_up_unanswered(*, actor: Actor, limit: int = 500) -> int:
     for row in rows:
         row.fail()
     save_all(rows, "status")
-    logbook.note_all([(row, LogAction.FAILED, {"message": f"No answer since {row.failing_since}"}, None) for row in rows], actor=actor)
+    logbook.note_all([(row, LogAction.FAILED, {"message": f"No answer since {row.failing_since:%Y-%m-%d %H:%M} UTC"}, None) for row in rows], actor=actor)
     open_given_up(rows)
     return len(rows)
 
@@ -175,7 +181,7 @@ def cancel_operation(operation_id: UUID, *, actor: Actor, reason: str = "", expe
     if row.status == OperationStatus.CANCELLED:
         return row
     if row.status not in (OperationStatus.PENDING, OperationStatus.FAILED):
-        raise _refused(row, "cancelled", "Wait for the worker." if row.status == OperationStatus.PROCESSING else "Roll it back instead.")
+        raise _refused(row, "cancelled", _NOT_CANCELLED[OperationStatus(row.status)])
     row.cancel()
     row.save_changes("status")
     logbook.note(row, LogAction.CANCELLED, actor=actor, message=reason or "Operation cancelled manually")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from contextlib import suppress
@@ -36,7 +35,7 @@ from warehouse.outbox.subscribers import run_pass
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis"), pytest.mark.slow, pytest.mark.timeout(3000)]
 
-ORDERS, PRODUCTS = int(os.environ.get("N", "10000")), 40
+ORDERS, PRODUCTS = 10_000, 40
 MINUTES = 12 * 60
 FLAG = "/api/v1/orders/*/stock-status"
 SHORT_OUTAGE = range(60, 70)
