@@ -94,7 +94,7 @@ def _mend(channel: Channel, each: Compared, client: ChannelClient, actor: Actor)
             case Finding.TOLD if each.order:
                 return note_told(each.order.pk, actor=actor)
             case Finding.FORGOTTEN | Finding.STILL_KNOWN if each.order:
-                operation_id = acknowledge_again(each.order.pk, each.remote, actor=actor)
+                operation_id = acknowledge_again(each.order.pk, each.remote, seen_version=each.order.version, actor=actor)
             case Finding.NOT_DEDUCTED if each.order:
                 operation_id = deduct_late(each.order.pk, each.remote, actor=actor)
     except DomainError as error:

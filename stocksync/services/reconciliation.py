@@ -26,17 +26,19 @@ OF_COMPARISON = (DiscrepancyKind.NOT_ACKNOWLEDGED, DiscrepancyKind.NOT_DEDUCTED,
 
 
 @operation()
-def acknowledge_again(order_id: int, remote: RemoteOrder, *, actor: Actor) -> UUID | None:
+def acknowledge_again(order_id: int, remote: RemoteOrder, *, actor: Actor, seen_version: int | None = None) -> UUID | None:
     """The marketplace does not have the flag that our deduction, or its reversal, wants: it is told again. None when that is not for a program to do.
 
     By itself only while the deduction or its reversal is younger than STOCK_SYNC_RECONCILIATION_AUTO_FIX_THRESHOLD_HOURS; older, a Discrepancy is opened.
-    What a person cancelled stays untold. Locks the order and its operations.
+    What a person cancelled stays untold. An order that is not the one any more that was compared (`seen_version`) was mended by somebody else meanwhile: the
+    next comparison judges it. Locks the order and its operations.
     """
     order = lock_order(order_id)
     rows = lock_operations_of(order)
     wanted = order.is_deducted
     if (
         order.deducted_at is None
+        or seen_version not in (None, order.version)
         or order.channel.mode != ChannelMode.ON
         or any(row.status in (OperationStatus.PENDING, OperationStatus.PROCESSING) for row in rows)
     ):
