@@ -44,6 +44,19 @@ FULFILMENT = {
     "log level": 4, "alert": 4, "BatchPickingTask field": 6, "quality check": 3, "return step": 3, "Wave field": 6, "live view": 3,
 }  # fmt: skip
 
+SYNCHRONISATION = {
+    "principle": 5, "component": 15, "PendingStockOperation field": 14, "operation type": 3, "operation status": 4, "StockSynchronizationLog field": 6,
+    "log action": 5, "service method": 4, "workflow call": 9, "client call": 2, "inventory call": 2, "integration": 1, "result": 4, "config key": 11,
+    "sync endpoint": 5, "metric to follow": 5, "alert": 3, "alert setting": 6, "periodic task": 4, "test scenario": 6, "integration test": 4,
+    "phase of migration": 4, "compatibility": 3, "quality": 6,
+}  # fmt: skip
+PLAN = {
+    "operation type": 3, "operation status": 5, "PendingStockOperation field": 16, "StockSynchronizationLog field": 7, "log action": 13, "config key": 11,
+    "environment": 3, "SyncResult field": 3, "processing figure": 4, "service method": 5, "argument": 7, "integration": 3, "periodic task": 4,
+    "schedule": 4, "cleanup rule": 2, "sync endpoint": 6, "parameter": 4, "answer field": 25, "refusal": 5, "alert": 3, "unit test": 3, "phase": 7,
+    "installation": 2, "success criterion": 5,
+}  # fmt: skip
+
 METHODS = [
     "create_receiving", "confirm_receiving", "create_transfer", "send_transfer", "receive_transfer", "create_write_off", "confirm_write_off",
     "create_return", "inspect_return", "complete_return", "create_audit", "start_audit", "update_audit_items", "complete_audit", "reserve_for_order",
@@ -142,7 +155,13 @@ def test_every_kind_has_all_its_rows() -> None:
     counted: dict[str, Counter[str]] = {}
     for row in rows():
         counted.setdefault(row.section, Counter())[row.kind] += 1
-    assert counted == {"The orchestrator document": ORCHESTRATOR, "The stock document": STOCK, "The fulfilment document": FULFILMENT}
+    assert counted == {
+        "The orchestrator document": ORCHESTRATOR,
+        "The stock document": STOCK,
+        "The fulfilment document": FULFILMENT,
+        "The synchronisation document": SYNCHRONISATION,
+        "The plan of the synchronisation": PLAN,
+    }
 
 
 def test_no_name_stands_twice() -> None:
@@ -212,6 +231,13 @@ def test_events_are_called_as_the_documents_call_them() -> None:
 def test_values_are_spelled_as_the_stock_document_spells_them() -> None:
     assert set(StockStatus.values) == {"in_stock", "low_stock", "out_of_stock"}
     assert set(ReservationStatus.values) == {"active", "fulfilled", "released", "expired"}
+
+
+def test_actions_and_statuses_are_spelled_as_the_synchronisation_documents_spell_them() -> None:
+    spelled = [row for row in rows() if row.kind in ("operation type", "operation status", "log action")]
+    assert len(spelled) == 33
+    for row in spelled:
+        assert [exists(name).value for name in row.ours] == [row.name.lower()]
 
 
 def test_the_endpoints_are_the_documents_own() -> None:

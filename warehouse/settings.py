@@ -54,7 +54,7 @@ def yes_or_no(name: str, default: bool) -> bool:
     given = os.environ.get(name) or str(default)
     if given.lower() not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
         raise ImproperlyConfigured(f"{name}={given!r}: give yes or no.")
-    return flag(name, default)
+    return given.lower() in {"1", "true", "yes", "on"}
 
 
 def networks(name: str, default: str) -> list[Any]:

@@ -17,7 +17,8 @@ from warehouse.core.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """The figures of some channels together. Every open discrepancy waits for a person; `differences` are those in which the two sides say different things.
+    """The figures of some channels together. `open_discrepancies` are those in which the two sides say different things; `manual_reviews` all that are open,
+    of whatever kind: each waits for a person.
     `success_rate` is of the tries within STOCK_SYNC_MONITORING_FAILURE_WINDOW_MINUTES, None without any.
     """
 
@@ -27,7 +28,7 @@ class Statistics:
     completed_today: int
     stale_operations: int
     open_discrepancies: int
-    differences: int
+    manual_reviews: int
     unread_channels: int
     success_rate: float | None
 
@@ -65,8 +66,8 @@ def _together(figures: Sequence[ChannelFigures]) -> Statistics:
         failed_operations=sum(each.failed for each in figures),
         completed_today=sum(each.completed_today for each in figures),
         stale_operations=sum(each.stale for each in figures),
-        open_discrepancies=sum(each.manual_reviews for each in figures),
-        differences=sum(each.differences for each in figures),
+        open_discrepancies=sum(each.differences for each in figures),
+        manual_reviews=sum(each.manual_reviews for each in figures),
         unread_channels=sum(each.unread_since is not None for each in figures),
         success_rate=1 - failed / tries if tries else None,
     )

@@ -67,7 +67,7 @@ def test_nothing_to_do_is_healthy(channel: Channel) -> None:
         "completed_today": 1,
         "stale_operations": 0,
         "open_discrepancies": 0,
-        "differences": 0,
+        "manual_reviews": 0,
         "unread_channels": 0,
         "success_rate": 1.0,
     }
@@ -94,7 +94,7 @@ def test_one_channel_by_itself(channel: Channel) -> None:
 
     assert sync_status(channel.pk).status == "warning"
     assert sync_status(channel.pk).statistics.failed_operations == 1
-    assert sync_status(channel.pk).statistics.open_discrepancies == 1
+    assert (sync_status(channel.pk).statistics.open_discrepancies, sync_status(channel.pk).statistics.manual_reviews) == (0, 1)
     assert sync_status(other.pk).status == "healthy"
     with pytest.raises(NotFound):
         sync_status(other.pk + 1000)
@@ -190,7 +190,7 @@ def test_discrepancies_of_orders_and_of_levels(channel: Channel) -> None:
     Discrepancy.objects.create(channel=channel, order=owed(channel).order, kind=DiscrepancyKind.UNKNOWN_THERE, detail="gone")
     assert watch_channels([], actor=ACTOR) == 2
     assert kinds() == ["level_differs", "sync_manual_review"]
-    assert sync_status().statistics.differences == 2
+    assert sync_status().statistics.open_discrepancies == 2
     Discrepancy.objects.update(resolved_at=timezone.now())
     watch_channels([], actor=ACTOR)
     assert kinds() == []
