@@ -30,8 +30,8 @@ class StatisticsOut(serializers.Serializer):
     failed_operations = serializers.IntegerField()
     completed_today = serializers.IntegerField()
     stale_operations = serializers.IntegerField(help_text="Owed for longer than is good.")
-    open_discrepancies = serializers.IntegerField(help_text="Cases that wait for a person.")
-    differences = serializers.IntegerField(help_text="Those of them in which the two sides say different things.")
+    open_discrepancies = serializers.IntegerField(help_text="Those in which the two sides say different things.")
+    manual_reviews = serializers.IntegerField(help_text="Everything that waits for a person.")
     unread_channels = serializers.IntegerField(help_text="Whose orders were not read lately.")
     success_rate = serializers.FloatField(allow_null=True, help_text="Of the last tries; null without any.")
 
@@ -58,6 +58,7 @@ class ComparisonOut(serializers.Serializer):
     same = serializers.IntegerField(required=False)
     fixed = serializers.IntegerField(required=False)
     discrepancies = serializers.IntegerField(required=False, help_text="Open ones of the channel, afterwards.")
+    at_end = serializers.BooleanField(required=False, help_text="Whether everything of the window was compared.")
 
 
 class StockSync(Endpoints):

@@ -72,7 +72,7 @@ def test_status_says_how_it_stands(integration, channel, apple):
     assert (set(body), body["status"]) == ({"status", "statistics", "problems", "last_updated"}, "critical")
     figures = body["statistics"]
     assert (figures["pending_operations"], figures["failed_operations"], figures["completed_today"]) == (1, 1, 1)
-    assert (figures["stale_operations"], figures["open_discrepancies"], figures["differences"]) == (0, 1, 0)
+    assert (figures["stale_operations"], figures["open_discrepancies"], figures["manual_reviews"]) == (0, 0, 1)
     assert set(figures) == set(StatisticsOut().fields)
     ChannelFactory(code="quiet", read_to_end_at=timezone.now())
     quiet = integration.get("stock-sync/status", channel="quiet").json()

@@ -66,7 +66,7 @@ def _of_partner(failure: PartnerFailure) -> tuple[DomainError, dict[str, str]]:
     if not isinstance(failure, RetryableFailure):
         return BadGateway(str(failure), partner=failure.partner), {}
     wish = {} if failure.retry_after is None else {"Retry-After": str(max(1, ceil(failure.retry_after)))}
-    return Unavailable(f"{failure} Repeat the call later.", partner=failure.partner), wish
+    return Unavailable(f"{failure}. Repeat the call later.", partner=failure.partner), wish
 
 
 def _framework_problem(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
