@@ -8,6 +8,10 @@ class ChannelKind(TextChoices):
     ALLEGRO_REST = "allegro_rest", "Allegro REST API"
 
 
+# Where listings can be told a quantity.
+KINDS_WITH_QUANTITIES = {ChannelKind.ALLEGRO_REST}
+
+
 class ChannelMode(TextChoices):
     """Off: nothing is read. Shadow: orders are read and it is said what would be done, nothing is deducted and nothing told. On: all of it."""
 

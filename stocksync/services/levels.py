@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from inventory import orchestrator
-from stocksync.enums import ChannelMode, CommandStatus
+from stocksync.enums import KINDS_WITH_QUANTITIES, ChannelMode, CommandStatus
 from stocksync.locks import lock_channel, lock_level, lock_levels
 from stocksync.models import ListingLevel
 from stocksync.queries.levels import levels_behind_orders
@@ -29,9 +29,11 @@ def list_product(channel_id: int, offer_id: str, sku: str, safety_buffer: int | 
     """Have a listing show from now on how much of a product can be sold; `safety_buffer` pieces less (default: the channel's).
 
     Listing the same again sets the buffer; one that was unlisted is listed anew. Locks the channel, then the level. Raises NotFound, ValidationFailed for an
-    unknown SKU; Conflict when the listing sells another product.
+    unknown SKU; Conflict when the listing sells another product, or where listings can't be told a quantity.
     """
     channel = lock_channel(channel_id)
+    if channel.kind not in KINDS_WITH_QUANTITIES:
+        raise Conflict(f"{channel} is an account at the {channel.get_kind_display()}, which takes no quantities of listings.", kind=channel.kind)
     offer_id = _require_offer(offer_id)
     _require_buffer(safety_buffer)
     product = orchestrator.products_by_sku([sku]).get(sku.strip().upper())

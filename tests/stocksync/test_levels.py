@@ -12,7 +12,7 @@ from stocksync.queries.levels import sold_offers
 from stocksync.services.intake import take_in_order
 from stocksync.services.levels import change_level, follow_all, follow_channel, follow_orders, list_product, push_again, unlist
 from tests.factories.inventory import ACTOR, ProductFactory, stocked
-from tests.factories.stocksync import remote
+from tests.factories.stocksync import ChannelFactory, remote
 from tests.stocksync.listings import Shop, fresh, told
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 
@@ -173,6 +173,13 @@ def test_nonsense_is_refused_and_leaves_nothing(shop: Shop, offer: str, sku: str
     with pytest.raises(ValidationFailed) as refused:
         list_product(shop.channel.pk, offer, product.sku if sku == "known" else sku, buffer, actor=ACTOR)
     assert refused.value.errors[0]["field"] == field
+    assert not ListingLevel.objects.exists()
+
+
+def test_a_marketplace_that_takes_no_quantities_has_no_listings(shop: Shop):
+    product = ProductFactory()
+    with pytest.raises(Conflict, match="takes no quantities"):
+        list_product(ChannelFactory().pk, "1", product.sku, actor=ACTOR)
     assert not ListingLevel.objects.exists()
 
 

@@ -278,6 +278,17 @@ def test_a_wrong_read_back_backs_off_and_is_no_loop(shop: Shop):
     assert (fresh(level).shown, fresh(level).differences) == (5, 0)
 
 
+def test_a_wrong_read_back_is_no_matter_when_something_newer_is_wanted(shop: Shop):
+    level = shop.listed(5)
+    shop.push()
+    shop.server.fail("replace", values={"stock": {"available": 8, "unit": "UNIT"}}, path=OFFERS, method="GET")
+    shop.stock(4, level.product)
+    shop.cycle()
+    assert not open_ones(level)
+    shop.cycle(2)
+    assert (shop.sent(), shop.shown(), open_ones(level)) == ([5, 9], (9, "ACTIVE"), [])
+
+
 def test_a_difference_is_not_judged_while_the_orders_can_not_be_read(shop: Shop):
     level = shop.listed(5)
     shop.push()
