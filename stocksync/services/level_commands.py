@@ -21,7 +21,8 @@ from warehouse.core.actor import Actor
 from warehouse.core.partners.retry import next_retry
 from warehouse.core.transactions import operation
 
-# Longer than the calls of one batch may take together; a worker that died is followed by another after it.
+# Longer than the calls of one batch take while the marketplace answers; a worker that died is followed by another after it, and one that is slower than it
+# meets another with the same ids, which changes nothing there.
 LEASE = timedelta(seconds=180)
 BATCH = 20
 ERROR_LENGTH = 500
