@@ -197,10 +197,10 @@ def sync_board() -> Board:
             ),
             Figure(
                 "Discrepancies",
-                str(told.open_discrepancies),
-                f"in {told.differences} of them the two sides differ",
+                str(told.manual_reviews),
+                f"in {told.open_discrepancies} of them the two sides differ",
                 f"{_list('stocksync_discrepancy')}?state=open",
-                alarm=told.open_discrepancies > 0,
+                alarm=told.manual_reviews > 0,
             ),
         ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -20,6 +21,7 @@ class ChannelForm(VersionedForm):
     class Meta:
         model = Channel
         fields = ("code", "name", "kind", "fulfilment", "warehouse", "token_id", "base_url", "safety_buffer")
+        field_classes: ClassVar[dict[str, Any]] = {"base_url": partial(forms.URLField, assume_scheme="https")}
 
 
 class ModeForm(StepForm):

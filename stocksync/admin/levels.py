@@ -8,6 +8,9 @@ from django import forms
 from django.contrib import admin
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
@@ -17,8 +20,10 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 from stocksync.admin.base import DASH, age, badge
 from stocksync.enums import ChannelMode
 from stocksync.models import ListingLevel
+from stocksync.queries.explaining import explain
+from stocksync.queries.timeline import DEFAULT_PERIOD, Entry, EntryKind, timeline
 from stocksync.services.levels import change_level, push_again, unlist
-from warehouse.core.admin import BigTableAdmin, pairs
+from warehouse.core.admin import BigTableAdmin, pairs, plain
 from warehouse.core.admin_steps import Step, StepForm, StepsAdmin
 
 # How a level stands: key, colour, words.
@@ -28,6 +33,19 @@ STATES = {
     "differs": ("danger", "shows another"),
     "failing": ("warning", "can't be told"),
     "unlisted": ("default", "unlisted"),
+}
+
+
+# Of each kind of entry, the newest so many.
+ENTRIES = 60
+WORDS = {
+    EntryKind.LEDGER: "ledger",
+    EntryKind.EVENT: "event",
+    EntryKind.ORDER: "order",
+    EntryKind.WANTED: "wanted",
+    EntryKind.COMMAND: "command",
+    EntryKind.ANSWER: "answer",
+    EntryKind.SHOWN: "read back",
 }
 
 
@@ -93,7 +111,7 @@ class LevelAdmin(StepsAdmin, BigTableAdmin):
     list_filter = [("channel", RelatedDropdownFilter), StandsFilter]
     search_fields = ["=offer_id", "=product__sku"]
     search_help_text = "A listing's id, or a SKU, exactly"
-    readonly_fields = ["state", "goods", "own_buffer"]
+    readonly_fields = ["answer", "state", "goods", "own_buffer", "way"]
     steps = [
         Step(
             "push",
@@ -130,11 +148,31 @@ class LevelAdmin(StepsAdmin, BigTableAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: ListingLevel | None = None) -> list[Any]:
         what = ["offer_id", "channel", "goods", "state", "wanted", "sent", "shown", "own_buffer", "sellable", "ordered"]
         later = [name for name in ("on_sale", "failing_since", "error_message", "unlisted_at") if obj and getattr(obj, name) not in (None, "")]
-        return [(None, {"fields": pairs([*what, *later])})]
+        return [(None, {"fields": ["answer", *pairs([*what, *later])]}), ("The way of its quantities", {"fields": ["way"]})]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
         return (queryset.filter(Q(offer_id=term) | Q(product__sku__iexact=term)) if term else queryset), False
+
+    @display(description="why")
+    def answer(self, row: ListingLevel) -> SafeString:
+        """Why the marketplace shows what it shows."""
+        question = "What does the marketplace show?" if row.shown is None else f"Why does the marketplace show {row.shown}?"
+        return format_html('<div class="sync-means"><p class="sync-question">{}</p><p>{}</p></div>', question, explain(row.pk))
+
+    @display(description="newest first")
+    def way(self, row: ListingLevel) -> SafeString:
+        """What happened to its stock and to its quantities in the last days."""
+        entries = [
+            {
+                "entry": entry,
+                "what": WORDS[entry.kind],
+                "order": _order_of(entry),
+                "then": "" if entry.quantity is None else plain(entry.quantity),
+            }
+            for entry in reversed(timeline(row.pk, limit=ENTRIES))
+        ]
+        return render_to_string("admin/stocksync/way.html", {"entries": entries, "shown": EntryKind.SHOWN, "days": DEFAULT_PERIOD.days})
 
     @display(description="product")
     def goods(self, row: ListingLevel) -> str:
@@ -172,3 +210,8 @@ class LevelAdmin(StepsAdmin, BigTableAdmin):
     @display(description="last error")
     def error(self, row: ListingLevel) -> str:
         return row.error_message[:60]
+
+
+def _order_of(entry: Entry) -> str:
+    """The page of the order that an entry is about."""
+    return reverse("admin:stocksync_channelorder_change", args=[entry.links["order"]]) if "order" in entry.links else ""

@@ -8,8 +8,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
@@ -37,8 +35,8 @@ class SlowFilter(admin.SimpleListFilter):
 
 @admin.register(StockSynchronizationLog)
 class LogAdmin(LogShown, BigTableAdmin):
-    list_display = ["when", "of_order", "channel", "step", "took", "performed_by", "said"]
-    list_display_links = ["when"]
+    list_display = ["at", "of_order", "channel", "step", "took", "performed_by", "said"]
+    list_display_links = ["at"]
     list_select_related = ["operation__order", "operation__channel"]
     list_filter = [
         ("action", ChoicesDropdownFilter),
@@ -50,17 +48,13 @@ class LogAdmin(LogShown, BigTableAdmin):
     ordering = ["-timestamp"]
     search_fields = ["=operation__order__external_id"]
     search_help_text = "An order's id, exactly"
-    fields = [("when", "performed_by"), ("of_order", "channel"), ("step", "then"), ("took", "execution_time_ms"), "said"]
+    fields = [("at", "performed_by"), ("of_order", "channel"), ("step", "then"), ("took", "execution_time_ms"), "said"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["when", "of_order", "channel", "step", "then", "took", "said"]
+        return ["at", "of_order", "channel", "step", "then", "took", "said"]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         return (queryset.filter(operation__order__in=orders_named(search_term)) if search_term.strip() else queryset), False
-
-    @display(description="when")
-    def when(self, row: StockSynchronizationLog) -> str:
-        return date_format(timezone.localtime(row.timestamp), "j M H:i:s")
 
     @display(description="order")
     def of_order(self, row: StockSynchronizationLog) -> SafeString:

@@ -77,7 +77,7 @@ class OperationAdmin(OperationShown, BulkAdmin, StepsAdmin, BigTableAdmin):
     search_help_text = "An order's id, exactly"
     actions = ["retry_chosen", "cancel_chosen"]  # type: ignore[assignment]
     inlines = [LogInline]
-    readonly_fields = ["page_of_order", "operation_type", "status", "tries", "next_try", "to_be_known", "lines"]
+    readonly_fields = ["page_of_order", "operation_type", "state", "tries", "next_try", "to_be_known", "lines"]
     steps = [
         Step(
             "retry",
@@ -110,7 +110,7 @@ class OperationAdmin(OperationShown, BulkAdmin, StepsAdmin, BigTableAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: PendingStockOperation | None = None) -> list[Any]:
-        what = ["page_of_order", "channel", "operation_type", "to_be_known", "status", "tries"]
+        what = ["page_of_order", "channel", "operation_type", "to_be_known", "state", "tries", "attempts"]
         what += ["next_try"] if obj and obj.status in OPEN_OPERATIONS else []
         later = ("created_at", "completed_at", "failing_since", "claimed_until", "revision", "error_message")
         return [

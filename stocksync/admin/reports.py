@@ -110,13 +110,13 @@ class ReportAdmin(BigTableAdmin):
 
     @display(description="by channel")
     def by_channel(self, row: SyncReport) -> SafeString:
-        rows = [("all", row.figures["all"]), *sorted(row.figures["channels"].items())]
+        accounts = [("all", row.figures["all"]), *sorted(row.figures["channels"].items())]
         table = [
-            [code, *(told[key] for _, key in COUNTS), percent(told["outside"]["first_try_share"]), seconds(told["outside"]["retry_seconds_mean"])]
-            for code, told in rows
+            ["first try, outside fault windows", *(percent(told["outside"]["first_try_share"]) for _, told in accounts)],
+            ["mean time to retry, outside", *(seconds(told["outside"]["retry_seconds_mean"]) for _, told in accounts)],
+            *([title, *(told[key] for _, told in accounts)] for title, key in COUNTS),
         ]
-        heads = ["channel", *(title for title, _ in COUNTS), "first try, outside faults", "mean time to retry"]
-        return render_to_string("admin/stocksync/table.html", {"heads": heads, "rows": table})
+        return render_to_string("admin/stocksync/table.html", {"heads": ["", *(code for code, _ in accounts)], "rows": table})
 
     @display(description="discrepancies")
     def found_by_kind(self, row: SyncReport) -> SafeString:

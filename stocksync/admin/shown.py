@@ -7,6 +7,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
@@ -18,6 +20,10 @@ from warehouse.core.admin import ReadOnlyInline, plain
 
 class LogShown:
     """The columns of a row of the log."""
+
+    @display(description="when")
+    def at(self, row: StockSynchronizationLog) -> str:
+        return date_format(timezone.localtime(row.timestamp), "j M H:i:s")
 
     @display(description="step")
     def step(self, row: StockSynchronizationLog) -> SafeString:
@@ -49,9 +55,8 @@ class OperationShown:
 
     @display(description="tries")
     def tries(self, row: PendingStockOperation) -> str:
-        """Those that count, of how many; behind them all that were made."""
-        counted = f"{row.retry_count} of {row.max_retries}"
-        return counted if row.attempts == row.retry_count or row.status == OperationStatus.COMPLETED else f"{counted} ({row.attempts} made)"
+        """Those that the marketplace answered, of how many."""
+        return f"{row.retry_count} of {row.max_retries}"
 
     @display(description="next try")
     def next_try(self, row: PendingStockOperation) -> str:
@@ -62,8 +67,8 @@ class OperationShown:
 
 class LogInline(LogShown, ReadOnlyInline):
     model = StockSynchronizationLog
-    fields = ["timestamp", "step", "then", "took", "performed_by", "said"]
-    readonly_fields = ["timestamp", "step", "then", "took", "said"]
+    fields = ["at", "step", "then", "took", "performed_by", "said"]
+    readonly_fields = ["at", "step", "then", "took", "said"]
     verbose_name_plural = "log"
     ordering = ["timestamp"]
 

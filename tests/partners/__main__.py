@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.partners import demo
 from tests.partners.allegro_microservice import AllegroMicroservice
 from tests.partners.allegro_rest import AllegroRest
 from tests.partners.base import Partner
@@ -39,6 +40,7 @@ def main() -> int:
         parser.add_argument(f"--{kind.name.replace('_', '-')}-port", type=int, default=default, dest=kind.name)
     printer_port = int(os.environ["PRINTER_PORT"]) if os.environ.get("PRINTER_PORT") else None
     parser.add_argument("--printer-port", type=int, default=printer_port, help="a label printer too (or PRINTER_PORT); it prints into --state")
+    parser.add_argument("--demo", action="store_true", help="marketplaces that know nothing yet have sold what the demo has in its database")
     options = parser.parse_args()
 
     stop = threading.Event()
@@ -55,6 +57,8 @@ def main() -> int:
             except OSError as error:
                 print(f"{kind.name} can't listen on {options.host}:{port}: {error.strerror}", file=sys.stderr)
                 return 1
+            if options.demo:
+                demo.fill(server.partner)
             servers.append(server.start())
         if options.printer_port is not None:
             folder = options.state / "printed" if options.state else None

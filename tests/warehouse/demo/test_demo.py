@@ -18,6 +18,7 @@ from fulfillment.models import Order, PutBack, QualityRule
 from inventory.models import Barcode, BatchLocation, Location, Movement, Product, Receiving, Stock, StorefrontProduct, Warehouse
 from inventory.orchestrator import find_by_scan
 from inventory.queries.reconciliation import everything_that_disagrees
+from stocksync.models import Channel, Discrepancy, ListingLevel, PendingStockOperation
 from warehouse.accounts.models import User
 from warehouse.core.actor import Actor, Role
 from warehouse.demo.goods import GOODS, case_gtin_of, check_digit, gtin_of
@@ -95,6 +96,19 @@ def check_everybody_can_come_in_with_the_right_role():
     assert User.objects.get(username="seller").sellers.get().code == "FRESH"
 
 
+def check_the_marketplaces_have_sold():
+    assert sorted(Channel.objects.values_list("code", "mode", "fulfilment")) == [("allegro-cz", "on", "elsewhere"), ("allegro-pl", "on", "warehouse")]
+    statuses = PendingStockOperation.objects.values_list("channel__code", "status", "retry_count")
+    assert sorted(statuses) == [
+        *[("allegro-cz", "completed", 0)] * 2,
+        *[("allegro-pl", "completed", 0)] * 2,
+        ("allegro-pl", "failed", 5),
+        ("allegro-pl", "pending", 0),
+    ]
+    assert sorted(Discrepancy.objects.values_list("kind", flat=True)) == ["given_up", "no_sku"]
+    assert ListingLevel.objects.count() == 3
+
+
 def check_the_carrier_gets_addresses_without_gaps():
     for site in Warehouse.objects.all():
         assert all((site.street, site.city, site.postal_code, site.country, site.contact_name, site.phone))
@@ -102,7 +116,7 @@ def check_the_carrier_gets_addresses_without_gaps():
 
 def test_the_demo_comes_whole_and_once(db, settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-    assert "New: 38 deliveries, 15 orders, 8 other papers." in demo()
+    assert "New: 38 deliveries, 15 orders, 8 other papers, 7 orders of marketplaces." in demo()
     before = counts()
     assert (before["Product"], before["Warehouse"], before["User"], before["Order"]) == (23, 3, 10, 15)
     check_the_morning_stands_where_it_should()
@@ -110,11 +124,12 @@ def test_the_demo_comes_whole_and_once(db, settings):
     check_every_code_can_be_scanned()
     check_everybody_can_come_in_with_the_right_role()
     check_the_carrier_gets_addresses_without_gaps()
+    check_the_marketplaces_have_sold()
     assert everything_that_disagrees() == []
     Product.objects.filter(sku="MILK-1L").update(name="Our milk")
     Barcode.objects.filter(code=gtin_of(1)).delete()
     with CaptureQueriesContext(connection) as queries:
-        assert "New: 0 deliveries, 0 orders, 0 other papers." in demo()
+        assert "New: 0 deliveries, 0 orders, 0 other papers, 0 orders of marketplaces." in demo()
     assert len(queries) < 75
     assert counts() == before  # what is gone comes back, what was changed stays
     assert Product.objects.get(sku="MILK-1L").name == "Our milk"

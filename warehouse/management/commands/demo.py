@@ -13,6 +13,7 @@ from warehouse.core.actor import Actor
 from warehouse.demo.boxes import make_boxes
 from warehouse.demo.deliveries import receive_goods
 from warehouse.demo.goods import make_products, make_suppliers
+from warehouse.demo.marketplaces import open_marketplaces
 from warehouse.demo.morning import work_the_morning
 from warehouse.demo.papers import write_papers
 from warehouse.demo.people import make_people
@@ -46,9 +47,10 @@ class Command(BaseCommand):
         orders = work_the_morning(users)
         plan_the_wave(sites, users)
         papers = write_papers(sites, products, users)
+        sold = open_marketplaces(sites, users)
         self.stdout.write(
             f"The demo is here: {len(products)} products, {len(sites)} sites, {len(users)} users. New: {deliveries} deliveries, {orders} orders, "
-            f"{papers} other papers."
+            f"{papers} other papers, {sold} orders of marketplaces."
         )
 
 
