@@ -21,7 +21,7 @@ def lint(tree: Path) -> str:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for package in ("warehouse", "inventory", "fulfillment"):
+    for package in ("warehouse", "inventory", "fulfillment", "stocksync"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "migrations"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
