@@ -129,7 +129,7 @@ def _commands(rows: Iterable[LevelCommand]) -> Iterator[Entry]:
     for row in rows:
         links = {"version": row.version, "command": str(row.pk)}
         quantity = Decimal(row.quantity)
-        because = f", because of {row.cause}" if row.cause else ""
+        because = f" ({row.cause})" if row.cause else ""
         position = {} if row.cause_position is None else {"position": row.cause_position}
         yield Entry(
             row.created_at, EntryKind.WANTED, f"version {row.version} wants {row.quantity}: {reckoned(row)}{because}", quantity, links | position

@@ -55,7 +55,7 @@ def test_one_story_from_the_ledger_to_the_listing(shop: Shop):
     ]
     event = next(entry for entry in entries if entry.kind == EVENT and entry.quantity == 12)
     wanted = next(entry for entry in entries if entry.kind == WANTED and entry.quantity == 10)
-    assert wanted.text == "version 2 wants 10: sellable 12 − buffer 2 = 10, because of stock.changed"
+    assert wanted.text == "version 2 wants 10: sellable 12 − buffer 2 = 10 (stock.changed)"
     assert wanted.links["position"] == event.links["position"]
     command = LevelCommand.objects.get(version=2)
     assert wanted.links["command"] == str(command.pk)
