@@ -41,7 +41,11 @@ class ChannelOrder(Versioned):
         ]
         indexes = [
             models.Index(F("channel"), F("ordered_at").desc(nulls_last=True), F("id").desc(), name="channel_order_newest"),
-            models.Index(fields=["channel", "id"], condition=Q(deducted_at=None, left_alone=False), name="channel_order_not_deducted"),
+            models.Index(
+                fields=["channel", "id"],
+                condition=Q(deducted_at=None, left_alone=False) & ~Q(state=RemoteState.CANCELLED),
+                name="channel_order_not_deducted",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from stocksync.enums import ChannelKind, ChannelMode, Fulfilment
 from stocksync.locks import lock_channel
 from stocksync.models import Channel
+from stocksync.services.levels import follow_channel
 from warehouse.core.actor import Actor
 from warehouse.core.documents import require_known
 from warehouse.core.errors import Conflict, ValidationFailed
@@ -42,7 +43,8 @@ def create_channel(*, code: str, kind: str, warehouse_id: int, actor: Actor, **v
 
 @operation()
 def change_channel(channel_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> Channel:
-    """Rewrite `name`, `fulfilment`, `warehouse_id`, `token_id`, `base_url`, `safety_buffer`. Orders that are deducted stay as they were. Locks the channel.
+    """Rewrite `name`, `fulfilment`, `warehouse_id`, `token_id`, `base_url`, `safety_buffer`. Orders that are deducted stay as they were, its listings
+    follow. Locks the channel, then its levels.
 
     Raises ValidationFailed, StaleVersion; Conflict for another warehouse or fulfilment while orders are not deducted yet and the channel is on.
     """
@@ -55,6 +57,8 @@ def change_channel(channel_id: int, values: Mapping[str, Any], *, actor: Actor, 
         setattr(channel, name, value)
     _require_valid(channel)
     channel.save_changes(*(name.removesuffix("_id") if name == "warehouse_id" else name for name in values))
+    if {"warehouse_id", "safety_buffer"} & values.keys():
+        follow_channel.inside(channel_id, actor=actor)
     return channel
 
 

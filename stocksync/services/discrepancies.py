@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from stocksync.enums import DiscrepancyKind, LogAction, OperationStatus, Resolution
-from stocksync.locks import lock_discrepancy, lock_operations_of, lock_order
+from stocksync.locks import lock_discrepancy, lock_level, lock_operations_of, lock_order
 from stocksync.models import ChannelOrder, Discrepancy
 from stocksync.services import logbook
 from stocksync.services.background import PROCESS_OPERATION
@@ -40,12 +40,14 @@ POSSIBLE: dict[str, set[Resolution]] = {
 def resolve_discrepancy(discrepancy_id: int, resolution: str, *, note: str, actor: Actor) -> Discrepancy:
     """Do what a person decided about a discrepancy (`POSSIBLE` says what there is for its kind), and close it; `note` says why.
 
-    Deducting may fail again: then the discrepancy stays open, with the newest reason. Leaving it as it is leaves its order alone for good. Locks its order, then
-    the discrepancy, its operations, then what inventory locks. Raises NotFound; Conflict when it is resolved already; ValidationFailed.
+    Deducting may fail again: then the discrepancy stays open, with the newest reason. Leaving it as it is leaves its order alone for good. Locks its order or
+    level, then the discrepancy, its operations, then what inventory locks. Raises NotFound; Conflict when it is resolved already; ValidationFailed.
     """
     note = require_reason(note)
-    order_id = Discrepancy.objects.filter(pk=discrepancy_id).values_list("order", flat=True).first()
+    order_id, level_id = Discrepancy.objects.filter(pk=discrepancy_id).values_list("order", "level").first() or (None, None)
     order = lock_order(order_id) if order_id else None
+    if level_id:
+        lock_level(level_id)
     row = lock_discrepancy(discrepancy_id)
     if row.resolved_at is not None:
         raise Conflict(f"This is resolved since {row.resolved_at:%Y-%m-%d %H:%M} UTC: {row.resolution}", discrepancy=discrepancy_id)
