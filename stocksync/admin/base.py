@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.db.models import Model
 from django.urls import reverse
@@ -42,6 +42,8 @@ MODE_COLOURS = {ChannelMode.OFF: "default", ChannelMode.SHADOW: "warning", Chann
 REMOTE_COLOURS = {RemoteState.WAITING: "default", RemoteState.READY: "info", RemoteState.CANCELLED: "warning"}
 COMMAND_COLOURS = {CommandStatus.SUCCEEDED: "success", CommandStatus.FAILED: "danger", CommandStatus.ACCEPTED: "info"}
 
+T = TypeVar("T")
+
 DASH = "–"
 MINUTE = timedelta(minutes=1)
 
@@ -61,6 +63,14 @@ def found(model: str, term: str, text: str) -> SafeString:
     """The way to a list of another app, searched."""
     address = reverse(f"admin:{model}_changelist", query={"q": term})
     return format_html('<a class="text-link" href="{}">{}</a>', address, text)
+
+
+def once(row: Model, name: str, compute: Callable[[], T]) -> T:
+    """What is costly to say of a row, computed once for the row in hand: a page asks for each of its fields several times."""
+    key = f"_once_{name}"
+    if key not in vars(row):
+        vars(row)[key] = compute()
+    return cast(T, vars(row)[key])
 
 
 def age(moment: datetime | None, now: datetime | None = None) -> str:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from stocksync.admin.base import DASH, MODE_COLOURS, age, badge
+from stocksync.admin.base import DASH, MODE_COLOURS, age, badge, once
 from stocksync.admin.channel_forms import ChannelForm, CredentialsForm, ListingForm, ModeForm, OffForm, OnForm, ShadowForm, switched_to
 from stocksync.admin.connecting import ConnectsChannel, connection_of
 from stocksync.enums import ChannelKind, ChannelMode
@@ -131,7 +131,7 @@ class ChannelAdmin(RefusalsSaid, ConnectsChannel):
 
     @display(description="connection")
     def connection(self, row: Channel) -> str:
-        return connection_of(row)
+        return once(row, "connection", lambda: connection_of(row))
 
     @display(description="read to its end")
     def read(self, row: Channel) -> str:
@@ -147,8 +147,8 @@ class ChannelAdmin(RefusalsSaid, ConnectsChannel):
 
     @display(description="newest trouble")
     def trouble(self, row: Channel) -> str:
-        rows = PendingStockOperation.objects.filter(channel=row).exclude(error_message="").order_by("-created_at")
-        newest = rows.values_list("order__external_id", "error_message").first()
+        rows = PendingStockOperation.objects.filter(channel=row).exclude(error_message="").order_by("-created_at", "-id")
+        newest = once(row, "trouble", rows.values_list("order__external_id", "error_message").first)
         return f"Order {newest[0]}: {newest[1]}" if newest else "none"
 
     @display(description="look further")

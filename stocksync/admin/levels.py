@@ -17,7 +17,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from stocksync.admin.base import DASH, age, badge
+from stocksync.admin.base import DASH, age, badge, once
 from stocksync.enums import ChannelMode
 from stocksync.models import ListingLevel
 from stocksync.queries.explaining import explain
@@ -157,22 +157,12 @@ class LevelAdmin(StepsAdmin, BigTableAdmin):
     @display(description="why")
     def answer(self, row: ListingLevel) -> SafeString:
         """Why the marketplace shows what it shows."""
-        question = "What does the marketplace show?" if row.shown is None else f"Why does the marketplace show {row.shown}?"
-        return format_html('<div class="sync-means"><p class="sync-question">{}</p><p>{}</p></div>', question, explain(row.pk))
+        return once(row, "answer", lambda: _answer(row))
 
     @display(description="newest first")
     def way(self, row: ListingLevel) -> SafeString:
         """What happened to its stock and to its quantities in the last days."""
-        entries = [
-            {
-                "entry": entry,
-                "what": WORDS[entry.kind],
-                "order": _order_of(entry),
-                "then": "" if entry.quantity is None else plain(entry.quantity),
-            }
-            for entry in reversed(timeline(row.pk, limit=ENTRIES))
-        ]
-        return render_to_string("admin/stocksync/way.html", {"entries": entries, "shown": EntryKind.SHOWN, "days": DEFAULT_PERIOD.days})
+        return once(row, "way", lambda: _way(row))
 
     @display(description="product")
     def goods(self, row: ListingLevel) -> str:
@@ -210,6 +200,24 @@ class LevelAdmin(StepsAdmin, BigTableAdmin):
     @display(description="last error")
     def error(self, row: ListingLevel) -> str:
         return row.error_message[:60]
+
+
+def _answer(row: ListingLevel) -> SafeString:
+    question = "What does the marketplace show?" if row.shown is None else f"Why does the marketplace show {row.shown}?"
+    return format_html('<div class="sync-means"><p class="sync-question">{}</p><p>{}</p></div>', question, explain(row.pk))
+
+
+def _way(row: ListingLevel) -> SafeString:
+    entries = [
+        {
+            "entry": entry,
+            "what": WORDS[entry.kind],
+            "order": _order_of(entry),
+            "then": "" if entry.quantity is None else plain(entry.quantity),
+        }
+        for entry in reversed(timeline(row.pk, limit=ENTRIES))
+    ]
+    return render_to_string("admin/stocksync/way.html", {"entries": entries, "shown": EntryKind.SHOWN, "days": DEFAULT_PERIOD.days})
 
 
 def _order_of(entry: Entry) -> str:

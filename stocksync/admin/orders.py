@@ -16,7 +16,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from inventory import orchestrator
-from stocksync.admin.base import DASH, REMOTE_COLOURS, age, badge, found, orders_named
+from stocksync.admin.base import DASH, REMOTE_COLOURS, age, badge, found, once, orders_named
 from stocksync.admin.shown import DiscrepancyInline, LineInline, OperationInline
 from stocksync.enums import Fulfilment
 from stocksync.models import ChannelOrder
@@ -138,7 +138,7 @@ class ChannelOrderAdmin(StepsAdmin, BigTableAdmin):
     @display(description="in our books")
     def held(self, row: ChannelOrder) -> str:
         """What inventory's books hold under its name now."""
-        books = orchestrator.what_order_holds(row.order_ref)
+        books = once(row, "books", lambda: orchestrator.what_order_holds(row.order_ref))
         said = [word for word, holds in (("promised", books.promised), ("sold", books.sold)) if holds]
         return " and ".join(said) or "nothing"
 

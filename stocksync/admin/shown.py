@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from stocksync.admin.base import ACTION_COLOURS, COLOURS, DASH, age, ahead, badge, duration, link, told_in_words
+from stocksync.admin.base import ACTION_COLOURS, COLOURS, DASH, age, ahead, badge, duration, link, once, told_in_words
 from stocksync.enums import OperationStatus
 from stocksync.models import ChannelOrder, ChannelOrderLine, Discrepancy, PendingStockOperation, StockSynchronizationLog
 from warehouse.core.admin import ReadOnlyInline, plain
@@ -126,6 +126,10 @@ class LineInline(ReadOnlyInline):
 
 def lines_of(order: ChannelOrder) -> SafeString:
     """The lines of an order, for the pages of what belongs to it."""
+    return once(order, "lines", lambda: _lines_of(order))
+
+
+def _lines_of(order: ChannelOrder) -> SafeString:
     lines = [
         {"sku": line.sku, "name": line.product.name if line.product else line.name, "quantity": plain(line.quantity), "known": line.product_id}
         for line in order.lines.select_related("product")
