@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fulfillment.models import PickingBatch, PickingTask, Wave
-from fulfillment.services.picking_tasks import (
-    complete_picking_task,
-)
+from fulfillment.services.picking_tasks import complete_picking_task
 from fulfillment.services.waves import settle_waves
 from tests.factories.fulfillment import ACTOR, begun, pick
 from tests.fulfillment.walks import agrees

@@ -17,16 +17,8 @@ from fulfillment.models import PickingBatch, PickingTask, WalkSettings, Wave
 from fulfillment.queries.wave_obstacles import obstacles
 from fulfillment.queries.waves import WaveProgress, open_waves, wave_progress
 from fulfillment.services.orders import process_order_cancelled
-from fulfillment.services.picking_batches import (
-    cancel_picking_batch,
-    claim_next_picking_batch,
-    complete_picking_batch,
-    start_picking_batch,
-)
-from fulfillment.services.picking_tasks import (
-    assign_picking_task,
-    cancel_picking_task,
-)
+from fulfillment.services.picking_batches import cancel_picking_batch, claim_next_picking_batch, complete_picking_batch, start_picking_batch
+from fulfillment.services.picking_tasks import assign_picking_task, cancel_picking_task
 from fulfillment.services.wave_planning import plan_wave
 from fulfillment.services.waves import add_to_wave, cancel_wave, release_wave, settle_waves, take_from_wave
 from tests.factories.fulfillment import ACTOR, begun, person, pick

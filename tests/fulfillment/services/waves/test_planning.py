@@ -11,9 +11,7 @@ from django.utils import timezone
 
 from fulfillment.models import DeliveryProvider, Wave
 from fulfillment.queries.waves import MOST, Wanted, preview
-from fulfillment.services.picking_batches import (
-    make_picking_batches,
-)
+from fulfillment.services.picking_batches import make_picking_batches
 from fulfillment.services.wave_planning import plan_wave
 from fulfillment.services.waves import add_to_wave, take_from_wave
 from tests.factories.fulfillment import ACTOR, begun, stocked

@@ -10,17 +10,8 @@ from django.utils import timezone
 
 from fulfillment.models import PickingBatch, WalkSettings
 from fulfillment.queries.wave_obstacles import obstacles
-from fulfillment.services.picking_batches import (
-    cancel_picking_batch,
-    claim_next_picking_batch,
-    make_picking_batches,
-)
-from fulfillment.services.picking_tasks import (
-    assign_picking_task,
-    cancel_picking_task,
-    claim_next_picking_task,
-    create_picking_task,
-)
+from fulfillment.services.picking_batches import cancel_picking_batch, claim_next_picking_batch, make_picking_batches
+from fulfillment.services.picking_tasks import assign_picking_task, cancel_picking_task, claim_next_picking_task, create_picking_task
 from fulfillment.services.replanning import replan_picking
 from fulfillment.services.wave_planning import plan_wave
 from fulfillment.services.waves import cancel_wave, release_wave, take_from_wave
