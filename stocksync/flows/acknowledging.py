@@ -74,7 +74,7 @@ def attempt(operation_id: UUID, client: ChannelClient | None = None, *, actor: A
     if not claimed:
         return SyncResult(False, operation_id, "It is not its time, or somebody else tells it.")
     with ExitStack() as stack:
-        told = _tell(claimed[0], client or stack.enter_context(client_for(Channel.objects.get(pk=claimed[0].channel_id))), actor)
+        told = _tell(claimed[0], client or _open(Channel.objects.get(pk=claimed[0].channel_id), stack), actor)
     return SyncResult(told.error is None, operation_id, told.error)
 
 
@@ -90,13 +90,13 @@ def process_pending_operations(
     counts["max_retries_reached"] = give_up_unanswered(actor=actor)
     away: set[int] = set()
     with ExitStack() as stack:
-        clients: dict[int, ChannelClient] = {}
+        clients: dict[int, ChannelClient | NotConnected] = {}
         while counts["processed"] < limit and go_on():
             claimed = claim_operations(limit=min(BATCH, limit - counts["processed"]), without=away, actor=actor)
             if not claimed:
                 break
             for channel in Channel.objects.filter(pk__in={each.channel_id for each in claimed} - clients.keys()):
-                clients[channel.pk] = stack.enter_context(client_for(channel))
+                clients[channel.pk] = _open(channel, stack)
             for each in claimed:
                 told = _tell(each, clients[each.channel_id], actor)
                 counts[_name(told.status)] += 1
@@ -115,10 +115,20 @@ def failure_of(error: RetryableFailure | PermanentFailure) -> Failure:
     return Failure(str(error), is_answer(error), error.retry_after, asked)
 
 
-def _tell(claimed: Claimed, client: ChannelClient, actor: Actor) -> Told:
+def _open(channel: Channel, stack: ExitStack) -> ChannelClient | NotConnected:
+    """A client that is closed with the stack, or why there is none."""
+    try:
+        return stack.enter_context(client_for(channel))
+    except NotConnected as error:
+        return error
+
+
+def _tell(claimed: Claimed, client: ChannelClient | NotConnected, actor: Actor) -> Told:
     """Make the call of a claimed operation and lay it down."""
     began = time.monotonic()
     try:
+        if isinstance(client, NotConnected):
+            raise client
         client.set_deducted(claimed.order_external_id, claimed.wanted_there)
     except (RetryableFailure, PermanentFailure) as error:
         status = record_failure(claimed, failure_of(error), timedelta(seconds=time.monotonic() - began), actor=actor)

@@ -15,7 +15,14 @@ from stocksync.models import Channel
 
 
 def client_for(channel: Channel) -> ChannelClient:
-    """A client of the channel's account. Close it, or use `with`."""
+    """A client of the channel's account. Close it, or use `with`. Raises NotConnected for an address or a token that can't be used."""
+    try:
+        return _client_for(channel)
+    except ValueError as error:
+        raise tokens.NotConnected(str(channel), f"{error}: mend the channel or the settings", None) from error
+
+
+def _client_for(channel: Channel) -> ChannelClient:
     if channel.kind == ChannelKind.ALLEGRO_MICROSERVICE:
         base_url = channel.base_url or settings.ALLEGRO_MICROSERVICE_BASE_URL
         return MicroserviceClient(base_url, settings.ALLEGRO_MICROSERVICE_JWT_TOKEN, channel.token_id)
