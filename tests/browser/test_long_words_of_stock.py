@@ -15,7 +15,7 @@ from inventory.services.returns import ReturnLine, create_return
 from tests.browser.conftest import PHONE, Phone, badge_of
 from tests.factories.fulfillment import person, reachable_site
 from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, SupplierFactory, stocked
-from tests.inventory.services.test_returns import ship
+from tests.inventory.returns import ship
 from warehouse.core.actor import Role
 
 pytestmark = pytest.mark.slow
