@@ -111,7 +111,7 @@ class LevelAdmin(StepsAdmin, BigTableAdmin):
     list_filter = [("channel", RelatedDropdownFilter), StandsFilter]
     search_fields = ["=offer_id", "=product__sku"]
     search_help_text = "A listing's id, or a SKU, exactly"
-    readonly_fields = ["answer", "state", "goods", "own_buffer", "way"]
+    readonly_fields = ["answer", "state", "goods", "own_buffer", "can_be_sold", "ordered_there", "way"]
     steps = [
         Step(
             "push",
@@ -146,7 +146,7 @@ class LevelAdmin(StepsAdmin, BigTableAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: ListingLevel | None = None) -> list[Any]:
-        what = ["offer_id", "channel", "goods", "state", "wanted", "sent", "shown", "own_buffer", "sellable", "ordered"]
+        what = ["offer_id", "channel", "goods", "state", "wanted", "sent", "shown", "own_buffer", "can_be_sold", "ordered_there"]
         later = [name for name in ("on_sale", "failing_since", "error_message", "unlisted_at") if obj and getattr(obj, name) not in (None, "")]
         return [(None, {"fields": ["answer", *pairs([*what, *later])]}), ("The way of its quantities", {"fields": ["way"]})]
 
@@ -192,6 +192,14 @@ class LevelAdmin(StepsAdmin, BigTableAdmin):
     def own_buffer(self, row: ListingLevel) -> str:
         own = row.safety_buffer
         return f"{row.channel.safety_buffer} (channel)" if own is None else f"{own} (own)"
+
+    @display(description="can be sold here")
+    def can_be_sold(self, row: ListingLevel) -> str:
+        return plain(row.sellable)
+
+    @display(description="ordered there, not deducted")
+    def ordered_there(self, row: ListingLevel) -> str:
+        return plain(row.ordered)
 
     @display(description="read back")
     def seen(self, row: ListingLevel) -> str:
