@@ -18,7 +18,7 @@ from stocksync.services.intake import take_in_order
 from tests.concurrency.threads import race
 from tests.factories.fulfillment import order_for, reachable_site
 from tests.factories.inventory import ProductFactory
-from tests.factories.stocksync import ACTOR, channel_at, elsewhere, open_kinds, remote, stocked
+from tests.factories.stocksync import ACTOR, channel_at, elsewhere, open_kinds, remote, stocked, taken_in
 from tests.inventory.books import assert_books_balance, totals
 from tests.partners.fixtures import allegro_microservice
 from tests.partners.server import PartnerServer
@@ -42,8 +42,11 @@ def account(request: pytest.FixtureRequest, allegro_microservice: PartnerServer)
 
 
 def test_two_readers_of_the_same_orders_deduct_each_once(account: Account) -> None:
+    """Half of them were known before they were ready."""
+    for order_id in ORDERS[:3]:
+        account.known_as_waiting(order_id)
     for order_id in ORDERS:
-        account.put(order_id)
+        account.put(order_id, status="READY_FOR_PROCESSING")
     assert [outcome.error for outcome in race([account.read] * 2)] == [None, None]
     settle()
     for order_id in ORDERS:
@@ -118,6 +121,8 @@ def test_switched_off_while_a_reader_deducts(account: Account) -> None:
     """What was deducted is owed and waits; what was not is not read any more. Switched on again, everything is told once."""
     for order_id in ORDERS:
         account.put(order_id)
+    # One is deducted and owed already.
+    taken_in(account.channel, [(account.product, 2)], external_id=ORDERS[0], revision=account.partner.order(ORDERS[0])["revision"])
     off, reader = race([lambda: set_mode(account.channel.pk, ChannelMode.OFF, actor=ACTOR), account.read])
     assert (off.error, reader.error) == (None, None)
     deducted = ChannelOrder.objects.exclude(deducted_at=None)
