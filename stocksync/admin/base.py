@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from django.db.models import Model
@@ -56,7 +57,13 @@ def link(row: Model, text: object = None) -> SafeString:
 
 def badge(value: object, words: str, colours: Mapping[Any, str]) -> SafeString:
     """Words in the colour of a value, in lists, tables and on pages alike."""
-    return display_for_label((value, words), "", {value: colours.get(value, "default")})
+    return _badge(words, colours.get(value, "default"))
+
+
+@lru_cache(maxsize=1000)
+def _badge(words: str, colour: str) -> SafeString:
+    """Unfold's template costs milliseconds, and a list has hundreds of the same few."""
+    return display_for_label((words, words), "", {words: colour})
 
 
 def found(model: str, term: str, text: str) -> SafeString:
