@@ -12,7 +12,7 @@ from hypothesis import Phase
 from inventory.queries.audits import books_of
 from inventory.services import audit_completion, mixing, reservations
 from inventory.stock.shelf_life import Clock, Lives
-from tests.inventory.days import run
+from tests.inventory.days.machine import run
 
 pytestmark = pytest.mark.django_db
 
