@@ -168,7 +168,7 @@ def test_frozen_twice_on_different_days_they_stay_apart(beef: Product, house: Si
     assert_books_balance()
 
 
-# --- lots --------------------------------------------------------------------------------------------------------------------------------
+# --- goods that joined -------------------------------------------------------------------------------------------------------------------
 
 
 def test_goods_that_joined_by_their_date_alone_gain_nothing_in_the_freezer(house: Site) -> None:

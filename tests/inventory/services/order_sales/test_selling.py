@@ -107,7 +107,7 @@ def test_who_may(milk: Product) -> None:
         return_sold(REF, None, reason="mine", actor=picker)
 
 
-# --- the number of statements ------------------------------------------------------------------------------------------------------------
+# --- what may be sold --------------------------------------------------------------------------------------------------------------------
 
 
 def test_sellable_in(milk: Product, house: Site) -> None:

@@ -17,7 +17,7 @@ from tests.inventory.receiving import draft, line, on
 pytestmark = pytest.mark.django_db
 
 
-# --- refused -----------------------------------------------------------------------------------------------------------------------------
+# --- what is known of a lot --------------------------------------------------------------------------------------------------------------
 
 
 def test_a_known_lot_with_another_date_is_probably_a_typing_error(milk: Product, house: Site) -> None:

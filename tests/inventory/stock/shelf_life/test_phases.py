@@ -42,7 +42,7 @@ def test_thawing_never_makes_it_later_than_it_was() -> None:
     assert clock.thawed(NUGGETS, day(45), "chilled").effective(NUGGETS) == day(46)
 
 
-# --- out of the cold on a bench ----------------------------------------------------------------------------------------------------------
+# --- where goods may lie -----------------------------------------------------------------------------------------------------------------
 
 
 def test_goods_that_do_not_expire() -> None:

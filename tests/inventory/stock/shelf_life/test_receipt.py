@@ -10,8 +10,6 @@ import pytest
 from inventory.stock.shelf_life import Lives, label_life, received, usual_condition
 from tests.inventory.lives import APPLES, START, day, lives
 
-# --- receipt -----------------------------------------------------------------------------------------------------------------------------
-
 
 def test_the_label_is_the_law_whatever_the_place() -> None:
     """A label of 20 days of ambient on goods that would keep 42 chilled: the fridge does not lift the date."""
@@ -64,9 +62,6 @@ def test_a_dock_lets_the_clock_run_as_before() -> None:
     clock = received(APPLES, START, condition="ambient", expires_at=None, produced_at=None)
 
     assert clock.moved(APPLES, day(3), "") is clock
-
-
-# --- what never changes ------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
