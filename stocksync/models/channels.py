@@ -53,7 +53,9 @@ class ChannelCredentials(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     refreshed_at = models.DateTimeField(null=True, blank=True, editable=False)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="Somebody refreshes them until then.")
-    refused_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="They help no more since then: the channel has to be connected anew.")
+    refused_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="They help no more since then: the channel has to be connected anew."
+    )
 
     class Meta:
         verbose_name_plural = "channel credentials"

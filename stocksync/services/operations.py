@@ -150,7 +150,9 @@ def give_up_unanswered(*, actor: Actor, limit: int = 500) -> int:
     for row in rows:
         row.fail()
     save_all(rows, "status")
-    logbook.note_all([(row, LogAction.FAILED, {"message": f"No answer since {row.failing_since:%Y-%m-%d %H:%M} UTC"}, None) for row in rows], actor=actor)
+    logbook.note_all(
+        [(row, LogAction.FAILED, {"message": f"No answer since {row.failing_since:%Y-%m-%d %H:%M} UTC"}, None) for row in rows], actor=actor
+    )
     open_given_up(rows)
     return len(rows)
 

@@ -79,7 +79,9 @@ def test_ten_thousand_orders(allegro_microservice: PartnerServer, clock: Clock, 
     assert given_up.count() == PendingStockOperation.objects.filter(status=OperationStatus.FAILED).count() > 0
     for row in given_up:
         resolve_discrepancy(row.pk, Resolution.RETRY, note="The marketplace is back.", actor=ACTOR)
-    process_pending_operations(ORDERS)
+    for minute in range(0, 60, 5):
+        clock.now += timedelta(minutes=5)
+        _work(channels, minute)
 
     _nothing_is_lost(allegro_microservice)
     _ledger_is_the_orders(asked)

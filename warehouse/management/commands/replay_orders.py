@@ -16,8 +16,8 @@ from django.core.management.base import BaseCommand, CommandError
 from inventory.models import Product, Warehouse
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError
-from warehouse.logs import only_warnings
 from warehouse.core.progress import Progress
+from warehouse.logs import only_warnings
 from warehouse.replay import bookings, stock, work
 from warehouse.replay.carrier import carrier
 from warehouse.replay.reader import Invoice, UnreadableFile, read_history
