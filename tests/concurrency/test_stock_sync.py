@@ -10,6 +10,7 @@ import pytest
 from fulfillment.models import Order
 from inventory.models import Movement, Reservation
 from stocksync.enums import ChannelMode, Fulfilment, OperationType, RemoteState
+from stocksync.flows.acknowledging import process_pending_operations
 from stocksync.flows.reconciling import reconcile_stock_status
 from stocksync.models import Channel, ChannelOrder, PendingStockOperation, StockSynchronizationLog
 from stocksync.services import intake, reconciliation
@@ -94,6 +95,8 @@ def test_two_comparisons_at_once_do_nothing_twice(account: Account) -> None:
     outcomes = race([lambda: reconcile_stock_status(Channel.objects.get(pk=account.channel.pk))] * 2)
     assert [outcome.error for outcome in outcomes] == [None, None]
     settle()
+    # What one of them looked at in the moment in which the other one wanted to claim it waits for the workers.
+    process_pending_operations()
     for order_id in ORDERS:
         account.assert_deducted_once(order_id)
     reopened = StockSynchronizationLog.objects.filter(action="reopened").values_list("operation__order__external_id", flat=True)
