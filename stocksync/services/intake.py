@@ -34,7 +34,7 @@ class TakenIn:
 def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> TakenIn:
     """Note an order as the marketplace tells it now, and do what that asks: deduct it, follow changed quantities, give its goods back.
 
-    The same again changes nothing, and neither does what is older than what is known. In shadow nothing but the note is made. An order that can't be read
+    The same again changes nothing, and neither does what is older than what is known. In shadow nothing but the note is made, and that only of what is not deducted. An order that can't be read
     opens a Discrepancy. Locks the order, then what inventory locks. Events order.confirmed, order.changed or order.cancellation_asked for orders that this
     warehouse sends. Raises Conflict for a channel that is off.
     """
@@ -48,6 +48,9 @@ def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> Take
         )
         return TakenIn(order, None)
     if remote.changed_at is not None and order.changed_at is not None and remote.changed_at < order.changed_at:
+        return TakenIn(order, None)
+    if channel.mode == ChannelMode.SHADOW and order.deducted_at is not None:
+        # Noted now, it would look followed when the channel is on again.
         return TakenIn(order, None)
     _note(order, remote)
     if order.deducted_at is None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from inventory.models import Movement, Product
 from stocksync.enums import ChannelMode, RemoteState
 from stocksync.models import Channel, ChannelOrder, PendingStockOperation
+from stocksync.queries.comparison import without_repetitions
 from stocksync.services.intake import take_in_order
 from tests.concurrency.threads import race
 from tests.factories.fulfillment import person
@@ -108,6 +109,12 @@ def test_what_was_deducted_before_shadow_is_not_followed_in_shadow(place, apple)
     taken_in(channel, [(apple, 9)], external_id="A1", revision="r3", state=RemoteState.CANCELLED)
     assert totals(apple.pk, place.id)[0] == 8
     assert [line.quantity for line in order.lines.all()] == [2]
+    # On again, the cancellation is still news.
+    Channel.objects.update(mode=ChannelMode.ON)
+    cancelled = remote([(apple, 9)], external_id="A1", revision="r3", state=RemoteState.CANCELLED)
+    assert without_repetitions(channel, [cancelled]) == [cancelled]
+    take_in_order(channel.pk, cancelled, actor=ACTOR)
+    assert totals(apple.pk, place.id)[0] == 10
 
 
 def test_a_channel_that_is_off_takes_nothing_in(place, apple):
