@@ -5,7 +5,7 @@ from django.db.models import TextChoices
 
 class ChannelKind(TextChoices):
     ALLEGRO_MICROSERVICE = "allegro_microservice", "Allegro microservice"
-    ALLEGRO_REST = "allegro_rest", "Allegro REST API"
+    ALLEGRO_REST = "allegro_rest", "Allegro REST"
 
 
 # Where listings can be told a quantity.

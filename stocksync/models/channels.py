@@ -23,7 +23,9 @@ class Channel(Versioned):
     mode = models.CharField(max_length=6, choices=ChannelMode.choices, default=ChannelMode.OFF)
     fulfilment = models.CharField(max_length=9, choices=Fulfilment.choices, default=Fulfilment.WAREHOUSE)
     warehouse = models.ForeignKey("inventory.Warehouse", on_delete=models.PROTECT, related_name="+", help_text="Whose stock it sells.")
-    token_id = models.CharField("token", max_length=64, blank=True, help_text="The account at the microservice.")
+    token_id = models.CharField(
+        "account", max_length=64, blank=True, help_text="Its id at the microservice. No secret: the token belongs in the settings."
+    )
     base_url = models.URLField("address", blank=True, help_text="Empty: the one of the settings.")
     mode_since = models.DateTimeField(default=timezone.now, editable=False)
     safety_buffer = models.PositiveIntegerField(default=0, help_text="So many pieces of each product are not offered there.")

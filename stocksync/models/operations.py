@@ -45,6 +45,8 @@ class PendingStockOperation(Versioned):
     completed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "operation"
+        verbose_name_plural = "queue"
         constraints = [
             models.UniqueConstraint(fields=["order", "operation_type", "revision"], name="one_operation_per_revision"),
         ]

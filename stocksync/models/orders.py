@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from stocksync.enums import RemoteState
 from stocksync.models.channels import Channel
 from warehouse.core.documents import Versioned
-from warehouse.core.quantities import QuantityField
+from warehouse.core.quantities import QuantityField, plain
 
 
 class ChannelOrder(Versioned):
@@ -81,4 +81,4 @@ class ChannelOrderLine(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sku or self.offer_id} × {self.quantity}"
+        return f"{self.sku or self.offer_id} × {plain(self.quantity)}"

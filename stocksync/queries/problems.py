@@ -138,7 +138,7 @@ def down_marketplaces(circuits: Iterable[CircuitState]) -> list[AlertDraft]:
         AlertDraft(
             f"partner:{circuit.partner}",
             Severity.CRITICAL,
-            f"The {circuit.partner} does not answer since {circuit.down_since:%Y-%m-%d %H:%M} UTC. What it is owed waits and is told by itself.",
+            f"{circuit.partner} does not answer since {circuit.down_since:%Y-%m-%d %H:%M} UTC. What it is owed waits and is told by itself.",
             {"partner": circuit.partner, "circuit": circuit.state, "down_since": circuit.down_since},
         )
         for circuit in circuits

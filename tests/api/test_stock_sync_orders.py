@@ -154,7 +154,7 @@ def test_a_marketplace_that_does_not_answer_is_a_problem_and_no_failure_of_ours(
     server.fail(fault.pop("kind"), method="GET", times=None, **fault)
     answer = program.post(PROCESS, {"channel": "shop", "order_id": "A1"})
     assert (codes(answer), answer.headers.get("Retry-After")) == (code, wish)
-    assert answer.json()["data"] == {"partner": "allegro microservice"}
+    assert answer.json()["data"] == {"partner": "Allegro microservice"}
     assert ChannelOrder.objects.count() == 0
     answer = program.post("stock-sync/reconcile", {"channel": "shop", "wait": True})
     assert codes(answer)[0] in (502, 503)

@@ -91,7 +91,7 @@ def test_a_marketplace_that_is_away_is_told_after_five_minutes(
     Channel.objects.all().delete()
     assert {state.partner: state.state for state in circuit_states()} == {"allegro microservice": "open", "allegro_rest": "closed"}
     watch_channels()
-    assert [(alert.subject, alert.severity) for alert in open_alerts("partner_down")] == [("partner:allegro microservice", "critical")]
+    assert [(alert.subject, alert.severity) for alert in open_alerts("partner_down")] == [("partner:Allegro microservice", "critical")]
 
 
 def test_the_same_statements_for_any_number_of_channels(redis: redis_client.Redis) -> None:

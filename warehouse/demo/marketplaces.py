@@ -32,8 +32,8 @@ MICROSERVICE, REST = "allegro-pl", "allegro-cz"
 ACCOUNT, CLIENT_ID, CLIENT_SECRET = "account-1", "warehouse-for-tests", "secret-of-the-application"
 TOKENS_LIVE = timedelta(days=3650)
 WORKER = Actor.system("stock-sync")
-REFUSAL = "allegro_microservice: 422: The order belongs to another account."
-SILENCE = "allegro_microservice: no answer within 10 s"
+REFUSAL = "Allegro microservice: 422: The order belongs to another account."
+SILENCE = "Allegro microservice: no answer within 10 s"
 TOOK = timedelta(milliseconds=84)
 
 

@@ -24,7 +24,7 @@ from warehouse.core.partners.reading import Answer, read_text, read_whole
 
 T = TypeVar("T")
 
-PARTNER = "allegro_rest"
+PARTNER = "Allegro REST"
 MEDIA_TYPE = "application/vnd.allegro.public.v1+json"
 # A hundred orders with all their details.
 MAX_ANSWER_BYTES = 8_000_000

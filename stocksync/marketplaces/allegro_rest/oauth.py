@@ -18,7 +18,7 @@ from warehouse.core.partners.reading import Answer, read_link, read_text, read_w
 
 T = TypeVar("T")
 
-PARTNER = "allegro_rest"
+PARTNER = "Allegro REST"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 LONGEST_TOKEN = 20_000
 # The words of RFC 6749 and RFC 8628 for "the seller has not answered yet".

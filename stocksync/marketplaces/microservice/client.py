@@ -19,7 +19,7 @@ from warehouse.core.partners.errors import ContractBroken, PermanentFailure
 from warehouse.core.partners.http import PartnerHttp
 from warehouse.core.partners.reading import Answer, read_text, read_whole, require_same_order
 
-PARTNER = "allegro microservice"
+PARTNER = "Allegro microservice"
 PAGE = 100
 # A hundred orders with many lines each.
 MAX_ANSWER_BYTES = 3_000_000
