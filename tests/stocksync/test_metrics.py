@@ -71,7 +71,7 @@ def test_the_circuits_of_all_partners_are_told(settings: Settings, redis: redis_
     ChannelFactory(base_url="http://127.0.0.1:10", kind=ChannelKind.ALLEGRO_REST, mode=ChannelMode.OFF)
     ChannelFactory(base_url=settings.ALLEGRO_MICROSERVICE_BASE_URL)
     closed = {name.split('"')[1] for name, value in figures().items() if 'state="closed"' in name and value}
-    assert closed == {"delivery service", "order system", "allegro microservice", "allegro_rest", "allegro microservice at 127.0.0.1:9"}
+    assert closed == {"delivery service", "order system", "Allegro microservice", "Allegro REST", "Allegro microservice at 127.0.0.1:9"}
 
 
 def test_a_marketplace_that_is_away_is_told_after_five_minutes(
@@ -79,17 +79,17 @@ def test_a_marketplace_that_is_away_is_told_after_five_minutes(
 ) -> None:
     settings.PARTNER_CIRCUIT_FAILURES, settings.PARTNER_CIRCUIT_SECONDS = 2, 30
     clock = Clock(monkeypatch)
-    circuit = Circuit("allegro microservice", settings.ALLEGRO_MICROSERVICE_BASE_URL)
+    circuit = Circuit("Allegro microservice", settings.ALLEGRO_MICROSERVICE_BASE_URL)
 
     def outage() -> None:
-        raise RetryableFailure("allegro microservice", "no answer")
+        raise RetryableFailure("Allegro microservice", "no answer")
 
     for _ in range(7):
         with pytest.raises(RetryableFailure):
             circuit.call(outage)
         clock.now += timedelta(minutes=1)
     Channel.objects.all().delete()
-    assert {state.partner: state.state for state in circuit_states()} == {"allegro microservice": "open", "allegro_rest": "closed"}
+    assert {state.partner: state.state for state in circuit_states()} == {"Allegro microservice": "open", "Allegro REST": "closed"}
     watch_channels()
     assert [(alert.subject, alert.severity) for alert in open_alerts("partner_down")] == [("partner:Allegro microservice", "critical")]
 

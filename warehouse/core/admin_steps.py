@@ -34,6 +34,9 @@ FOR_PROGRAMS = {"field", "code", "item", "skipped", "package"}
 class StepForm(forms.Form):
     """What a step asks. The hidden version is the one that the reader of the dialog has seen: whoever comes second gets StaleVersion."""
 
+    # Fields that a link to the step may fill in; they are seen, and can be changed, before anything is done.
+    filled_by_links: ClassVar[Sequence[str]] = ()
+
     expected_version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, row: Any, actor: Actor, **kwargs: Any) -> None:
@@ -167,7 +170,8 @@ class StepsAdmin(RoleAdmin):
         if not self.has_view_permission(request, row) or not step.operation.allowed(actor):
             raise PermissionDenied
         if request.method != "POST":
-            form = step.form(row=row, actor=actor, initial={"expected_version": step.version_of(row)})
+            filled = {name: request.GET[name] for name in step.form.filled_by_links if name in request.GET}
+            form = step.form(row=row, actor=actor, initial={**filled, "expected_version": step.version_of(row)})
             return self._dialog(request, row, step, form, None)
         form = step.form(request.POST, request.FILES, row=row, actor=actor)
         if not form.is_valid():
