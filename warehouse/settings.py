@@ -16,6 +16,7 @@ from csp.constants import NONCE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from warehouse import embedded
+from warehouse.core.partners.addresses import ADDRESS_FORM, TOKEN_FORM, is_base_url, is_token
 from warehouse.logs import logging_config
 
 N = TypeVar("N", int, float)
@@ -72,6 +73,22 @@ def one_of(name: str, words: list[str]) -> str:
     if value not in words:
         raise ImproperlyConfigured(f"{name}={value!r} is none of: {', '.join(words)}.")
     return value
+
+
+def partner_address(name: str, default: str) -> str:
+    """A partner's address from the environment, such as calls can be made below. It is not quoted when it is wrong: a password may stand in it."""
+    given = os.environ.get(name) or default
+    if not is_base_url(given):
+        raise ImproperlyConfigured(f"{name}: {ADDRESS_FORM}, such as {default}.")
+    return given
+
+
+def partner_token(name: str) -> str:
+    """A bearer token from the environment; "" for none. It is not quoted when it is wrong."""
+    given = os.environ.get(name, "")
+    if not is_token(given):
+        raise ImproperlyConfigured(f"{name}: {TOKEN_FORM}.")
+    return given
 
 
 def secret_keys(name: str) -> list[str]:
@@ -415,9 +432,9 @@ STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS = number("STOCK_SYNC_MONITORING_STAL
 STOCK_SYNC_MONITORING_STALE_CHECK_MINUTES = number("STOCK_SYNC_MONITORING_STALE_CHECK_MINUTES", 60, least=1, most=1440)
 STOCK_SYNC_MONITORING_ALERT_ON_FAILED_RETRIES = yes_or_no("STOCK_SYNC_MONITORING_ALERT_ON_FAILED_RETRIES", True)
 STOCK_SYNC_KEEP_DAYS = number("STOCK_SYNC_KEEP_DAYS", 30, least=1, most=3650)
-ALLEGRO_MICROSERVICE_BASE_URL = os.environ.get("ALLEGRO_MICROSERVICE_BASE_URL", f"http://127.0.0.1:{PORT + 94}")
-ALLEGRO_MICROSERVICE_JWT_TOKEN = os.environ.get("ALLEGRO_MICROSERVICE_JWT_TOKEN", "")
-ALLEGRO_REST_BASE_URL = os.environ.get("ALLEGRO_REST_BASE_URL", f"http://127.0.0.1:{PORT + 95}")
+ALLEGRO_MICROSERVICE_BASE_URL = partner_address("ALLEGRO_MICROSERVICE_BASE_URL", f"http://127.0.0.1:{PORT + 94}")
+ALLEGRO_MICROSERVICE_JWT_TOKEN = partner_token("ALLEGRO_MICROSERVICE_JWT_TOKEN")
+ALLEGRO_REST_BASE_URL = partner_address("ALLEGRO_REST_BASE_URL", f"http://127.0.0.1:{PORT + 95}")
 # What the tokens of channels are encrypted with; a new key goes in front of the old ones. None: a key made from SECRET_KEY.
 CREDENTIALS_KEY = secret_keys("CREDENTIALS_KEY")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,11 +13,13 @@ from django.utils import timezone
 from stocksync.enums import ChannelKind, ChannelMode, Fulfilment
 from stocksync.locks import lock_channel
 from stocksync.models import Channel
-from stocksync.services.levels import follow_channel
+from stocksync.services.background import FOLLOW_LEVELS
 from warehouse.core.actor import Actor
+from warehouse.core.background import soon
 from warehouse.core.documents import require_known
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.order_events import RESERVED_SOURCES
+from warehouse.core.partners.addresses import ADDRESS_FORM, is_base_url
 from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import operation
 
@@ -43,10 +46,10 @@ def create_channel(*, code: str, kind: str, warehouse_id: int, actor: Actor, **v
 
 @operation()
 def change_channel(channel_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> Channel:
-    """Rewrite `name`, `fulfilment`, `warehouse_id`, `token_id`, `base_url`, `safety_buffer`. Orders that are deducted stay as they were, its listings
-    follow. Locks the channel, then its levels.
+    """Rewrite `name`, `fulfilment`, `warehouse_id`, `token_id`, `base_url`, `safety_buffer`. Orders that are deducted stay as they were; a worker is asked
+    to have its listings follow. Locks the channel.
 
-    Raises ValidationFailed, StaleVersion; Conflict for another warehouse or fulfilment while orders are not deducted yet and the channel is on.
+    Raises ValidationFailed, StaleVersion; Conflict for another warehouse or fulfilment while the channel is on.
     """
     require_known(values, CHANGEABLE)
     channel = lock_channel(channel_id, expected_version)
@@ -58,7 +61,7 @@ def change_channel(channel_id: int, values: Mapping[str, Any], *, actor: Actor, 
     _require_valid(channel)
     channel.save_changes(*(name.removesuffix("_id") if name == "warehouse_id" else name for name in values))
     if {"warehouse_id", "safety_buffer"} & values.keys():
-        follow_channel.inside(channel_id, actor=actor)
+        soon(FOLLOW_LEVELS, 0, channel_id, f"channel changed by {actor.name}")
     return channel
 
 
@@ -66,18 +69,30 @@ def change_channel(channel_id: int, values: Mapping[str, Any], *, actor: Actor, 
 def set_mode(channel_id: int, mode: str, *, actor: Actor, expected_version: int | None = None) -> Channel:
     """Switch a channel off, to shadow, or on; back again any time. Locks the channel, then its orders that are not deducted.
 
-    Off: nothing is read or told, and what is owed waits. Shadow: orders are read and noted. On: orders are deducted and told from now on; those that the
-    marketplace calls deducted already were dealt with by the scheme before and are left alone. Raises ValidationFailed, StaleVersion.
+    Off: nothing is read or told, and what is owed waits. Shadow: orders are read and noted. On: orders are deducted and told from now on, also those that were
+    noted in shadow; those that the marketplace calls deducted already were dealt with by the scheme before
+    and are left alone. Raises ValidationFailed, StaleVersion.
     """
     require_one_of(mode, ChannelMode.values, field="mode")
     channel = lock_channel(channel_id, expected_version)
     if channel.mode == mode:
         return channel
+    before, since = channel.mode, channel.mode_since
     channel.mode, channel.mode_since = mode, timezone.now()
     channel.save_changes("mode", "mode_since")
+    if mode == ChannelMode.ON and before == ChannelMode.SHADOW:
+        _read_anew(channel, since)
     if mode == ChannelMode.ON:
         channel.orders.filter(deducted_at=None, left_alone=False, known_there=True).update(left_alone=True)
     return channel
+
+
+def _read_anew(channel: Channel, since: datetime) -> None:
+    """Have the changes since then read once more: what came in shadow was only noted. A microservice has no journal; its cursor is the middle of a sweep."""
+    channel.swept_until = min(channel.swept_until or since, since)
+    if channel.kind == ChannelKind.ALLEGRO_MICROSERVICE:
+        channel.journal_cursor = ""
+    channel.save(update_fields=["swept_until", "journal_cursor"])
 
 
 def _require_valid(channel: Channel) -> None:
@@ -87,5 +102,7 @@ def _require_valid(channel: Channel) -> None:
     except ValidationError as error:
         faults = [{"field": field, "code": "invalid", "detail": text} for field, texts in error.message_dict.items() for text in texts]
         raise ValidationFailed(" ".join(f"{fault['field']}: {fault['detail']}" for fault in faults), errors=faults) from None
+    if channel.base_url and not is_base_url(channel.base_url):
+        raise ValidationFailed(f"base_url: {ADDRESS_FORM}.", errors=[{"field": "base_url", "code": "invalid"}])
     if channel.kind == ChannelKind.ALLEGRO_MICROSERVICE and not channel.token_id:
         raise ValidationFailed("token_id: the microservice asks which account it is.", errors=[{"field": "token_id", "code": "required"}])

@@ -65,6 +65,23 @@ def test_nonsense_stops_the_start_and_is_named(name: str) -> None:
         assert f"{name}={value!r}" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLEGRO_MICROSERVICE_BASE_URL", "nonsense"),
+        ("ALLEGRO_MICROSERVICE_BASE_URL", "ftp://example.test"),
+        ("ALLEGRO_REST_BASE_URL", "http://name:hidden-word@example.test"),
+        ("ALLEGRO_REST_BASE_URL", "http://example.test:port"),
+        ("ALLEGRO_MICROSERVICE_JWT_TOKEN", "hidden-word b"),
+    ],
+)
+def test_an_address_or_a_token_that_can_not_be_used_stops_the_start_unquoted(name: str, value: str) -> None:
+    done = started(**{name: value})
+    assert done.returncode != 0
+    assert f"{name}: the " in done.stderr.splitlines()[-1]
+    assert "hidden-word" not in done.stderr
+
+
 def test_what_contradicts_itself_stops_the_start() -> None:
     longest = started(STOCK_SYNC_RETRY_INITIAL_DELAY="600", STOCK_SYNC_RETRY_MAX_DELAY="60")
     assert "STOCK_SYNC_RETRY_MAX_DELAY='60': give a whole number from 600 to 86400" in longest.stderr

@@ -19,6 +19,7 @@ from django.utils import timezone
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
+from warehouse.core.partners.addresses import ADDRESS_FORM, TOKEN_FORM, is_base_url, is_token
 from warehouse.core.partners.breaker import Circuit, CircuitState
 from warehouse.core.partners.errors import ContractBroken, PermanentFailure, RetryableFailure
 from warehouse.core.partners.retry import RETRY_CAP_SECONDS, parse_retry_after
@@ -70,9 +71,8 @@ class PartnerHttp:
         media_type: str = "application/json",
         secrets: Sequence[str] = (),
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError(f"{partner}: the base URL must be http(s)://host[:port][/path], with no name, password or query in it")
+        if not is_base_url(base_url):
+            raise ValueError(f"{partner}: {ADDRESS_FORM}")
         self.partner = partner
         self.base_url = base_url.rstrip("/")
         self._media_type = media_type
@@ -86,7 +86,7 @@ class PartnerHttp:
         self.use_token(token)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # A partner on this machine is not reached through the proxy of the environment.
-        self._session.trust_env = parts.hostname not in LOOPBACK
+        self._session.trust_env = urlsplit(base_url).hostname not in LOOPBACK
         # Compressed answers are not asked for, so that a small one can't unpack into a huge one.
         self._session.headers.update({"Accept": media_type, "Accept-Encoding": "identity", "User-Agent": "wms"})
 
@@ -103,8 +103,8 @@ class PartnerHttp:
     def use_token(self, token: str) -> None:
         """Send this bearer token from now on ("" for none). Raises ValueError for one that can't be used."""
         token = token.strip()
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise ValueError(f"{self.partner}: the token has characters that no header may have")
+        if not is_token(token):
+            raise ValueError(f"{self.partner}: {TOKEN_FORM}")
         self._token = token
         self._session.auth = BearerToken(token)
 
