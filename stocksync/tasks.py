@@ -22,7 +22,7 @@ from stocksync.enums import ChannelMode
 from stocksync.flows import acknowledging, circuits, publishing, reading, reconciling
 from stocksync.models import Channel
 from stocksync.services import cleanup, health, reports
-from stocksync.services.background import PROCESS_OPERATION, PUSH_LEVELS, READ_CHANNEL, RECONCILE
+from stocksync.services.background import FOLLOW_LEVELS, PROCESS_OPERATION, PUSH_LEVELS, READ_CHANNEL, RECONCILE
 from warehouse.core.actor import Actor
 from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
 
@@ -85,24 +85,26 @@ def reconcile_stock_states(channel_id: int | None = None) -> None:
             _call(channel, lambda: reconciling.reconcile_stock_status(channel, actor=ACTOR, go_on=_for(RECONCILE_SECONDS)))
 
 
-@shared_task(name=PUSH_LEVELS)
+@shared_task(name=PUSH_LEVELS, acks_late=False)
 def push_levels(channel_id: int) -> None:
-    """Tell the listings of a channel what they are to show."""
-    for channel in Channel.objects.filter(pk=channel_id):
-        publishing.push_levels(channel, go_on=_for(SECONDS))
+    """Tell the listings of a channel what they are to show, if it is on."""
+    channel = Channel.objects.filter(pk=channel_id).first()
+    if channel is not None:
+        _call(channel, lambda: publishing.push_levels(channel, go_on=_for(SECONDS)))
 
 
 @shared_task(name="stocksync.sweep_levels")
 def sweep_levels() -> None:
-    """Go on with every quantity that is on its way, on every channel that is on."""
-    for channel_id in Channel.objects.filter(mode=ChannelMode.ON).values_list("pk", flat=True):
-        push_levels(channel_id)
+    """Have every channel go on with the quantities that are on their way."""
+    _have_each(push_levels, expires=15)
 
 
-@shared_task(name="stocksync.follow_levels")
-def follow_levels() -> None:
-    """Reckon every level anew, for what no event tells."""
-    publishing.follow_all_levels(go_on=_for(SECONDS))
+@shared_task(name=FOLLOW_LEVELS)
+def follow_levels(after: int = 0, channel_id: int | None = None, cause: str = "reckoned anew") -> None:
+    """Reckon every level (of a channel that changed) anew, for what no event tells. More than there is time for is gone on with in a message of its own."""
+    after_that = publishing.follow_levels(after, channel_id, cause, go_on=_for(SECONDS))
+    if after_that is not None:
+        follow_levels.apply_async((after_that, channel_id, cause))
 
 
 @shared_task(name="stocksync.cleanup_old_sync_operations")

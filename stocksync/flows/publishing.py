@@ -16,7 +16,7 @@ from stocksync.marketplaces.base import ChannelClient, Shown
 from stocksync.models import Channel
 from stocksync.queries.levels import has_work
 from stocksync.services.level_commands import BATCH, Step, Todo, claim_looks, claim_pushes, record_no_answer, record_refusal, record_state
-from stocksync.services.levels import follow_all, follow_orders
+from stocksync.services.levels import SET, follow_all, follow_orders
 from stocksync.services.read_back import record_shown
 from warehouse.core.actor import Actor
 from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
@@ -46,7 +46,7 @@ def push_levels(
     the next time. Any number of workers may do this at once. One listing that fails does not stop the others.
     """
     channel.refresh_from_db()
-    follow_orders(channel.pk, actor=actor)
+    _follow_orders(channel, actor)
     if channel.mode != ChannelMode.ON or not has_work(channel.pk, timezone.now()):
         return PushResult()
     if client is None:
@@ -58,7 +58,7 @@ def push_levels(
     for _ in range(BATCHES):
         if not _read_to_end(channel, client, actor):
             return PushResult(sent, looked, failed, at_end=False)
-        follow_orders(channel.pk, actor=actor)
+        _follow_orders(channel, actor)
         steps = claim_looks(channel.pk, actor=actor)
         steps += claim_pushes(channel.pk, limit=BATCH, actor=actor)
         pushes = sum(step.todo == Todo.PUSH for step in steps)
@@ -69,11 +69,27 @@ def push_levels(
     return PushResult(sent, looked, failed)
 
 
-def follow_all_levels(*, actor: Actor = ACTOR, go_on: Callable[[], bool] = lambda: True) -> None:
-    """Reckon every level anew, a set of them at a time: what an event did not say, such as a changed buffer, or shelf life that passes."""
-    after: int | None = 0
-    while after is not None and go_on():
-        after = follow_all(after, actor=actor)
+def follow_levels(
+    after: int = 0,
+    channel_id: int | None = None,
+    cause: str = "reckoned anew",
+    *,
+    actor: Actor = ACTOR,
+    go_on: Callable[[], bool] = lambda: True,
+) -> int | None:
+    """Reckon every level (of a channel) behind that id anew, a set of them at a time: what an event did not say, such as a changed buffer, or shelf life that
+    passes. Where to go on; None at the end."""
+    found: int | None = after
+    while found is not None:
+        found = follow_all(found, channel_id=channel_id, cause=cause, actor=actor)
+        if not go_on():
+            break
+    return found
+
+
+def _follow_orders(channel: Channel, actor: Actor) -> None:
+    while follow_orders(channel.pk, SET, actor=actor) == SET:
+        logger.info("%s: more of its levels follow its orders", channel)
 
 
 def _read_to_end(channel: Channel, client: ChannelClient, actor: Actor) -> bool:

@@ -37,11 +37,12 @@ def ordered_not_deducted(levels: Sequence[ListingLevel]) -> dict[int, Decimal]:
 
 
 def levels_behind_orders(channel_id: int) -> list[int]:
-    """Levels of a channel that were reckoned with other orders than there are now. Two statements."""
+    """Levels of a channel that were reckoned with other orders than there are now. Two statements, neither of which grows with them."""
     waiting = _waiting([channel_id])
-    rows = ListingLevel.objects.filter(channel=channel_id, unlisted_at=None).annotate(sku=Upper("product__sku"))
-    skus, offers = {sku for _, sku, _ in waiting}, {offer for _, sku, offer in waiting if not sku}
-    levels = list(rows.filter(Q(ordered__gt=0) | Q(sku__in=skus) | Q(offer_id__in=offers)).select_related("product"))
+    lines = _waiting_lines([channel_id]).order_by()
+    rows = ListingLevel.objects.filter(channel=channel_id, unlisted_at=None).annotate(named=Upper("product__sku"))
+    ordered = Q(named__in=lines.values(sold=Upper("sku"))) | Q(offer_id__in=lines.filter(sku="").values("offer_id"))
+    levels = list(rows.filter(Q(ordered__gt=0) | ordered).select_related("product").order_by("pk"))
     now = _of_levels(levels, waiting)
     return [level.pk for level in levels if level.ordered != now[level.pk]]
 
@@ -91,10 +92,13 @@ def _sold_offer(row: Mapping[str, object], product: orchestrator.NamedProduct | 
 _Waiting = dict[tuple[int, str, str], Decimal]
 
 
-def _waiting(channels: Iterable[int]) -> _Waiting:
+def _waiting_lines(channels: Iterable[int]) -> QuerySet[ChannelOrderLine]:
     rows = ChannelOrderLine.objects.filter(order__channel__in=list(channels), order__deducted_at=None, order__left_alone=False)
-    rows = rows.exclude(order__state=RemoteState.CANCELLED)
-    grouped = rows.values_list("order__channel", Upper("sku"), "offer_id").annotate(total=Sum("quantity")).order_by()
+    return rows.exclude(order__state=RemoteState.CANCELLED)
+
+
+def _waiting(channels: Iterable[int]) -> _Waiting:
+    grouped = _waiting_lines(channels).values_list("order__channel", Upper("sku"), "offer_id").annotate(total=Sum("quantity")).order_by()
     return {(channel, sku, offer): total for channel, sku, offer, total in grouped}
 
 

@@ -5,4 +5,5 @@ from __future__ import annotations
 PROCESS_OPERATION = "stocksync.process_operation"
 PUSH_LEVELS = "stocksync.push_levels"
 RECONCILE = "stocksync.reconcile_stock_states"
+FOLLOW_LEVELS = "stocksync.follow_levels"
 READ_CHANNEL = "stocksync.read_channel"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db.models import Q
 from django.utils import timezone
 
 from inventory import orchestrator
@@ -22,6 +21,8 @@ lost_race_on(["listing_level_once"])
 
 OFFER_LENGTH = 80
 LARGEST_BUFFER = 1_000_000
+# So many levels are locked and reckoned at once: what has many is gone through set by set, each a transaction of its own.
+SET = 500
 
 
 @operation(Role.INTEGRATION)
@@ -105,32 +106,31 @@ def follow_stock(causes: Mapping[tuple[int, str], Cause], *, actor: Actor) -> in
 
 
 @operation()
-def follow_orders(channel_id: int, *, actor: Actor) -> int:
-    """Have the levels of a channel follow what is ordered there and not deducted, which the marketplace has taken from what it shows already.
+def follow_orders(channel_id: int, limit: int = SET, *, actor: Actor) -> int:
+    """Have the next levels of a channel follow what is ordered there and not deducted, which the marketplace has taken from what it shows already.
 
-    How many got a new version. Two statements when nothing has changed; else locks the levels that it changes.
+    How many levels that were: `limit`, and there may be more of them. Two statements when nothing has changed; else locks the levels that it changes.
     """
-    behind = levels_behind_orders(channel_id)
-    return len(reckon(lock_levels(behind), lambda _: Cause("orders of the channel"))) if behind else 0
+    behind = levels_behind_orders(channel_id)[:limit]
+    if behind:
+        reckon(lock_levels(behind), lambda _: Cause("orders of the channel"))
+    return len(behind)
 
 
 @operation()
-def follow_all(after: int, limit: int = 500, *, actor: Actor) -> int | None:
-    """Reckon the next levels behind that id, whatever has changed: a buffer, the shelf life that is left, or what an event did not say.
+def follow_all(after: int, limit: int = SET, *, actor: Actor, channel_id: int | None = None, cause: str = "reckoned anew") -> int | None:
+    """Reckon the next levels (of a channel) behind that id, whatever has changed: a buffer, a warehouse, the shelf life that is left, or what an event did
+    not say.
 
     The last id; None at the end. Locks them; the number of statements does not grow with them.
     """
-    ids = list(ListingLevel.objects.filter(Q(pk__gt=after), unlisted_at=None).order_by("pk").values_list("pk", flat=True)[:limit])
+    rows = ListingLevel.objects.filter(pk__gt=after, unlisted_at=None)
+    if channel_id is not None:
+        rows = rows.filter(channel=channel_id)
+    ids = list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
     if ids:
-        reckon(lock_levels(ids), lambda _: Cause("reckoned anew"))
+        reckon(lock_levels(ids), lambda _: Cause(cause))
     return ids[-1] if len(ids) == limit else None
-
-
-@operation()
-def follow_channel(channel_id: int, *, actor: Actor) -> int:
-    """Reckon the levels of a channel after its buffer or its warehouse changed. How many got a new version. Locks them."""
-    ids = ListingLevel.objects.filter(channel=channel_id, unlisted_at=None).values_list("pk", flat=True)
-    return len(reckon(lock_levels(ids), lambda _: Cause(f"channel changed by {actor.name}")))
 
 
 def _list_again(level: ListingLevel, product: orchestrator.NamedProduct, safety_buffer: int | None, actor: Actor) -> ListingLevel:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from stocksync import tasks
 from stocksync.enums import ChannelMode, RemoteState
+from stocksync.flows.publishing import push_levels
 from stocksync.models import LevelCommand, ListingLevel
 from stocksync.queries.levels import sold_offers
+from stocksync.services.background import FOLLOW_LEVELS
+from stocksync.services.channels import change_channel
 from stocksync.services.intake import take_in_order
-from stocksync.services.levels import change_level, follow_all, follow_channel, follow_orders, list_product, push_again, unlist
+from stocksync.services.levels import SET, change_level, follow_all, follow_orders, list_product, push_again, unlist
+from stocksync.tasks import follow_levels
 from tests.factories.inventory import ACTOR, ProductFactory, stocked
-from tests.factories.stocksync import ChannelFactory, remote
+from tests.factories.stocksync import ChannelFactory, ListingLevelFactory, remote
 from tests.stocksync.listings import Shop, fresh, told
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 
@@ -60,7 +66,7 @@ def test_bought_and_not_paid_is_taken_off_until_it_is_deducted_or_cancelled(shop
     assert follow_orders(shop.channel.pk, actor=ACTOR) == 0
     shop.clock.passes(seconds=1)
     take_in_order(shop.channel.pk, remote([(product, 2)], external_id="o-1", revision="r2"), actor=ACTOR)
-    assert follow_orders(shop.channel.pk, actor=ACTOR) == 0
+    assert follow_orders(shop.channel.pk, actor=ACTOR) == 1
     level = fresh(level)
     assert (level.wanted, level.sellable, level.ordered, level.version) == (7, 7, 0, 2)
     shop.clock.passes(seconds=1)
@@ -189,12 +195,20 @@ def test_what_is_not_there_is_not_found(shop: Shop):
             missing()
 
 
-def test_a_changed_channel_is_followed_and_so_is_what_no_event_told(shop: Shop):
+def the_message(callbacks: list[Any], task: str) -> tuple[Any, ...]:
+    """What the one message says that is sent to this task after the transaction."""
+    [args] = [callback.args[1] for callback in callbacks if callback.args[0] == task]
+    return tuple(args)
+
+
+def test_a_changed_channel_is_followed_and_so_is_what_no_event_told(shop: Shop, django_capture_on_commit_callbacks: Any):
     level = shop.listed(5)
-    shop.channel.safety_buffer = 1
-    shop.channel.save()
-    assert follow_channel(shop.channel.pk, actor=ACTOR) == 1
+    with django_capture_on_commit_callbacks() as asked:
+        change_channel(shop.channel.pk, {"safety_buffer": 1}, actor=ACTOR)
+    assert fresh(level).wanted == 5
+    follow_levels(*the_message(asked, FOLLOW_LEVELS))
     assert fresh(level).wanted == 4
+    assert level.commands.latest("version").cause == f"channel changed by {ACTOR.name}"
     shop.stock(10, level.product)
     assert follow_all(0, actor=ACTOR) is None
     assert fresh(level).wanted == 14
@@ -202,8 +216,28 @@ def test_a_changed_channel_is_followed_and_so_is_what_no_event_told(shop: Shop):
 
 def test_all_levels_are_reckoned_a_set_at_a_time(shop: Shop):
     ids = [shop.listed(5, offer=str(n)).pk for n in range(3)]
-    assert follow_all(0, 2, actor=ACTOR) == ids[1]
-    assert follow_all(ids[1], 2, actor=ACTOR) is None
+    ListingLevelFactory()
+    mine = {"channel_id": shop.channel.pk, "actor": ACTOR}
+    assert follow_all(0, 2, **mine) == ids[1]
+    assert follow_all(ids[1], 2, **mine) is None
+    assert follow_all(ids[1], 2, actor=ACTOR) == ListingLevel.objects.latest("pk").pk
+
+
+def test_a_channel_with_more_listings_than_a_set_is_followed_set_by_set(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """One statement for all of them has more parameters than PostgreSQL takes. What there is no time left for goes on in a message."""
+    product = shop.stock(9)
+    made = ListingLevel.objects.bulk_create(ListingLevel(channel=shop.channel, offer_id=f"offer-{n}", product=product) for n in range(SET + 1))
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(follow_levels, "apply_async", asked.append)
+    monkeypatch.setattr(tasks, "_for", lambda seconds: lambda: bool(asked))
+    follow_levels(0, shop.channel.pk, "changed")
+    assert asked == [(made[SET - 1].pk, shop.channel.pk, "changed")]
+    assert ListingLevel.objects.filter(wanted=9).count() == SET
+    follow_levels(*asked[0])
+    assert ListingLevel.objects.filter(wanted=9).count() == len(made)
+    take_in_order(shop.channel.pk, remote([(product, 1)], state=RemoteState.WAITING), actor=ACTOR)
+    push_levels(shop.channel, shop.client, go_on=lambda: False)
+    assert ListingLevel.objects.filter(wanted=8, ordered=1).count() == len(made)
 
 
 def test_listings_that_were_sold_from_are_proposed_not_taken(shop: Shop):

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from stocksync.enums import CommandStatus
+from stocksync.enums import ChannelKind, CommandStatus
 from stocksync.flows.publishing import push_levels
 from stocksync.marketplaces.base import CommandState
 from stocksync.models import Channel, LevelCommand, ListingLevel
+from stocksync.queries.levels import has_work
 from stocksync.services.credentials import record_connection, store_application
 from stocksync.services.level_commands import LEASE, claim_looks, claim_pushes, record_state
 from stocksync.services.levels import change_level, follow_all, follow_orders
@@ -28,13 +30,14 @@ from stocksync.tasks import push_levels as push_levels_task
 from stocksync.tasks import sweep_levels
 from tests.concurrency.threads import race
 from tests.factories.inventory import ACTOR, ProductFactory
-from tests.factories.stocksync import ListingLevelFactory
+from tests.factories.stocksync import ChannelFactory, ListingLevelFactory
 from tests.partners.allegro_account import CLIENT_ID, CLIENT_SECRET
 from tests.partners.fixtures import TOKEN
 from tests.stocksync.house import relay_all
 from tests.stocksync.listings import COMMANDS, Shop, fresh, told
 from tests.stocksync.marketplaces.allegro import ClientFor
 from tests.warehouse.outbox.conftest import wait_for
+from warehouse.celery import app
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import REGISTERED, advance
 
@@ -241,10 +244,38 @@ def test_the_statements_do_not_grow_with_the_levels(shop: Shop, count: int):
     assert (len(levels), told) == (count, [8, 10, 4, 4, 2])
 
 
-def test_the_tasks_do_it(shop: Shop):
+@pytest.fixture
+def at_once() -> Iterator[None]:
+    """Messages are worked on where they are sent."""
+    app.conf.task_always_eager = True
+    yield
+    app.conf.task_always_eager = False
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("url", ["http://name:word@example.test", "http://127.0.0.1:9", ""])
+def test_a_channel_that_can_not_be_asked_stops_no_listing_of_another(shop: Shop, url: str):
+    """Neither an address that nobody can call, nor one where nobody is, nor a seller who was never connected."""
+    connected(shop)
+    shop.listed(5)
+    broken = ListingLevelFactory(
+        channel=ChannelFactory(pk=shop.channel.pk - 1, kind=ChannelKind.ALLEGRO_REST, base_url=url), next_push_at=shop.clock.now
+    )
+    assert has_work(broken.channel_id, timezone.now())
+    sweep_levels()
+    assert shop.sent() == [5]
+
+
+def connected(shop: Shop) -> None:
+    """Its seller has let us in."""
     store_application(shop.channel.pk, CLIENT_ID, CLIENT_SECRET, actor=ACTOR)
     pair = shop.allegro.give_tokens()
     record_connection(shop.channel.pk, CLIENT_ID, pair["access_token"], pair["refresh_token"], pair["expires_in"], actor=ACTOR)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_tasks_do_it(shop: Shop):
+    connected(shop)
     level = shop.listed(5)
     follow_levels_task()
     push_levels_task(shop.channel.pk)

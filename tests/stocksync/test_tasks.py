@@ -59,7 +59,7 @@ def test_what_may_take_longer_than_a_message_is_kept_is_not_begun_twice() -> Non
     """A message that is not acknowledged comes back after the visibility timeout: only what ends before may be acknowledged late."""
     assert site_settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"] > tasks.SECONDS
     late = {name for name, task in app.tasks.items() if name.startswith("stocksync.") and task.acks_late}
-    assert {"stocksync.read_channel", "stocksync.reconcile_stock_states"}.isdisjoint(late)
+    assert {"stocksync.read_channel", "stocksync.reconcile_stock_states", "stocksync.push_levels"}.isdisjoint(late)
     assert {"stocksync.process_operation", "stocksync.process_pending_stock_operations", "stocksync.cleanup_old_sync_operations"} <= late
 
 
