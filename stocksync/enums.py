@@ -68,10 +68,12 @@ class LogAction(TextChoices):
     MAX_RETRIES = "max_retries", "tried often enough"
     COMPLETED = "completed", "completed"
     FAILED = "failed", "failed"
-    ERROR = "error", "error"
+    ERROR = "error", "a defect of ours"
     MANUAL_RETRY = "manual_retry", "tried again by hand"
     REOPENED = "reopened", "told again: it was forgotten"
     CANCELLED = "cancelled", "cancelled"
+    ROLLBACK_ASKED = "rollback_asked", "to be rolled back"
+    ROLLBACK_REFUSED = "rollback_refused", "can't be rolled back"
     ROLLED_BACK = "rolled_back", "rolled back"
 
 

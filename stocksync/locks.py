@@ -1,4 +1,8 @@
-"""The locks of stock synchronisation, in the one order: orders by id, their operations by id, discrepancies, levels, commands. Inventory is called last."""
+"""The locks of stock synchronisation, in the one order: channels, orders by id, levels by id, then what inventory locks.
+
+What belongs to an order or to a level (operations, discrepancies, commands) is changed under its lock alone, so it stands in no order of its own. Workers take
+operations and levels without waiting (SKIP LOCKED), and hold nothing else meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from stocksync.enums import OPEN_OPERATIONS, ChannelMode, OperationStatus
 from stocksync.models import Channel, ChannelOrder, Discrepancy, ListingLevel, PendingStockOperation
 from warehouse.core.errors import NotFound
-from warehouse.core.locking import check_version, lock_row
+from warehouse.core.locking import check_version, lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
 
 
@@ -25,6 +29,14 @@ def lock_order(order_id: int, expected_version: int | None = None) -> ChannelOrd
     order = lock_row(ChannelOrder, order_id, expected_version)
     order.channel = Channel.objects.get(pk=order.channel_id)
     return order
+
+
+def lock_orders(order_ids: Iterable[int]) -> list[ChannelOrder]:
+    """Lock orders in the order of their ids, their channels loaded."""
+    require_transaction()
+    return list(
+        ChannelOrder.objects.select_for_update(of=("self",), no_key=True).select_related("channel").filter(pk__in=list(order_ids)).order_by("pk")
+    )
 
 
 def find_and_lock_order(channel: Channel, external_id: str) -> ChannelOrder | None:
@@ -69,7 +81,7 @@ def lock_due_operations(now: datetime, limit: int, ids: Iterable[UUID] | None = 
     abandoned = Q(status=OperationStatus.PROCESSING, claimed_until__lte=now)
     held = PendingStockOperation.objects.filter(order=OuterRef("order"), status=OperationStatus.PROCESSING, claimed_until__gt=now)
     rows = (
-        PendingStockOperation.objects.filter(waiting | abandoned, status__in=OPEN_OPERATIONS, channel__mode=ChannelMode.ON)
+        PendingStockOperation.objects.filter(waiting | abandoned, status__in=OPEN_OPERATIONS, channel__mode=ChannelMode.ON, rollback_asked_at=None)
         .exclude(Exists(held))
         .exclude(channel__in=list(without))
     )
@@ -80,10 +92,15 @@ def lock_due_operations(now: datetime, limit: int, ids: Iterable[UUID] | None = 
 
 
 def lock_unanswered_operations(since: datetime, limit: int) -> list[PendingStockOperation]:
-    """Lock operations that wait and have got no answer since that moment, passing over those that others lock; their orders are loaded."""
+    """Lock operations that wait and have got no answer since that moment, behind their orders, which are loaded."""
     require_transaction()
-    rows = PendingStockOperation.objects.filter(status=OperationStatus.PENDING, failing_since__lte=since, channel__mode=ChannelMode.ON)
-    return list(rows.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("order").order_by("failing_since", "pk")[:limit])
+    waiting = PendingStockOperation.objects.filter(status=OperationStatus.PENDING, failing_since__lte=since, channel__mode=ChannelMode.ON)
+    found = dict(waiting.order_by("failing_since", "pk").values_list("pk", "order")[:limit])
+    orders = lock_rows(ChannelOrder, found.values())
+    rows = list(waiting.filter(pk__in=list(found)).select_for_update(of=("self",), no_key=True).order_by("pk"))
+    for row in rows:
+        row.order = orders[row.order_id]
+    return rows
 
 
 def lock_discrepancy(discrepancy_id: int) -> Discrepancy:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from inventory.orchestrator import STOCK_CHANGED
 from stocksync.models import Channel
-from stocksync.services.answers import note_answer
+from stocksync.services.answers import note_answers
 from stocksync.services.levels import follow_stock
 from stocksync.services.reckoning import Cause
 from warehouse.core.actor import Actor
@@ -19,9 +19,9 @@ from warehouse.outbox.subscribers import subscriber
 def follow_orders(events: Sequence[OutboxEvent]) -> None:
     """Note what fulfilment made of the orders of channels; most orders are none of theirs."""
     codes = set(Channel.objects.values_list("code", flat=True))
-    for event in events:
-        if event.payload.get("order_source") in codes:
-            note_answer.inside(event.type, event.payload, actor=Actor.system("follow-warehouse-orders"))
+    answers = [(event.type, event.payload) for event in events if event.payload.get("order_source") in codes]
+    if answers:
+        note_answers.inside(answers, actor=Actor.system("follow-warehouse-orders"))
 
 
 @subscriber("follow-levels", STOCK_CHANGED)

@@ -35,7 +35,6 @@ ACTION_COLOURS = dict.fromkeys(LogAction.values, "default") | {
     LogAction.SYNC_ERROR: "warning",
     LogAction.MAX_RETRIES: "danger",
     LogAction.FAILED: "danger",
-    LogAction.ERROR: "danger",
     LogAction.ROLLED_BACK: "warning",
     LogAction.REOPENED: "warning",
 }
@@ -92,6 +91,12 @@ def ahead(moment: datetime) -> str:
     """When something comes that is due then."""
     now = timezone.now()
     return "now" if moment - now < MINUTE else f"in {timeuntil(moment, now, depth=1)}"
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 21st."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def duration(milliseconds: int | None) -> str:

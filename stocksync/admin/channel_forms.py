@@ -22,6 +22,9 @@ class ChannelForm(VersionedForm):
         model = Channel
         fields = ("code", "name", "kind", "fulfilment", "warehouse", "token_id", "base_url", "safety_buffer")
         field_classes: ClassVar[dict[str, Any]] = {"base_url": partial(forms.URLField, assume_scheme="https")}
+        help_texts: ClassVar[dict[str, str]] = {
+            "safety_buffer": "So many pieces of each product are not offered there. Only where listings are told quantities: Allegro REST."
+        }
 
 
 class ModeForm(StepForm):
@@ -46,7 +49,7 @@ class ModeForm(StepForm):
 _WORDS: dict[ChannelMode, list[str]] = {
     ChannelMode.OFF: ["Nothing is read from it and nothing told to it.", "What was deducted stays deducted."],
     ChannelMode.SHADOW: [
-        "Its orders are read and noted, so that you can compare them.",
+        "Its orders are read and noted. Its page says what would be deducted, and lines without a SKU that we know are discrepancies.",
         "Nothing is deducted, nothing is told to the marketplace, and no quantity is changed there.",
     ],
     ChannelMode.ON: [
@@ -95,6 +98,8 @@ class CredentialsForm(StepForm):
 
 class ListingForm(StepForm):
     """A listing of the account, and what it sells."""
+
+    filled_by_links = ("offer_id", "sku")
 
     offer_id = text_field("Listing", autofocus=True, max_length=80, help_text="Its id at the marketplace.")
     sku = text_field("SKU", max_length=64)

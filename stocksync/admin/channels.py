@@ -16,7 +16,8 @@ from unfold.enums import ActionVariant
 from stocksync.admin.base import DASH, MODE_COLOURS, age, badge, once
 from stocksync.admin.channel_forms import ChannelForm, CredentialsForm, ListingForm, ModeForm, OffForm, OnForm, ShadowForm, switched_to
 from stocksync.admin.connecting import ConnectsChannel, connection_of
-from stocksync.enums import ChannelKind, ChannelMode
+from stocksync.admin.ready import offers_in_words, orders_in_words
+from stocksync.enums import KINDS_WITH_QUANTITIES, ChannelKind, ChannelMode
 from stocksync.models import Channel, PendingStockOperation
 from stocksync.services.asking import ask_for_reconciliation, ask_to_read
 from stocksync.services.channels import CHANGEABLE, change_channel, create_channel, set_mode
@@ -36,8 +37,9 @@ def is_reached_directly(row: Channel) -> bool:
     return row.kind == ChannelKind.ALLEGRO_REST
 
 
-# The microservice knows no quantities, only a flag for each order.
-pushes_quantities = is_reached_directly
+def pushes_quantities(row: Channel) -> bool:
+    """The microservice knows no quantities, only a flag for each order."""
+    return row.kind in KINDS_WITH_QUANTITIES
 
 
 def _switch(form: type[ModeForm], title: str, icon: str, variant: ActionVariant) -> Step:
@@ -50,13 +52,13 @@ def _switch(form: type[ModeForm], title: str, icon: str, variant: ActionVariant)
 @admin.register(Channel)
 class ChannelAdmin(RefusalsSaid, ConnectsChannel):
     form = ChannelForm
-    list_display = ["code", "name", "kind", "state", "fulfilment", "warehouse", "safety_buffer", "read"]
+    list_display = ["code", "name", "kind", "state", "fulfilment", "warehouse", "buffer", "read"]
     list_select_related = ["warehouse"]
     search_fields = ["code", "name"]
     actions = None
     sortable_by: tuple[str, ...] = ()
     autocomplete_fields = ["warehouse"]
-    readonly_fields = ["connection", "state", "read", "swept", "journal", "trouble", "ways"]
+    readonly_fields = ["connection", "state", "read", "swept", "journal", "trouble", "ways", "orders", "unlisted"]
     steps = [
         Step(
             "read_now",
@@ -105,15 +107,17 @@ class ChannelAdmin(RefusalsSaid, ConnectsChannel):
         return [*self.readonly_fields, "code", "kind"] if obj else list(self.readonly_fields)
 
     def get_fieldsets(self, request: HttpRequest, obj: Channel | None = None) -> list[Any]:
-        account = (
-            None,
-            {"fields": [*pairs(["code", "name", "kind", "warehouse", "fulfilment", "safety_buffer", "token_id", "base_url"]), "seen_version"]},
-        )
+        own = ["safety_buffer", "token_id"] if obj is None else ["safety_buffer" if pushes_quantities(obj) else "token_id"]
+        account = (None, {"fields": [*pairs(["code", "name", "kind", "warehouse", "fulfilment", *own, "base_url"]), "seen_version"]})
         if obj is None:
             return [account]
+        once(obj, "may_list", lambda: list_product.allowed(actor_of(request)))
         journal = ["journal"] if obj.journal_cursor else []
         stands = [*pairs(["state", "connection", "read", "swept", *journal]), "trouble", "ways"]
-        return [("How it stands", {"fields": stands}), account]
+        title = "Its orders: what would be deducted" if obj.mode == ChannelMode.SHADOW else "Its orders"
+        parts = [(title, {"fields": ["orders"]})] if is_not_off(obj) else []
+        parts += [("Sold there, not listed here", {"fields": ["unlisted"]})] if pushes_quantities(obj) else []
+        return [("How it stands", {"fields": stands}), *parts, account]
 
     def save_model(self, request: HttpRequest, obj: Channel, form: ModelForm[Any], change: bool) -> None:
         actor = actor_of(request)
@@ -128,6 +132,18 @@ class ChannelAdmin(RefusalsSaid, ConnectsChannel):
     @display(description="mode")
     def state(self, row: Channel) -> SafeString:
         return badge(row.mode, f"{row.get_mode_display()} for {age(row.mode_since)}", MODE_COLOURS)
+
+    @display(description="buffer")
+    def buffer(self, row: Channel) -> str:
+        return str(row.safety_buffer) if pushes_quantities(row) else DASH
+
+    @display(description="orders")
+    def orders(self, row: Channel) -> SafeString:
+        return once(row, "orders", lambda: orders_in_words(row))
+
+    @display(description="listings")
+    def unlisted(self, row: Channel) -> SafeString:
+        return once(row, "unlisted", lambda: offers_in_words(row, may_list=once(row, "may_list", lambda: False)))
 
     @display(description="connection")
     def connection(self, row: Channel) -> str:

@@ -22,7 +22,7 @@ from stocksync.admin.shown import lines_of
 from stocksync.admin.sides import MEANING, facts
 from stocksync.enums import DiscrepancyKind, Resolution
 from stocksync.models import Discrepancy
-from stocksync.services.discrepancies import POSSIBLE, resolve_discrepancy
+from stocksync.services.discrepancies import UNTOLD, possible, resolve_discrepancy
 from warehouse.core.actor import Actor
 from warehouse.core.admin import BigTableAdmin, actor_of, pairs
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin
@@ -56,7 +56,7 @@ BUTTONS: dict[Resolution, tuple[str, str, str, ActionVariant]] = {
     ),
     Resolution.ACCEPT: (
         "Leave it as it is",
-        "Nothing is changed on either side. Its order is left alone from now on: nothing more is deducted for it or told of it.",
+        "Nothing is changed on either side, and this is closed.",
         "check",
         ActionVariant.DEFAULT,
     ),
@@ -64,14 +64,14 @@ BUTTONS: dict[Resolution, tuple[str, str, str, ActionVariant]] = {
 
 
 def _possible(resolution: Resolution) -> Callable[[Discrepancy], bool]:
-    def possible(row: Discrepancy) -> bool:
-        if row.resolved_at is not None or resolution not in POSSIBLE[row.kind]:
+    def offered(row: Discrepancy) -> bool:
+        if resolution not in possible(row):
             return False
         if resolution == Resolution.ROLL_BACK:
             return row.order is not None and stands(row.order)
         return True
 
-    return possible
+    return offered
 
 
 def _call(resolution: Resolution) -> Callable[[Discrepancy, dict[str, Any], Actor, int], Any]:
@@ -79,6 +79,21 @@ def _call(resolution: Resolution) -> Callable[[Discrepancy, dict[str, Any], Acto
         return resolve_discrepancy(row.pk, resolution, note=arguments["reason"], actor=actor)
 
     return call
+
+
+class AcceptForm(ReasonForm):
+    """What leaving it as it is means from now on is not the same for every kind."""
+
+    def tells(self) -> list[str]:
+        row = self.row
+        if row.order is None:
+            return ["The listing is told its quantity again as soon as that changes."]
+        if row.kind in UNTOLD:
+            return [f"What {row.channel} is owed of the order now is cancelled.", "What it says of the order later is followed."]
+        return [
+            f"Order {row.order} is left alone for good: nothing more is deducted for it, given back or told of it, whatever {row.channel} says.",
+            "“Follow it again” on the order's page ends that.",
+        ]
 
 
 def _step(resolution: Resolution) -> Step:
@@ -89,7 +104,7 @@ def _step(resolution: Resolution) -> Step:
         resolve_discrepancy,
         _possible(resolution),
         description=description,
-        form=ReasonForm,
+        form=AcceptForm if resolution == Resolution.ACCEPT else ReasonForm,
         icon=icon,
         variant=variant,
         call=_call(resolution),
@@ -209,7 +224,7 @@ class DiscrepancyAdmin(BulkAdmin, StepsAdmin, BigTableAdmin):
 
 def _again(row: Discrepancy, asked: dict[str, Any], actor: Actor) -> None:
     """Try once more what opened it. Raises Conflict when that is not for a program to do, or when it failed again."""
-    resolution = next((each for each in AGAIN if each in POSSIBLE[row.kind]), None)
+    resolution = next((each for each in AGAIN if each in possible(row)), None)
     if resolution is None:
         raise Conflict("This needs a decision: open it.")
     if resolve_discrepancy(row.pk, resolution, note="Looked at again with others", actor=actor).resolved_at is None:

@@ -110,7 +110,7 @@ class OperationAdmin(OperationShown, BulkAdmin, StepsAdmin, BigTableAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: PendingStockOperation | None = None) -> list[Any]:
-        what = ["page_of_order", "channel", "operation_type", "to_be_known", "state", "tries", "attempts"]
+        what = ["page_of_order", "channel", "operation_type", "to_be_known", "state", "tries"]
         what += ["next_try"] if obj and obj.status in OPEN_OPERATIONS else []
         later = ("created_at", "completed_at", "failing_since", "claimed_until", "revision", "error_message")
         return [

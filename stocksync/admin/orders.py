@@ -20,6 +20,7 @@ from stocksync.admin.base import DASH, REMOTE_COLOURS, age, badge, found, once, 
 from stocksync.admin.shown import DiscrepancyInline, LineInline, OperationInline
 from stocksync.enums import Fulfilment
 from stocksync.models import ChannelOrder
+from stocksync.services.discrepancies import follow_again
 from stocksync.services.reversals import refund
 from warehouse.core.admin import BigTableAdmin, pairs
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin
@@ -46,6 +47,10 @@ def stock_of(row: ChannelOrder) -> str:
     if row.deducted_at is not None:
         return "deducted" if row.reversal_asked_at is None else "asked"
     return "alone" if row.left_alone else "not"
+
+
+def is_left_alone(row: ChannelOrder) -> bool:
+    return row.left_alone
 
 
 class StockFilter(admin.SimpleListFilter):
@@ -76,7 +81,7 @@ class ChannelOrderAdmin(StepsAdmin, BigTableAdmin):
     search_fields = ["=external_id"]
     search_help_text = "An order's id at the marketplace, exactly"
     inlines = [LineInline, OperationInline, DiscrepancyInline]
-    readonly_fields = ["at_the_marketplace", "own_words", "here", "known", "sent_by", "elsewhere", "held", "compared"]
+    readonly_fields = ["at_the_marketplace", "own_words", "here", "known", "sent_by", "alone", "elsewhere", "held", "compared"]
     steps = [
         Step(
             "refund",
@@ -87,15 +92,25 @@ class ChannelOrderAdmin(StepsAdmin, BigTableAdmin):
             form=ReasonForm,
             icon="undo",
             variant=ActionVariant.DANGER,
-        )
+        ),
+        Step(
+            "follow_again",
+            "Follow it again",
+            follow_again,
+            is_left_alone,
+            description="What the marketplace says of it is done again, beginning with what it says now: the next comparison looks at it.",
+            form=ReasonForm,
+            icon="visibility",
+        ),
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: ChannelOrder | None = None) -> list[Any]:
         there = ["external_id", "channel", "at_the_marketplace", "own_words", "known", "revision", "ordered_at", "changed_at", "compared"]
         later = [name for name in ("deducted_at", "reversal_asked_at", "reversed_at") if obj and getattr(obj, name)]
+        alone = ["alone"] if obj and obj.left_alone else []
         return [
             ("At the marketplace", {"fields": pairs(there)}),
-            ("Here", {"fields": [*pairs(["here", "sent_by", *later]), "held", "elsewhere"]}),
+            ("Here", {"fields": [*pairs(["here", "sent_by", *later]), *alone, "held", "elsewhere"]}),
         ]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
@@ -120,6 +135,13 @@ class ChannelOrderAdmin(StepsAdmin, BigTableAdmin):
     @display(description="stock here")
     def here(self, row: ChannelOrder) -> SafeString:
         return badge(stock_of(row), HERE_WORDS[stock_of(row)], HERE_COLOURS)
+
+    @display(description="left alone")
+    def alone(self, row: ChannelOrder) -> str:
+        return (
+            "Nothing is deducted for it, given back or told of it, whatever the marketplace says: the scheme before this one dealt with it, or a person"
+            " left it as it was. “Follow it again” ends that."
+        )
 
     @display(description="known there as")
     def known(self, row: ChannelOrder) -> SafeString:

@@ -17,6 +17,7 @@ from unfold.decorators import display
 from stocksync.admin.base import DASH, badge, seconds
 from stocksync.enums import DiscrepancyKind
 from stocksync.models import SyncReport
+from stocksync.queries.reports import LEAST_ORDERS
 from warehouse.core.admin import BigTableAdmin
 from warehouse.core.charts import Chart, bars
 
@@ -33,8 +34,12 @@ COUNTS = [
     ("retried by hand", "retried_by_hand"),
     ("told again", "told_again"),
     ("manual reviews", "manual_reviews"),
-    ("still owed", "still_owed"),
+    ("owed when this was made", "still_owed"),
 ]
+
+
+# Shorter outages, and those of fewer orders, are not told apart from lost calls.
+NO_WINDOW = f"No marketplace left {LEAST_ORDERS} orders or more in a row without an answer."
 
 
 def percent(share: float | None) -> str:
@@ -135,7 +140,7 @@ class ReportAdmin(BigTableAdmin):
             for each in row.figures["fault_windows"]
         ]
         heads = ["channel", "from", "until", "orders", "tries without an answer"]
-        return render_to_string("admin/stocksync/table.html", {"heads": heads, "rows": table, "empty": "Every marketplace was there all the time."})
+        return render_to_string("admin/stocksync/table.html", {"heads": heads, "rows": table, "empty": NO_WINDOW})
 
 
 def _tries(told: Figures) -> Figures:
@@ -152,10 +157,10 @@ def _tries(told: Figures) -> Figures:
 
 def _charts(days: list[Figures]) -> list[Chart]:
     named = [(date_format(day, "D j"), told) for told in days if (day := parse_date(told["day"]))]
-    again = {name: told["tries"] - told["operations"] for name, told in named}
+    again = {name: told["tries"] - told["first_tries"] for name, told in named}
     return [
         bars("Told to marketplaces", {"completed": _by(named, "completed"), "given up": _by(named, "failed")}, stacked=True),
-        bars("Tries", {"first": _by(named, "operations"), "again": {name: max(0, count) for name, count in again.items()}}, stacked=True),
+        bars("Tries", {"first": _by(named, "first_tries"), "again": again}, stacked=True),
     ]
 
 

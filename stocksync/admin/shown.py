@@ -12,10 +12,11 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from stocksync.admin.base import ACTION_COLOURS, COLOURS, DASH, age, ahead, badge, duration, link, once, told_in_words
+from stocksync.admin.base import ACTION_COLOURS, COLOURS, DASH, age, ahead, badge, duration, link, once, ordinal, told_in_words
 from stocksync.enums import OperationStatus
 from stocksync.models import ChannelOrder, ChannelOrderLine, Discrepancy, PendingStockOperation, StockSynchronizationLog
 from warehouse.core.admin import ReadOnlyInline, plain
+from warehouse.core.texts import counted
 
 
 class LogShown:
@@ -42,6 +43,19 @@ class LogShown:
         return badge(row.status, row.get_status_display(), COLOURS)
 
 
+def tries_of(row: PendingStockOperation) -> str:
+    """How often it was tried since it was owed, and how that ended. Only refusals count towards the limit."""
+    if row.completed_at is not None:
+        return {0: "known without a call", 1: "told at once"}.get(row.attempts, f"told at the {ordinal(row.attempts)} try")
+    if not row.attempts:
+        return "none"
+    silent = row.attempts - row.retry_count - (row.status == OperationStatus.PROCESSING)
+    if not row.retry_count:
+        return f"{counted(silent, 'try', 'tries')}, none answered" if silent else "the first one now"
+    refused = f"{row.retry_count} of {row.max_retries} refused"
+    return f"{refused}, {silent} not answered" if silent else refused
+
+
 class OperationShown:
     """The columns of an operation."""
 
@@ -55,8 +69,7 @@ class OperationShown:
 
     @display(description="tries")
     def tries(self, row: PendingStockOperation) -> str:
-        """Those that the marketplace answered, of how many."""
-        return f"{row.retry_count} of {row.max_retries}"
+        return tries_of(row)
 
     @display(description="next try")
     def next_try(self, row: PendingStockOperation) -> str:

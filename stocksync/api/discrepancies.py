@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from stocksync.enums import DiscrepancyKind, Resolution
 from stocksync.models import Channel, ChannelOrder, Discrepancy
-from stocksync.services.discrepancies import POSSIBLE, resolve_discrepancy
+from stocksync.services.discrepancies import possible, resolve_discrepancy
 from warehouse.core.api.filters import NamedRowFilter
 from warehouse.core.api.inputs import Input
 from warehouse.outbox.http import ReadEndpoints
@@ -36,7 +36,7 @@ class DiscrepancyOut(serializers.ModelSerializer):
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=Resolution.choices)))
     def get_possible(self, row: Discrepancy) -> list[str]:
-        return [] if row.resolved_at else sorted(POSSIBLE[row.kind])
+        return sorted(possible(row))
 
 
 class ResolutionIn(Input):

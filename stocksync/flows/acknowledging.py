@@ -20,6 +20,7 @@ from stocksync.services.intake import take_in_order
 from stocksync.services.operations import BATCH, Claimed, Failure, claim_operations, give_up_unanswered, record_failure, record_success
 from warehouse.core.actor import Actor
 from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
+from warehouse.outbox.resilience import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +134,14 @@ def _tell(claimed: Claimed, client: ChannelClient | NotConnected, actor: Actor) 
     except (RetryableFailure, PermanentFailure) as error:
         status = record_failure(claimed, failure_of(error), timedelta(seconds=time.monotonic() - began), actor=actor)
         return Told(status, str(error), away=isinstance(error, NOT_ASKED))
+    except Exception as error:
+        if is_outage(error):
+            raise
+        # A defect of ours about one operation must not stop the others, and a person has to see it.
+        logger.exception("the marketplace could not be told of order %s", claimed.order_external_id)
+        failure = Failure(f"{type(error).__name__}, see the log", answered=True, ours=True)
+        status = record_failure(claimed, failure, timedelta(seconds=time.monotonic() - began), actor=actor)
+        return Told(status, failure.error)
     record_success(claimed, timedelta(seconds=time.monotonic() - began), actor=actor)
     return Told(OperationStatus.COMPLETED)
 

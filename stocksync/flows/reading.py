@@ -12,12 +12,14 @@ from django.utils import timezone
 
 from stocksync.flows.acknowledging import ACTOR, sync_order
 from stocksync.flows.clients import client_for
-from stocksync.marketplaces.base import ChannelClient, Position
+from stocksync.marketplaces.base import ChannelClient, Position, RemoteOrder
 from stocksync.models import Channel
 from stocksync.queries.comparison import without_repetitions
+from stocksync.services.intake import take_in_order
 from stocksync.services.positions import keep_position
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError
+from warehouse.outbox.resilience import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +39,9 @@ class ReadResult:
 def read_channel(
     channel: Channel, client: ChannelClient | None = None, *, actor: Actor = ACTOR, go_on: Callable[[], bool] = lambda: True
 ) -> ReadResult:
-    """Take in every order that is new or changed, page by page, and keep how far that was. One that can't be taken in does not stop the others.
+    """Take in every order that is new or changed, page by page, and keep how far that was. One that can't be deducted does not stop the others.
 
+    One that can't even be noted now, because somebody holds it, ends the reading behind its page, which is read again the next time: nothing is passed over.
     Raises RetryableFailure or PermanentFailure when the marketplace can't be read; what was read until then stands, and is gone on from.
     """
     if client is None:
@@ -50,14 +53,24 @@ def read_channel(
         began = timezone.now()
         changes = client.read_changes(position)
         counts["seen"] += len(changes.orders)
+        refused = False
         for remote in without_repetitions(channel, changes.orders):
             try:
                 result = sync_order(channel, remote, client, actor=actor)
             except DomainError as error:
                 logger.warning("%s: order %s could not be taken in: %s", channel, remote.external_id, error.detail)
+                refused = True
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                # A bug of ours about one order must not stop the channel, and must not lose the order either: a person finds it.
+                logger.exception("%s: order %s could not be taken in", channel, remote.external_id)
+                take_in_order(channel.pk, RemoteOrder(remote.external_id, fault=f"{type(error).__name__}, see the log"), actor=actor)
                 counts["waiting"] += 1
             else:
                 counts["waiting"] += not result.success
+        if refused:
+            break
         position = changes.position
         _keep(channel, position, began if changes.at_end else None, actor)
         if changes.at_end or not go_on():

@@ -65,7 +65,7 @@ def reconcile_stock_status(
         told = client.list_orders(since, until, page=page, limit=size)
         compared = compare(channel, told.orders)
         listed.update(remote.external_id for remote in told.orders)
-        note_same([each.order.pk for each in compared if each.order and each.finding == Finding.SAME], actor=actor)
+        note_same({each.order.pk: each.remote.known for each in compared if each.order and each.finding == Finding.SAME}, actor=actor)
         for each in compared:
             counts["compared"] += 1
             counts["same"] += each.finding in (Finding.SAME, Finding.UNDER_WAY)
@@ -92,7 +92,7 @@ def _mend(channel: Channel, each: Compared, client: ChannelClient, actor: Actor)
         operation_id = None
         match each.finding:
             case Finding.TOLD if each.order:
-                return note_told(each.order.pk, actor=actor)
+                return note_told(each.order.pk, each.remote, actor=actor)
             case Finding.FORGOTTEN | Finding.STILL_KNOWN if each.order:
                 operation_id = acknowledge_again(each.order.pk, each.remote, seen_version=each.order.version, actor=actor)
             case Finding.NOT_DEDUCTED if each.order:

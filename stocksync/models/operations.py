@@ -41,6 +41,9 @@ class PendingStockOperation(Versioned):
     next_retry_at = models.DateTimeField(default=timezone.now)
     failing_since = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    rollback_asked_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="It is rolled back when the warehouse has cancelled the order."
+    )
     error_message = models.CharField(max_length=500, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
 
@@ -103,7 +106,7 @@ class StockSynchronizationLog(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     operation = models.ForeignKey(PendingStockOperation, on_delete=models.CASCADE, db_index=False, related_name="log")
-    action = models.CharField(max_length=12, choices=LogAction.choices)
+    action = models.CharField(max_length=16, choices=LogAction.choices)
     status = models.CharField(max_length=12, choices=OperationStatus.choices, help_text="The operation's, after the step.")
     details = models.JSONField(default=dict)
     performed_by = models.CharField(max_length=150)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils import timezone
+
 from stocksync.enums import OPEN_COMMANDS, ChannelMode, CommandStatus
 from stocksync.models import LevelCommand, ListingLevel
 from stocksync.queries.timeline import level_of, reckoned
 
 
 def explain(level_id: int) -> str:
-    """Answer "why does the marketplace show 7?": what was reckoned, sent and read back, and what is on its way or in the way. Two statements.
+    """Answer "why does the marketplace show 7?": what was reckoned, sent and read back, and what is on its way or in the way. Times are the site's. Two statements.
 
     Raises NotFound.
     """
@@ -72,4 +74,4 @@ def _in_the_way(level: ListingLevel) -> str:
 
 
 def _time(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "no time"
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}" if moment else "no time"

@@ -12,6 +12,7 @@ from stocksync.enums import DiscrepancyKind
 from stocksync.models import Channel
 from stocksync.queries.figures import ChannelFigures
 from warehouse.core.partners.breaker import CircuitState
+from warehouse.core.texts import counted
 
 HIGH_PENDING = "high_pending_operations"
 FAILURE_RATE = "sync_failure_rate"
@@ -67,7 +68,7 @@ def stale(figures: Sequence[ChannelFigures]) -> list[AlertDraft]:
         _of(
             each.channel,
             Severity.WARNING,
-            f"{each.stale} operations of {each.channel} wait for more than {hours} hours. Retry them, or cancel them if the marketplace need not know.",
+            f"{counted(each.stale, 'operation')} of {each.channel} not told for more than {hours} hours. Retry, or cancel if the marketplace need not know.",
             operations=each.stale,
             hours=hours,
         )
@@ -81,7 +82,7 @@ def failed(figures: Sequence[ChannelFigures]) -> list[AlertDraft]:
     if not settings.STOCK_SYNC_MONITORING_ALERT_ON_FAILED_RETRIES:
         return []
     return [
-        failed_draft(each.channel, f"{each.failed} operations of {each.channel} failed after all tries", each.failed)
+        failed_draft(each.channel, f"{counted(each.failed, 'operation')} of {each.channel} failed after all tries", each.failed)
         for each in figures
         if each.failed
     ]
@@ -99,7 +100,7 @@ def manual_review(figures: Sequence[ChannelFigures]) -> list[AlertDraft]:
         kinds = {kind: count for kind, count in each.discrepancies.items() if kind not in (DiscrepancyKind.LEVEL, DiscrepancyKind.GIVEN_UP)}
         if kinds:
             words = ", ".join(f"{DiscrepancyKind(kind).label} ({count})" for kind, count in sorted(kinds.items()))
-            text = f"{sum(kinds.values())} discrepancies of {each.channel} wait for a person: {words}."
+            text = f"{counted(sum(kinds.values()), 'discrepancy', 'discrepancies')} of {each.channel} for a person to look at: {words}."
             drafts.append(_of(each.channel, Severity.WARNING, text, kinds=kinds))
     return drafts
 
@@ -110,7 +111,7 @@ def level(figures: Sequence[ChannelFigures]) -> list[AlertDraft]:
         _of(
             each.channel,
             Severity.WARNING,
-            f"{count} listings of {each.channel} show another quantity than was sent. Compare both sides, then send it again or accept it.",
+            f"Another quantity than was sent is shown by {counted(count, 'listing')} of {each.channel}. Compare both sides, then send it again or accept it.",
             listings=count,
         )
         for each in figures

@@ -99,7 +99,7 @@ Figures = dict[str, Any]
 def sync_figures(begins_at: datetime, ends_at: datetime) -> Figures:
     """How synchronisation went from `begins_at` until `ends_at`: in all, by channel, by day of the site, and its fault windows. Times are in seconds.
 
-    Ready to be kept as JSON. Six statements, whatever there is.
+    `still_owed` is what is owed now, whenever that began. Ready to be kept as JSON. Six statements, whatever there is.
     """
     codes = dict(Channel.objects.order_by("code").values_list("pk", "code"))
     asked = _asked(begins_at, ends_at)
@@ -234,7 +234,7 @@ def _days(begins_at: datetime, ends_at: datetime, actions: list[Any], by_day: di
     day, last = timezone.localdate(begins_at, zone), timezone.localdate(ends_at - timedelta(microseconds=1), zone)
     rows = []
     while day <= last:
-        share = by_day.get(day, {}).get("first_try_share")
-        rows.append({"day": day.isoformat(), **_steps(row for row in actions if row[1] == day), "first_try_share": share})
+        first = {name: by_day.get(day, {}).get(name, nothing) for name, nothing in (("first_tries", 0), ("first_try_share", None))}
+        rows.append({"day": day.isoformat(), **_steps(row for row in actions if row[1] == day), **first})
         day += timedelta(days=1)
     return rows

@@ -86,7 +86,7 @@ def _take_goods(order: ChannelOrder, lines: Sequence[ChannelOrderLine], actor: A
 def _kind_of(error: DomainError) -> DiscrepancyKind:
     if isinstance(error, InsufficientStock):
         return DiscrepancyKind.NO_STOCK
-    return DiscrepancyKind.NO_SKU if isinstance(error, orchestrator.UnknownProduct) else DiscrepancyKind.UNREADABLE
+    return DiscrepancyKind.NO_SKU if isinstance(error, orchestrator.UnknownProduct) else DiscrepancyKind.REFUSED
 
 
 def _stop(order: ChannelOrder, kind: DiscrepancyKind, detail: str, lines: Sequence[ChannelOrderLine]) -> None:

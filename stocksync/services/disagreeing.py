@@ -13,49 +13,35 @@ from stocksync.models import ChannelOrder, Discrepancy, ListingLevel, PendingSto
 DETAIL_LENGTH = 500
 
 
-def open_discrepancy(
-    order: ChannelOrder,
-    kind: DiscrepancyKind,
-    detail: str,
-    *,
-    here: dict[str, Any],
-    there: dict[str, Any],
-    operation: PendingStockOperation | None = None,
-) -> Discrepancy:
-    """Say that a locked order waits for a person: a new discrepancy, or one more sighting of the open one."""
-    seen = {"detail": detail[:DETAIL_LENGTH], "here": here, "there": there, "seen_at": timezone.now(), "operation": operation}
+Side = dict[str, Any]
+
+
+def open_discrepancy(subject: ChannelOrder | ListingLevel, kind: DiscrepancyKind, detail: str, *, here: Side, there: Side) -> Discrepancy:
+    """Say that a locked order or level waits for a person: a new discrepancy, or one more sighting of the open one. `here` and `there` are both sides."""
+    about = {"order": subject} if isinstance(subject, ChannelOrder) else {"level": subject}
+    seen = {"detail": detail[:DETAIL_LENGTH], "here": here, "there": there, "seen_at": timezone.now()}
     row, _ = Discrepancy.objects.update_or_create(
-        order=order, kind=kind, resolved_at=None, defaults=seen, create_defaults={**seen, "channel_id": order.channel_id}
+        **about, kind=kind, resolved_at=None, defaults=seen, create_defaults={**seen, "channel_id": subject.channel_id}
     )
     return row
 
 
 def open_given_up(operations: Sequence[PendingStockOperation]) -> None:
-    """Say that the marketplace was not told of these locked operations and a person has to look. One statement; one open one for an order."""
-    Discrepancy.objects.bulk_create(
-        [
-            Discrepancy(
-                channel_id=row.channel_id,
-                order=row.order,
-                operation=row,
-                kind=DiscrepancyKind.GIVEN_UP,
-                detail=f"The marketplace was not told: {row.error_message}"[:DETAIL_LENGTH],
-                here={"deducted": row.order.is_deducted, "wanted_there": row.wanted_there},
-                there={"known": row.order.known_there},
-            )
-            for row in operations
-        ],
-        ignore_conflicts=True,
-    )
-
-
-def open_of_level(level: ListingLevel, kind: DiscrepancyKind, detail: str, *, here: dict[str, Any], there: dict[str, Any]) -> Discrepancy:
-    """Say that a locked level waits for a person, as `open_discrepancy` does."""
-    seen = {"detail": detail[:DETAIL_LENGTH], "here": here, "there": there, "seen_at": timezone.now()}
-    row, _ = Discrepancy.objects.update_or_create(
-        level=level, kind=kind, resolved_at=None, defaults=seen, create_defaults={**seen, "channel_id": level.channel_id}
-    )
-    return row
+    """Say that the marketplace was not told of these operations, whose orders are locked, and a person has to look. Three statements; one open one for an order."""
+    rows = Discrepancy.objects.filter(kind=DiscrepancyKind.GIVEN_UP, resolved_at=None, order__in=[row.order_id for row in operations])
+    known = {row.order_id: row for row in rows}
+    made = []
+    for operation in operations:
+        row = known.get(operation.order_id)
+        if row is None:
+            row = Discrepancy(channel_id=operation.channel_id, order=operation.order, kind=DiscrepancyKind.GIVEN_UP)
+            made.append(row)
+        row.operation, row.seen_at = operation, timezone.now()
+        row.detail = f"The marketplace was not told: {operation.error_message}"[:DETAIL_LENGTH]
+        row.here = {"deducted": operation.order.is_deducted, "wanted_there": operation.wanted_there}
+        row.there = {"known": operation.order.known_there}
+    Discrepancy.objects.bulk_create(made)
+    Discrepancy.objects.bulk_update(known.values(), ["operation", "seen_at", "detail", "here", "there"])
 
 
 def is_over(subject: ChannelOrder | ListingLevel, *kinds: DiscrepancyKind) -> int:

@@ -20,28 +20,28 @@ from warehouse.core.errors import Conflict
 from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import operation
 
-_NOT_DEDUCTED = {Resolution.DEDUCT, Resolution.ACCEPT}
-_DEDUCTED = {Resolution.RETRY, Resolution.ROLL_BACK, Resolution.ACCEPT}
-POSSIBLE: dict[str, set[Resolution]] = {
-    DiscrepancyKind.NO_SKU: _NOT_DEDUCTED,
-    DiscrepancyKind.NO_STOCK: _NOT_DEDUCTED,
-    DiscrepancyKind.NOT_DEDUCTED: _NOT_DEDUCTED,
-    DiscrepancyKind.UNREADABLE: _NOT_DEDUCTED,
-    DiscrepancyKind.REFUSED: {Resolution.ROLL_BACK, Resolution.ACCEPT},
-    DiscrepancyKind.NOT_ACKNOWLEDGED: _DEDUCTED,
-    DiscrepancyKind.UNKNOWN_THERE: {Resolution.ROLL_BACK, Resolution.ACCEPT},
-    DiscrepancyKind.GIVEN_UP: _DEDUCTED,
-    DiscrepancyKind.AFTER_SHIPPING: {Resolution.ROLL_BACK, Resolution.ACCEPT},
-    DiscrepancyKind.LEVEL: {Resolution.PUSH, Resolution.ACCEPT},
-}
+# The marketplace does not know what it is to know; everything else about a deducted order is for a person to settle elsewhere.
+UNTOLD = {DiscrepancyKind.GIVEN_UP, DiscrepancyKind.NOT_ACKNOWLEDGED}
+
+
+def possible(row: Discrepancy) -> set[Resolution]:
+    """What a person can do about a discrepancy, whose order is loaded; nothing once it is resolved."""
+    if row.resolved_at is not None:
+        return set()
+    if row.order is None:
+        return {Resolution.PUSH, Resolution.ACCEPT}
+    if row.kind in UNTOLD:
+        return {Resolution.RETRY, Resolution.ROLL_BACK, Resolution.ACCEPT} if row.order.is_deducted else {Resolution.RETRY, Resolution.ACCEPT}
+    return {Resolution.ROLL_BACK if row.order.is_deducted else Resolution.DEDUCT, Resolution.ACCEPT}
 
 
 @operation()
 def resolve_discrepancy(discrepancy_id: int, resolution: str, *, note: str, actor: Actor) -> Discrepancy:
-    """Do what a person decided about a discrepancy (`POSSIBLE` says what there is for its kind), and close it; `note` says why.
+    """Do what a person decided about a discrepancy (see `possible`), and close it; `note` says why.
 
-    Deducting may fail again: then the discrepancy stays open, with the newest reason. Leaving it as it is leaves its order alone for good. Locks its order or
-    level, then the discrepancy, its operations, then what inventory locks. Raises NotFound; Conflict when it is resolved already; ValidationFailed.
+    Deducting may fail again: then the discrepancy stays open, with the newest reason. Leaving as it is what the marketplace was not told cancels what is owed,
+    and later news of the order is followed; any other order is left alone until `follow_again`. Locks its order or level, then the discrepancy, its operations,
+    and what inventory locks. Raises NotFound; Conflict when it is resolved already; ValidationFailed.
     """
     note = require_reason(note)
     order_id, level_id = Discrepancy.objects.filter(pk=discrepancy_id).values_list("order", "level").first() or (None, None)
@@ -51,20 +51,36 @@ def resolve_discrepancy(discrepancy_id: int, resolution: str, *, note: str, acto
     row = lock_discrepancy(discrepancy_id)
     if row.resolved_at is not None:
         raise Conflict(f"This is resolved since {row.resolved_at:%Y-%m-%d %H:%M} UTC: {row.resolution}", discrepancy=discrepancy_id)
-    require_one_of(resolution, sorted(POSSIBLE[row.kind]), field="resolution")
+    row.order = order
+    require_one_of(resolution, sorted(possible(row)), field="resolution")
     if order is not None:
-        _settle_order(order, Resolution(resolution), note, actor)
+        _settle_order(order, row.kind, Resolution(resolution), note, actor)
     elif resolution == Resolution.PUSH and row.level_id:
         push_again.inside(row.level_id, actor=actor)
     row.refresh_from_db()
-    if row.resolved_at is None and not (resolution == Resolution.DEDUCT and order is not None and not _is_deducted(order.pk)):
-        _close(row, Resolution(resolution), note, actor)
-    elif row.resolved_at is not None:
-        _sign(row, Resolution(resolution), note, actor)
+    if row.resolved_at is None and resolution == Resolution.DEDUCT and not ChannelOrder.objects.get(pk=order_id).is_deducted:
+        return row
+    row.resolved_at = row.resolved_at or timezone.now()
+    row.resolved_by_id, row.resolution = actor.user_id, f"{Resolution(resolution).label}: {note}"[:200]
+    row.save(update_fields=["resolved_at", "resolved_by", "resolution"])
     return row
 
 
-def _settle_order(order: ChannelOrder, resolution: Resolution, note: str, actor: Actor) -> None:
+@operation()
+def follow_again(order_id: int, *, reason: str, actor: Actor, expected_version: int | None = None) -> ChannelOrder:
+    """Follow an order that is left alone: what the marketplace says of it next is done again. Following one that is followed changes nothing.
+
+    The comparison looks at it within half an hour. Locks the order. Raises NotFound, StaleVersion.
+    """
+    require_reason(reason)
+    order = lock_order(order_id, expected_version)
+    if order.left_alone:
+        order.left_alone = False
+        order.save_changes("left_alone")
+    return order
+
+
+def _settle_order(order: ChannelOrder, kind: str, resolution: Resolution, note: str, actor: Actor) -> None:
     match resolution:
         case Resolution.DEDUCT:
             made = sync_stock_deduction.inside(order.pk, actor=actor)
@@ -75,7 +91,7 @@ def _settle_order(order: ChannelOrder, resolution: Resolution, note: str, actor:
         case Resolution.ROLL_BACK:
             refund.inside(order.pk, reason=note, actor=actor)
         case Resolution.ACCEPT:
-            _leave_alone(order, note, actor)
+            _leave_alone(order, note, actor, for_good=kind not in UNTOLD)
 
 
 def _tell_again(order: ChannelOrder, note: str, actor: Actor) -> None:
@@ -88,25 +104,12 @@ def _tell_again(order: ChannelOrder, note: str, actor: Actor) -> None:
     owe_again(rows[-1], note, actor=actor)
 
 
-def _leave_alone(order: ChannelOrder, note: str, actor: Actor) -> None:
-    order.left_alone = True
-    order.save_changes("left_alone")
+def _leave_alone(order: ChannelOrder, note: str, actor: Actor, *, for_good: bool) -> None:
+    if for_good:
+        order.left_alone = True
+        order.save_changes("left_alone")
     for row in lock_operations_of(order):
         if row.status in (OperationStatus.PENDING, OperationStatus.FAILED):
             row.cancel()
             row.save_changes("status")
             logbook.note(row, LogAction.CANCELLED, actor=actor, message=f"Left as it is: {note}")
-
-
-def _is_deducted(order_id: int) -> bool:
-    return ChannelOrder.objects.filter(pk=order_id, deducted_at__isnull=False).exists()
-
-
-def _close(row: Discrepancy, resolution: Resolution, note: str, actor: Actor) -> None:
-    row.resolved_at = timezone.now()
-    _sign(row, resolution, note, actor)
-
-
-def _sign(row: Discrepancy, resolution: Resolution, note: str, actor: Actor) -> None:
-    row.resolved_by_id, row.resolution = actor.user_id, f"{resolution.label}: {note}"[:200]
-    row.save(update_fields=["resolved_at", "resolved_by", "resolution"])

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from django.conf import settings
-
 from inventory import orchestrator
-from stocksync.models import Channel, PendingStockOperation
 from stocksync.queries import problems
 from stocksync.queries.figures import channel_figures
 from warehouse.core.actor import Actor
@@ -45,16 +42,6 @@ def watch_channels(circuits: Sequence[CircuitState], *, actor: Actor) -> int:
     known = [circuit for circuit in circuits if circuit.state != UNKNOWN]
     among = [f"partner:{circuit.partner}" for circuit in known]
     return new + orchestrator.settle_alerts.inside(problems.PARTNER_DOWN, problems.down_marketplaces(known), among=among, actor=actor)
-
-
-def tell_failed(row: PendingStockOperation, channel: Channel, *, actor: Actor) -> None:
-    """Say at once that a locked operation is given up, unless STOCK_SYNC_MONITORING_ALERT_ON_FAILED_RETRIES says not to."""
-    if not settings.STOCK_SYNC_MONITORING_ALERT_ON_FAILED_RETRIES:
-        return
-    draft = problems.failed_draft(channel, f"{channel} was not told of order {row.order}: {row.error_message[:150]}", 1)
-    orchestrator.open_alert.inside(
-        problems.FAILED, draft.subject, message=draft.message, severity=draft.severity, data=draft.data, warehouse_id=draft.warehouse_id, actor=actor
-    )
 
 
 def _settle(kinds: Iterable[str], actor: Actor) -> int:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db import transaction
+
+from inventory import orchestrator
 from stocksync.enums import ChannelMode, DiscrepancyKind, RemoteState
 from stocksync.locks import find_and_lock_order
 from stocksync.marketplaces.base import RemoteLine, RemoteOrder
@@ -15,7 +18,7 @@ from stocksync.services.deductions import deduct
 from stocksync.services.disagreeing import is_over, open_discrepancy
 from stocksync.services.reversals import give_back
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict
+from warehouse.core.errors import Conflict, DomainError
 from warehouse.core.transactions import lost_race_on, operation
 
 # Two that take in the same order at once: the second one starts again and finds it.
@@ -34,9 +37,9 @@ class TakenIn:
 def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> TakenIn:
     """Note an order as the marketplace tells it now, and do what that asks: deduct it, follow changed quantities, give its goods back.
 
-    The same again changes nothing, and neither does what is older than what is known. In shadow nothing but the note is made, and that only of what is not deducted. An order that can't be read
-    opens a Discrepancy. Locks the order, then what inventory locks. Events order.confirmed, order.changed or order.cancellation_asked for orders that this
-    warehouse sends. Raises Conflict for a channel that is off.
+    The same again changes nothing, and neither does what is older than what is known. In shadow nothing but the note is made, and that only of what is not
+    deducted, with a Discrepancy for what would stop it. An order that can't be read opens one too. Locks the order, then what inventory locks. Events
+    order.confirmed, order.changed or order.cancellation_asked for orders that this warehouse sends. Raises Conflict for a channel that is off.
     """
     channel = Channel.objects.select_related("warehouse").get(pk=channel_id)
     if channel.mode == ChannelMode.OFF:
@@ -55,7 +58,10 @@ def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> Take
     _note(order, remote)
     if order.deducted_at is None:
         _write_lines(order, remote.lines)
-    if order.left_alone or channel.mode == ChannelMode.SHADOW:
+    if order.left_alone:
+        return TakenIn(order, None)
+    if channel.mode == ChannelMode.SHADOW:
+        _foresee(order)
         return TakenIn(order, None)
     made = _follow(order, remote, actor)
     return TakenIn(order, made.pk if made else None)
@@ -71,8 +77,30 @@ def _follow(order: ChannelOrder, remote: RemoteOrder, actor: Actor) -> PendingSt
     if order.reversed_at is not None:
         return None
     if remote.state == RemoteState.CANCELLED:
-        return None if order.reversal_asked_at else give_back(order, f"Cancelled at {order.channel}.", actor=actor)
+        return None if order.reversal_asked_at else _give_back(order, actor)
     return follow_lines(order, remote.lines, remote.revision, actor=actor)
+
+
+def _give_back(order: ChannelOrder, actor: Actor) -> PendingStockOperation | None:
+    try:
+        with transaction.atomic():
+            return give_back(order, f"Cancelled at {order.channel}.", actor=actor)
+    except DomainError as error:
+        detail = f"It was cancelled at {order.channel}, and its goods can't be given back: {error.detail}"
+        open_discrepancy(order, DiscrepancyKind.REFUSED, detail, here={"deducted": True}, there={"status": order.status})
+        return None
+
+
+def _foresee(order: ChannelOrder) -> None:
+    """Say of an order in shadow what would stop it."""
+    skus = {line.sku for line in order.lines.all()} if order.state == RemoteState.READY else set()
+    known = orchestrator.products_by_sku(skus) if skus else {}
+    unknown = sorted(sku for sku in skus if sku.strip().upper() not in known)
+    if unknown:
+        detail = f"It could not be deducted: no product is known as {', '.join(sku or '(no SKU)' for sku in unknown)}."
+        open_discrepancy(order, DiscrepancyKind.NO_SKU, detail, here={"unknown": unknown}, there={"status": order.status})
+    else:
+        is_over(order, DiscrepancyKind.NO_SKU)
 
 
 def _note(order: ChannelOrder, remote: RemoteOrder) -> None:

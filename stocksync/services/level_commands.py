@@ -15,7 +15,7 @@ from stocksync.locks import lock_free_levels, lock_level
 from stocksync.marketplaces.base import CommandState
 from stocksync.models import Channel, LevelCommand, ListingLevel
 from stocksync.queries.levels import to_push, under_way_now
-from stocksync.services.disagreeing import open_of_level
+from stocksync.services.disagreeing import open_discrepancy
 from stocksync.services.reckoning import Cause, command_for, give_versions, reckon
 from warehouse.core.actor import Actor
 from warehouse.core.partners.retry import next_retry
@@ -192,7 +192,7 @@ def disagree(level: ListingLevel, command: LevelCommand, detail: str) -> None:
     """Have a person look at a locked level, with both sides."""
     here = {"wanted": level.wanted, "version": level.version, "sent": command.quantity, "sent_version": command.version}
     there = {"shown": level.shown, "on_sale": level.on_sale, "seen_at": level.shown_at and level.shown_at.isoformat()}
-    open_of_level(level, DiscrepancyKind.LEVEL, detail, here=here, there=there)
+    open_discrepancy(level, DiscrepancyKind.LEVEL, detail, here=here, there=there)
 
 
 def send_once_more(level: ListingLevel, after: timedelta, why: str) -> None:

@@ -15,7 +15,6 @@ from stocksync.locks import lock_due_operations, lock_operation, lock_unanswered
 from stocksync.models import PendingStockOperation
 from stocksync.services import logbook
 from stocksync.services.disagreeing import is_over, open_given_up
-from stocksync.services.health import tell_failed
 from stocksync.services.owed import owe_again
 from warehouse.core.actor import Actor
 from warehouse.core.documents import save_all
@@ -51,12 +50,14 @@ class Failure:
     """How a call ended that brought nothing. `answered`: it was refused, so that the try counts; otherwise there was no usable answer at all.
 
     `retry_after` is the marketplace's wish in seconds. `asked` is false when nothing was sent, because others had found it away: that is no try at all.
+    `ours`: it never came to an answer because of a defect of ours; such a try counts, or it would go on for ever.
     """
 
     error: str
     answered: bool
     retry_after: float | None = None
     asked: bool = True
+    ours: bool = False
 
 
 @operation()
@@ -108,7 +109,7 @@ def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor
     """The marketplace could not be told: the operation waits for its next try, or for a person; its status afterwards.
 
     An answered try counts, and after `max_retries` of them a person has to look; what got no answer does not (`give_up_unanswered`).
-    Something newer owed for the order takes its place. Locks the order and the operation, then opens a Discrepancy and an alert when it is given up.
+    Something newer owed for the order takes its place. Locks the order and the operation, then opens a Discrepancy when it is given up.
     """
     row = lock_operation(claimed.id)
     if not _is_mine(row, claimed):
@@ -118,8 +119,8 @@ def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor
     row.retry_count += failure.answered
     row.attempts -= not failure.asked
     row.failing_since = None if failure.answered else row.failing_since or now
-    action = LogAction.SYNC_FAILED if failure.answered else LogAction.SYNC_ERROR
-    steps: list[logbook.Step] = [(row, action, {"message": failure.error, "asked": failure.asked}, took)]
+    action = LogAction.ERROR if failure.ours else LogAction.SYNC_FAILED if failure.answered else LogAction.SYNC_ERROR
+    steps: list[logbook.Step] = [(row, action, {"message": failure.error}, took)] if failure.asked else []
     if _has_newer(row):
         row.wait()
         row.cancel()
@@ -130,12 +131,12 @@ def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor
     else:
         row.wait()
         row.next_retry_at = _next_try(row, failure, now)
-        steps.append((row, LogAction.RETRY_FAILED, {"message": "Waits for the next try", "next_retry_at": row.next_retry_at.isoformat()}, None))
+        waits = "Waits for the next try" if failure.asked else f"Not asked: {failure.error}"
+        steps.append((row, LogAction.RETRY_FAILED, {"message": waits, "next_retry_at": row.next_retry_at.isoformat()}, None))
     row.save_changes("status", "claimed_until", "error_message", "retry_count", "failing_since", "next_retry_at", "attempts")
     logbook.note_all(steps, actor=actor)
     if row.status == OperationStatus.FAILED:
         open_given_up([row])
-        tell_failed(row, row.channel, actor=actor)
     return OperationStatus(row.status)
 
 
@@ -143,7 +144,7 @@ def record_failure(claimed: Claimed, failure: Failure, took: timedelta, *, actor
 def give_up_unanswered(*, actor: Actor, limit: int = 500) -> int:
     """Lay before a person what has got no answer for STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS; how many operations that were.
 
-    Locks the operations, passing over those that others hold. Four statements for any number.
+    Locks their orders, then the operations. The same number of statements for any number of them.
     """
     since = timezone.now() - timedelta(hours=settings.STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS)
     rows = lock_unanswered_operations(since, limit)

@@ -16,8 +16,8 @@ from warehouse.core.background import soon
 def owe(order: ChannelOrder, kind: OperationType, revision: str, *, wanted_there: bool, actor: Actor) -> PendingStockOperation:
     """Owe the marketplace of a locked order the news whether its stock is deducted. One per kind and revision: the same again is the one there is.
 
-    What was owed for the order before and is with no worker is cancelled: the newest news is the only true one. Who makes
-    it has it told: at once, or by a worker (`background`).
+    What was owed for the order before and is with no worker is cancelled, or rolled back where that was asked: the newest news is the only true one. Who
+    makes it has it told: at once, or by a worker (`background`). Locks the operations of the order.
     """
     before = lock_operations_of(order)
     known = next((row for row in before if row.operation_type == kind and row.revision == revision), None)
@@ -27,7 +27,11 @@ def owe(order: ChannelOrder, kind: OperationType, revision: str, *, wanted_there
     made.save(force_insert=True)
     steps: list[Step] = []
     for row in before:
-        if row.status in (OperationStatus.PENDING, OperationStatus.FAILED):
+        if row.rollback_asked_at is not None and row.status != OperationStatus.ROLLED_BACK:
+            row.roll_back()
+            row.save_changes("status")
+            steps.append((row, LogAction.ROLLED_BACK, {"message": "What it stands for is undone."}, None))
+        elif row.status in (OperationStatus.PENDING, OperationStatus.FAILED):
             row.cancel()
             row.save_changes("status")
             steps.append((row, LogAction.CANCELLED, {"message": "Newer news took its place.", "superseded_by": str(made.pk)}, None))
@@ -43,8 +47,8 @@ def owe_again(operation: PendingStockOperation, reason: str, *, actor: Actor) ->
         operation.retry()
     else:
         operation.reopen()
-    operation.retry_count, operation.error_message = 0, ""
+    operation.retry_count, operation.attempts, operation.error_message = 0, 0, ""
     operation.next_retry_at, operation.failing_since, operation.completed_at = timezone.now(), None, None
-    operation.save_changes("status", "retry_count", "error_message", "next_retry_at", "failing_since", "completed_at")
+    operation.save_changes("status", "retry_count", "attempts", "error_message", "next_retry_at", "failing_since", "completed_at")
     note_all([(operation, action, {"message": reason}, None)], actor=actor)
     soon(PROCESS_OPERATION, str(operation.pk))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -56,12 +56,13 @@ def acknowledge_again(order_id: int, remote: RemoteOrder, *, actor: Actor, seen_
 
 
 @operation()
-def note_told(order_id: int, *, actor: Actor) -> bool:
+def note_told(order_id: int, remote: RemoteOrder, *, actor: Actor) -> bool:
     """The marketplace has the flag that is still owed: whoever told it never heard the answer. What waits or failed is completed; whether anything did.
 
     Locks the order and its operations.
     """
     order = lock_order(order_id)
+    _note(order, remote)
     rows = [row for row in lock_operations_of(order) if row.status in (OperationStatus.PENDING, OperationStatus.FAILED)]
     rows = [row for row in rows if row.wanted_there == order.is_deducted]
     for row in rows:
@@ -105,12 +106,15 @@ def note_unknown_there(order_id: int, *, actor: Actor) -> None:
 
 
 @operation()
-def note_same(order_ids: Iterable[int], *, actor: Actor) -> int:
-    """Both sides of these orders are alike: what a comparison found before is over. How many discrepancies that were; two statements."""
-    ids = list(order_ids)
+def note_same(flags: Mapping[int, bool | None], *, actor: Actor) -> int:
+    """Both sides of these orders are alike; `flags` are those of the marketplace by the ids of the orders. What a comparison found before is over.
+
+    How many discrepancies that were. At most four statements.
+    """
     now = timezone.now()
-    ChannelOrder.objects.filter(pk__in=ids).update(compared_at=now)
-    rows = Discrepancy.objects.filter(order__in=ids, kind__in=OF_COMPARISON, resolved_at=None)
+    for flag in set(flags.values()):
+        ChannelOrder.objects.filter(pk__in=[pk for pk, known in flags.items() if known == flag]).update(compared_at=now, known_there=flag)
+    rows = Discrepancy.objects.filter(order__in=list(flags), kind__in=OF_COMPARISON, resolved_at=None)
     return rows.update(resolved_at=now, resolution="Both sides are alike.")
 
 

@@ -10,7 +10,7 @@ from inventory import orchestrator
 from inventory.orchestrator import ReturnLine
 from stocksync import events
 from stocksync.enums import DiscrepancyKind, Fulfilment, LogAction, OperationStatus, OperationType
-from stocksync.locks import lock_operation, lock_order
+from stocksync.locks import lock_operation, lock_operations_of, lock_order
 from stocksync.models import ChannelOrder, PendingStockOperation
 from stocksync.services import logbook
 from stocksync.services.background import PROCESS_OPERATION
@@ -49,23 +49,28 @@ def refund(order_id: int, *, reason: str, actor: Actor, expected_version: int | 
 
 @operation()
 def rollback_operation(operation_id: UUID, *, reason: str, actor: Actor, expected_version: int | None = None) -> PendingStockOperation:
-    """Undo a deduction because something went badly wrong: as `refund`, and the operation is rolled_back. Twice is once.
+    """Undo a deduction because something went badly wrong: as `refund`, and the operation is rolled_back as soon as that is done. Twice is once.
 
     Locks the order and the operation, then what inventory locks. Raises NotFound, StaleVersion; TransitionRefused for a refund or an adjustment, and
     while a worker has it; Conflict as `refund` does.
     """
     reason = require_reason(reason)
     row = lock_operation(operation_id, expected_version)
-    if row.status == OperationStatus.ROLLED_BACK:
+    if row.status == OperationStatus.ROLLED_BACK or row.rollback_asked_at is not None:
         return row
     if row.operation_type != OperationType.DEDUCTION:
         raise TransitionRefused(f"This is a {row.operation_type}: only a deduction can be rolled back.", status=row.status)
     if row.status == OperationStatus.PROCESSING:
         raise TransitionRefused("A worker tells it to the marketplace right now: wait a moment and repeat.", status=row.status)
+    if row.order.reversed_at is None:
+        row.rollback_asked_at = timezone.now()
+        row.save_changes("rollback_asked_at")
+        logbook.note(row, LogAction.ROLLBACK_ASKED, actor=actor, message=reason)
+        refund.inside(row.order_id, reason=f"Rolled back: {reason}"[:REASON_LENGTH], actor=actor)
+        return PendingStockOperation.objects.select_related("order", "channel").get(pk=row.pk)
     row.roll_back()
     row.save_changes("status")
     logbook.note(row, LogAction.ROLLED_BACK, actor=actor, message=reason)
-    refund.inside(row.order_id, reason=f"Rolled back: {reason}"[:REASON_LENGTH], actor=actor)
     return row
 
 
@@ -95,8 +100,20 @@ def note_reversed(order: ChannelOrder, *, actor: Actor) -> PendingStockOperation
     """Note that the deduction of a locked order is undone, and owe the marketplace that news."""
     order.reversed_at = timezone.now()
     order.save_changes("reversed_at")
+    owed = owe(order, OperationType.REFUND, order.revision, wanted_there=False, actor=actor)
     is_over(order, *DiscrepancyKind)
-    return owe(order, OperationType.REFUND, f"{order.revision}:reversed", wanted_there=False, actor=actor)
+    return owed
+
+
+def note_not_reversed(order: ChannelOrder, detail: str, *, actor: Actor) -> None:
+    """Note that the deduction of a locked order stands, because it can't be undone: it may be asked for again."""
+    order.reversal_asked_at = None
+    order.save_changes("reversal_asked_at")
+    for row in lock_operations_of(order):
+        if row.rollback_asked_at is not None:
+            row.rollback_asked_at = None
+            row.save_changes("rollback_asked_at")
+            logbook.note(row, LogAction.ROLLBACK_REFUSED, actor=actor, message=detail)
 
 
 def _await_return(order: ChannelOrder, reason: str, actor: Actor) -> None:

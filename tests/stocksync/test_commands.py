@@ -18,8 +18,10 @@ from django.utils import timezone
 
 from stocksync.enums import ChannelMode, DiscrepancyKind
 from stocksync.models import Channel, Discrepancy, PendingStockOperation, SyncReport
-from tests.factories.inventory import ProductFactory
+from stocksync.services.discrepancies import resolve_discrepancy
+from tests.factories.inventory import ACTOR, ProductFactory
 from tests.factories.stocksync import ChannelFactory, channel_at, given_up, many_operations, owed, site
+from tests.fulfillment.parcels import Clock
 from tests.partners.fixtures import allegro_microservice
 from tests.partners.server import PartnerServer
 
@@ -74,7 +76,7 @@ def test_what_failed_is_an_exit_code(at_shop: Channel) -> None:
     given_up(owed(at_shop))
     code, result = told("process_pending_operations")
     assert (code, result["failed_operations"], result["ok"]) == (1, 1, False)
-    assert run("process_pending_operations")[2] == "1 operations have failed: find out why, then retry or cancel them."
+    assert run("process_pending_operations")[2] == "Failed: 1 operation. Find out why, then retry or cancel."
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_both_sides_are_compared(at_shop: Channel, allegro_microservice: Partner
     Discrepancy.objects.create(channel=at_shop, order=owed(at_shop).order, kind=DiscrepancyKind.UNKNOWN_THERE, detail="gone")
     code, result = told("reconcile_channel", "--all", "--hours", "1.5")
     assert (code, list(result["channels"]), result["ok"]) == (1, [at_shop.code], False)
-    assert run("reconcile_channel", "--all")[2] == "1 discrepancies are open."
+    assert run("reconcile_channel", "--all")[2] == "open: 1 discrepancy."
 
 
 def test_a_marketplace_that_can_not_be_asked_stops_no_other(at_shop: Channel) -> None:
@@ -144,8 +146,23 @@ def test_what_is_open_is_an_exit_code_of_the_report() -> None:
     given_up(owed(channel_at(site())))
     iso = timezone.localdate().isocalendar()
     code, out, error = run("sync_report", "--week", f"{iso.year}-W{iso.week:02d}")
-    assert (code, error) == (1, "1 operations are still owed, 1 discrepancies are open.")
+    assert (code, error) == (1, "Now: 1 failed operation, 1 open discrepancy.")
     assert "0.00% of 1 at first try; nothing was retried" in out
+
+
+def test_the_exit_code_of_a_week_that_is_over_heals_and_its_report_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up(owed(channel_at(site())))
+    clock = Clock(monkeypatch)
+    clock.now += timedelta(days=7)
+    code, first = told("sync_report")
+    assert (code, first["all"]["still_owed"]) == (1, 1)
+    assert first["now"] == {"failed_operations": 1, "open_discrepancies": 1, "ok": False}
+    resolve_discrepancy(Discrepancy.objects.get().pk, "accept", note="closed", actor=ACTOR)
+    clock.now += timedelta(hours=1)
+    code, again = told("sync_report")
+    assert code == 0
+    assert again == first | {"now": {"failed_operations": 0, "open_discrepancies": 0, "ok": True}}
+    assert f"as of {SyncReport.objects.get().made_at:%Y-%m-%d %H:%M} UTC, when this was made" in run("sync_report")[1]
 
 
 # --- interrupted -------------------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from inventory.models import Alert
 from stocksync.enums import ChannelMode, DiscrepancyKind, LogAction
 from stocksync.models import Channel, Discrepancy, PendingStockOperation, StockSynchronizationLog
 from stocksync.queries.status import sync_status
-from stocksync.services.disagreeing import open_of_level
+from stocksync.services.disagreeing import open_discrepancy
 from stocksync.services.health import check_stale_operations, monitor_sync_health, watch_channels
 from stocksync.services.operations import cancel_operation, retry_operation
 from tests.factories.inventory import ProductFactory
@@ -186,7 +186,7 @@ def test_failed_operations_are_not_told_when_nobody_wants_to_know(channel: Chann
 
 def test_discrepancies_of_orders_and_of_levels(channel: Channel) -> None:
     level = ListingLevelFactory(channel=channel)
-    open_of_level(level, DiscrepancyKind.LEVEL, "7 instead of 5", here={"wanted": 5}, there={"shown": 7})
+    open_discrepancy(level, DiscrepancyKind.LEVEL, "7 instead of 5", here={"wanted": 5}, there={"shown": 7})
     Discrepancy.objects.create(channel=channel, order=owed(channel).order, kind=DiscrepancyKind.UNKNOWN_THERE, detail="gone")
     assert watch_channels([], actor=ACTOR) == 2
     assert kinds() == ["level_differs", "sync_manual_review"]

@@ -211,6 +211,13 @@ def test_nothing_happened(channel: Channel) -> None:
     assert mean_retry_seconds(BEGINS, ENDS) == {}
 
 
+def test_the_first_tries_of_a_day_are_counted_on_that_day(channel: Channel) -> None:
+    """Not the operations made on it: one that was made the day before may be tried first on this one."""
+    happened(channel, (BEGINS + timedelta(hours=23), CREATED), (BEGINS + timedelta(hours=25), REFUSED), (BEGINS + timedelta(hours=26), SUCCESS))
+    days = sync_figures(BEGINS, ENDS)["days"]
+    assert [(day["operations"], day["first_tries"], day["tries"]) for day in days][:3] == [(1, 0, 0), (0, 1, 2), (0, 0, 0)]
+
+
 def test_the_same_statements_for_any_number(channel: Channel) -> None:
     counts = []
     for number in (1, 10):

@@ -121,7 +121,7 @@ def test_without_an_answer_it_says_so(shop: Shop):
     sent_at = LevelCommand.objects.get().sent_at
     assert explain(level.pk) == (
         f"What listing 77 shows was never read back. Version 1 (sellable 9 − buffer 0 = 9) is sent since {sent_at:%Y-%m-%d %H:%M:%S} UTC, "
-        "without an answer yet: allegro_rest: answered 503."
+        "without an answer yet: Allegro REST: answered 503."
     )
 
 

@@ -54,7 +54,7 @@ class Site:
         return [process.pid for process in found if process.info["status"] != psutil.STATUS_ZOMBIE]
 
 
-def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

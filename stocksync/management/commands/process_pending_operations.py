@@ -17,6 +17,7 @@ from stocksync.models import PendingStockOperation
 from warehouse.core.actor import Actor
 from warehouse.core.interrupts import stopped_by_signals
 from warehouse.core.progress import Progress
+from warehouse.core.texts import counted
 
 ACTOR = Actor.system("process_pending_operations")
 
@@ -44,4 +45,4 @@ class Command(BaseCommand):
             waits = f"{result.failed} wait for their next try, {result.max_retries_reached} for a person"
             self.stdout.write(f"{result.processed} told: {result.succeeded} succeeded, {waits}.{' Stopped before the end.' * stop.is_set()}")
         if failed:
-            raise CommandError(f"{failed} operations have failed: find out why, then retry or cancel them.", returncode=1)
+            raise CommandError(f"Failed: {counted(failed, 'operation')}. Find out why, then retry or cancel.", returncode=1)

@@ -19,6 +19,7 @@ from warehouse.core.actor import Actor
 from warehouse.core.interrupts import stopped_by_signals
 from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
 from warehouse.core.progress import Progress
+from warehouse.core.texts import counted
 
 ACTOR = Actor.system("reconcile_channel")
 MOST_HOURS = 8760
@@ -52,7 +53,9 @@ class Command(BaseCommand):
         elif stop.is_set():
             self.stdout.write("Stopped before the end.")
         if wrong or unasked:
-            problems = [f"{wrong} discrepancies are open"] * bool(wrong) + [f"not asked: {', '.join(unasked)}"] * bool(unasked)
+            problems = [f"open: {counted(wrong, 'discrepancy', 'discrepancies')}"] * bool(wrong) + [f"not asked: {', '.join(unasked)}"] * bool(
+                unasked
+            )
             raise CommandError(f"{'; '.join(problems)}.", returncode=1)
 
     def _channels(self, code: str | None, every: bool) -> list[Channel]:
@@ -69,14 +72,14 @@ class Command(BaseCommand):
         return [channel]
 
     def _compare(self, channel: Channel, hours: float | None, stop: threading.Event) -> dict[str, Any]:
-        """What came of one channel; it is said at once unless it is to be told as JSON."""
+        """What came of one channel, which is said on stderr at once."""
         known = ChannelOrder.objects.filter(channel=channel).count()
         with Progress(f"Comparing {channel.code}", known, sys.stderr) as progress:
             try:
                 result = reconcile_stock_status(
                     channel, window=timedelta(hours=hours) if hours else None, actor=ACTOR, go_on=lambda: not stop.is_set(), progress=progress.update
                 )
-            except (RetryableFailure, PermanentFailure, ValueError) as error:
+            except (RetryableFailure, PermanentFailure) as error:
                 self.stderr.write(f"{channel.code} can't be asked: {error}")
                 return {"error": str(error)}
         self.stderr.write(

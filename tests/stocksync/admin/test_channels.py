@@ -36,7 +36,7 @@ def test_a_channel_is_set_up_and_changed():
     assert (channel.code, channel.mode, channel.safety_buffer) == ("shop-pl", "off", 3)
     manager.post(page(channel), form | {"token_id": "account-7", "name": "The shop", "code": "other", "seen_version": channel.version})
     channel.refresh_from_db()
-    assert (channel.name, channel.code) == ("The shop", "shop-pl")
+    assert (channel.name, channel.code, channel.safety_buffer) == ("The shop", "shop-pl", 3)
     late = manager.post(page(channel), form | {"token_id": "account-7", "name": "Too late", "seen_version": channel.version - 1}, follow=True)
     assert "changed meanwhile" in late.content.decode()
     assert Channel.objects.get().name == "The shop"
@@ -128,4 +128,4 @@ def test_a_report_tells_inside_and_outside_apart():
     shown = viewer.get(page(SyncReport.objects.get())).content.decode()
     assert "100 %" in shown
     assert 'data-type="bar"' in shown
-    assert "Every marketplace was there all the time." in shown
+    assert "No marketplace left 3 orders or more in a row without an answer." in shown

@@ -125,5 +125,5 @@ def test_what_is_tried_without_an_answer_says_when_it_is_tried_again():
     viewer = office(Role.VIEWER)
     row = unanswered(owed(channel_at(site())))
     shown = viewer.get(listing(PendingStockOperation)).content.decode()
-    assert "0 of 5" in shown
+    assert "1 try, none answered" in shown
     assert "no answer" in viewer.get(page(row)).content.decode()

@@ -119,7 +119,7 @@ def test_it_is_deducted_once_however_the_acknowledgement_ends(place, apple, kind
 
 @pytest.mark.parametrize("kind", [channel_at, elsewhere])
 @pytest.mark.parametrize(
-    ("sku", "quantity", "why"), [("", 1, "no_sku"), ("NOBODY-KNOWS", 1, "no_sku"), ("APPLE", 11, "no_stock"), ("APPLE", "0.5", "unreadable")]
+    ("sku", "quantity", "why"), [("", 1, "no_sku"), ("NOBODY-KNOWS", 1, "no_sku"), ("APPLE", 11, "no_stock"), ("APPLE", "0.5", "refused")]
 )
 def test_a_line_that_can_not_be_deducted_stops_its_order_and_no_other(place, apple, kind, sku, quantity, why):
     channel = kind(place)

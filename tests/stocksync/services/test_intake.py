@@ -95,6 +95,8 @@ def test_in_shadow_it_is_only_noted(place, apple):
     before = Movement.objects.count(), OutboxEvent.objects.count()
     for revision, state in (("r1", RemoteState.READY), ("r2", RemoteState.CANCELLED)):
         order = taken_in(channel, [(apple, 2), ("", 1)], external_id="A1", revision=revision, state=state).order
+        # What would stop it is said, as long as it would.
+        assert open_kinds(order) == (["no_sku"] if state == RemoteState.READY else [])
     order.refresh_from_db()
     assert (order.revision, order.state, order.is_deducted, order.lines.count()) == ("r2", "cancelled", False, 2)
     assert (order.operations.count(), open_kinds(order)) == (0, [])

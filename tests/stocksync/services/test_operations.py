@@ -210,7 +210,8 @@ def test_an_answer_in_between_starts_the_time_anew(operation, clock):
 def test_an_open_circuit_is_no_try_at_all(operation):
     row = unanswered(operation, 7, asked=False)
     assert (row.attempts, row.retry_count, row.status) == (0, 0, "pending")
-    assert [entry.details["asked"] for entry in row.log.filter(action="sync_error")] == [False] * 7
+    assert steps(row) == ["created"] + ["retry_failed"] * 7
+    assert row.log.latest("timestamp").details["message"] == "Not asked: no answer"
     assert told(operation).log.latest("timestamp").details["message"] == "Immediate sync successful"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -124,7 +125,7 @@ def test_what_was_forgotten_long_ago_is_for_a_person(channel, apple, clock):
     acknowledge_again(order.pk, news, actor=ACTOR)
     assert order.discrepancies.get().seen_at > seen
 
-    assert note_same([order.pk], actor=ACTOR) == 1
+    assert note_same({order.pk: True}, actor=ACTOR) == 1
     assert (open_kinds(order), order.discrepancies.get().resolution) == ([], "Both sides are alike.")
 
 
@@ -141,17 +142,19 @@ def test_what_the_marketplace_has_heard_without_our_knowing_is_completed(channel
     news = remote([(apple, 1)])
     order = known(channel, news)
     before(operation_of(order))
-    assert note_told(order.pk, actor=ACTOR)
+    assert note_told(order.pk, replace(news, known=True), actor=ACTOR)
     row = operation_of(order)
     assert (row.status, row.error_message, row.completed_at is not None, open_kinds(order)) == ("completed", "", True, [])
     assert steps(row)[-1] == "completed"
-    assert not note_told(order.pk, actor=ACTOR)
+    assert row.order.known_there
+    assert not note_told(order.pk, news, actor=ACTOR)
 
 
 def test_what_is_with_a_worker_is_left_to_the_worker(channel, apple):
-    order = known(channel, remote([(apple, 1)]))
+    news = remote([(apple, 1)])
+    order = known(channel, news)
     claimed(operation_of(order))
-    assert not note_told(order.pk, actor=ACTOR)
+    assert not note_told(order.pk, news, actor=ACTOR)
     assert operation_of(order).status == "processing"
 
 

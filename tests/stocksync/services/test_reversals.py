@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 
 from fulfillment.models import Order, PickingTask, PutBack
-from inventory.models import Movement, Product, Reservation, Return
+from inventory.models import Location, Movement, Product, Reservation, Return
 from stocksync.enums import OperationStatus, RemoteState
 from stocksync.models import ChannelOrder, PendingStockOperation
-from stocksync.services.operations import cancel_operation
+from stocksync.services.answers import note_answers
+from stocksync.services.operations import cancel_operation, claim_operations
 from stocksync.services.reversals import refund, rollback_operation
 from tests.factories.fulfillment import begun, person, pick, reachable_site
 from tests.factories.inventory import ProductFactory, Site
@@ -70,7 +71,8 @@ def test_rolled_back_in_every_state_the_very_batches_are_back(place, apple, befo
     assert totals(apple.pk, place.id) == (10, 0, 0, 10)
     newest = operation_of(order)
     assert (newest.operation_type, newest.wanted_there, newest.status) == ("refund", False, "pending")
-    assert row.log.filter(action="rolled_back").get().details["message"] == "a test order"
+    assert row.log.get(action="rollback_asked").details["message"] == "a test order"
+    assert row.log.filter(action="rolled_back").count() == 1
     assert open_kinds(order) == []
     assert_books_balance()
 
@@ -112,7 +114,7 @@ def test_cancelled_there_the_goods_are_back_and_that_is_owed(place, apple):
     order = told(owed(channel, [(apple, 5)], external_id="A1")).order
     taken = taken_in(channel, [(apple, 5)], external_id="A1", revision="r2", state=RemoteState.CANCELLED)
     assert taken.operation_id == operation_of(order).pk
-    assert operation_of(order).revision == "r2:reversed"
+    assert operation_of(order).revision == "r2"
     assert totals(apple.pk, place.id) == (10, 0, 0, 10)
     assert_books_balance()
 
@@ -122,7 +124,9 @@ def test_this_warehouse_is_asked_and_answers_and_then_that_is_owed(place, apple)
     settle()
     assert Order.objects.get().status == "accepted"
 
-    assert rollback_operation(operation.pk, reason="a test order", actor=ACTOR).status == "rolled_back"
+    row = rollback_operation(operation.pk, reason="a test order", actor=ACTOR)
+    assert (row.status, row.rollback_asked_at is not None) == ("completed", True)
+    assert claim_operations(actor=ACTOR) == []
     order = ChannelOrder.objects.get()
     assert (order.reversal_asked_at is not None, order.reversed_at, operation_of(order).pk) == (True, None, operation.pk)
     assert [row["reason"] for row in said("order.cancellation_asked")] == ["Rolled back: a test order"]
@@ -131,6 +135,7 @@ def test_this_warehouse_is_asked_and_answers_and_then_that_is_owed(place, apple)
 
     order = ChannelOrder.objects.get()
     assert (order.is_deducted, Order.objects.get().status, Reservation.objects.get().status) == (False, "cancelled", "released")
+    assert state(operation)[0] == "rolled_back"
     assert (operation_of(order).operation_type, operation_of(order).wanted_there) == ("refund", False)
     assert totals(apple.pk, place.id) == (10, 0, 0, 10)
     assert open_kinds(order) == []
@@ -166,3 +171,39 @@ def test_reconciliation_of_the_books_finds_nothing_and_no_return_is_made_for_wha
     assert Return.objects.count() == 0
     assert not PendingStockOperation.objects.filter(status=OperationStatus.FAILED).exists()
     assert_books_balance()
+
+
+def test_what_the_warehouse_refuses_to_cancel_may_be_rolled_back_again(place, apple):
+    operation = told(owed(channel_at(place, code="shop"), [(apple, 5)], external_id="A1"))
+    settle()
+    rollback_operation(operation.pk, reason="first", actor=ACTOR)
+    order = ChannelOrder.objects.select_related("channel").get()
+    refusal = {"order_source": "shop", "order_id": "A1", "asked": "order.cancellation_asked", "detail": "It was handed over."}
+    note_answers([("order.refused", refusal), ("order.refused", {**refusal, "order_id": "none of ours"})], actor=ACTOR)
+
+    row = operation_of(order)
+    assert (row.status, row.rollback_asked_at) == ("completed", None)
+    assert row.log.latest("timestamp").action == "rollback_refused"
+    order.refresh_from_db()
+    assert (order.is_deducted, order.reversal_asked_at, open_kinds(order)) == (True, None, ["refused"])
+    # The warehouse had not answered yet in truth: its own answer comes now.
+    settle()
+    assert (operation_of(order).operation_type, ChannelOrder.objects.get().is_deducted) == ("refund", False)
+
+
+def test_a_long_revision_has_room_in_the_operation_that_follows(place, apple):
+    channel, revision = elsewhere(place), "r" * 80
+    told(owed(channel, [(apple, 5)], external_id="A1", revision=revision))
+    taken = taken_in(channel, [(apple, 5)], external_id="A1", revision=revision, state=RemoteState.CANCELLED)
+    assert operation_of(taken.order).revision == revision
+    assert totals(apple.pk, place.id) == (10, 0, 0, 10)
+
+
+def test_goods_that_can_not_be_given_back_are_laid_before_a_person(place, apple):
+    channel = elsewhere(place)
+    order = told(owed(channel, [(apple, 5)], external_id="A1")).order
+    Location.objects.filter(pk=place.shelf.pk).update(condition="frozen")
+    assert taken_in(channel, [(apple, 5)], external_id="A1", revision="r2", state=RemoteState.CANCELLED).operation_id is None
+    order.refresh_from_db()
+    assert (order.is_deducted, open_kinds(order)) == (True, ["refused"])
+    assert totals(apple.pk, place.id)[0] == 5

@@ -30,7 +30,7 @@ def fact(aggregate: int = 1, kind: str = "stock.changed", **payload: object) -> 
     return Event(kind, "stock", aggregate, payload or {"n": aggregate})
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until the condition holds; fail when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
