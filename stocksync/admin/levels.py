@@ -105,7 +105,7 @@ class StandsFilter(admin.SimpleListFilter):
 
 @admin.register(ListingLevel)
 class LevelAdmin(StepsAdmin, BigTableAdmin):
-    list_display = ["offer_id", "goods", "account", "state", "is_wanted", "was_sent", "is_shown", "own_buffer", "seen", "error"]
+    list_display = ["offer_id", "goods", "account", "state", "is_wanted", "was_sent", "is_shown", "seen", "error"]
     list_display_links = ["offer_id"]
     list_select_related = ["channel", "product"]
     list_filter = [("channel", RelatedDropdownFilter), StandsFilter]

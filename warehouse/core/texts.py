@@ -19,3 +19,8 @@ def require_one_of(value: str, words: Sequence[str], *, field: str) -> None:
     """Raise ValidationFailed naming the field when the value is none of these words."""
     if value not in words:
         raise ValidationFailed(f"{field}: {value[:20]!r} is none of {', '.join(words)}.", errors=[{"field": field, "code": "invalid"}])
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """So many of them: 1 try, 2 tries."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
