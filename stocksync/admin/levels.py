@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -207,7 +208,7 @@ class LevelAdmin(StepsAdmin, BigTableAdmin):
 
     @display(description="last error")
     def error(self, row: ListingLevel) -> str:
-        return row.error_message[:60]
+        return Truncator(row.error_message).chars(80)
 
 
 def _answer(row: ListingLevel) -> SafeString:

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -142,7 +143,7 @@ class OperationAdmin(OperationShown, BulkAdmin, StepsAdmin, BigTableAdmin):
 
     @display(description="last error")
     def error(self, row: PendingStockOperation) -> str:
-        return row.error_message[:80]
+        return Truncator(row.error_message).chars(80)
 
     @display(description="the marketplace is to have")
     def to_be_known(self, row: PendingStockOperation) -> str:
