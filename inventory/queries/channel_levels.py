@@ -38,16 +38,10 @@ class NamedProduct(NamedTuple):
 
 
 class OrderHolds(NamedTuple):
-    """What stands on our books under an order, by product: what is promised and has not left, what was ever sold, and how much of that did not come back."""
+    """What stands on our books under an order, by product: what is promised and has not left, and what was ever sold."""
 
     promised: dict[int, Decimal]
     sold: dict[int, Decimal]
-    out: dict[int, Decimal]
-
-    @property
-    def nothing(self) -> bool:
-        """Whether all is as if there had been no such order, or it was taken back in full."""
-        return not self.promised and not self.out
 
 
 def sellable_in(warehouse_id: int, product_ids: Iterable[int]) -> dict[int, Decimal]:
@@ -75,13 +69,11 @@ def products_by_sku(skus: Iterable[str]) -> dict[str, NamedProduct]:
 
 
 def what_order_holds(order_ref: str) -> OrderHolds:
-    """What is promised, sold and still out under an order. Goods in returns that are not completed are still out. Two statements."""
+    """What is promised and was sold under an order, also what came back of it. Two statements."""
     promised: dict[int, Decimal] = defaultdict(Decimal)
     for item in held_items(order_refs=[order_ref]):
         promised[item.product_id] += item.held
     sold: dict[int, Decimal] = defaultdict(Decimal)
-    out: dict[int, Decimal] = defaultdict(Decimal)
     for row in shipped_under(order_ref):
         sold[row.product_id] += row.quantity
-        out[row.product_id] += row.quantity - row.back
-    return OrderHolds(dict(promised), dict(sold), {product_id: quantity for product_id, quantity in out.items() if quantity})
+    return OrderHolds(dict(promised), dict(sold))

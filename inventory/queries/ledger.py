@@ -53,14 +53,6 @@ class LedgerLine(NamedTuple):
     batch_location_id: int
     location: str
 
-    @property
-    def quantity_before(self) -> Decimal:
-        return self.quantity_after - self.quantity_change
-
-    @property
-    def free_before(self) -> Decimal:
-        return self.free_after - self.quantity_change + self.reserved_change
-
 
 def ledger_of(
     product_id: int, warehouse_id: int, *, since: datetime | None = None, until: datetime | None = None, limit: int = 200

@@ -11,7 +11,7 @@ from stocksync.flows import tokens
 from stocksync.marketplaces.allegro_rest import AllegroRestClient
 from stocksync.marketplaces.base import ChannelClient
 from stocksync.marketplaces.microservice import MicroserviceClient
-from stocksync.models import Channel
+from stocksync.models import Channel, ChannelCredentials
 
 
 def client_for(channel: Channel) -> ChannelClient:
@@ -27,4 +27,5 @@ def _client_for(channel: Channel) -> ChannelClient:
         base_url = channel.base_url or settings.ALLEGRO_MICROSERVICE_BASE_URL
         return MicroserviceClient(base_url, settings.ALLEGRO_MICROSERVICE_JWT_TOKEN, channel.token_id)
     base_url = channel.base_url or settings.ALLEGRO_REST_BASE_URL
-    return AllegroRestClient(base_url, partial(tokens.access_token, channel.pk), partial(tokens.renew, channel.pk))
+    application = ChannelCredentials.objects.filter(channel=channel).values_list("client_id", flat=True).first() or ""
+    return AllegroRestClient(base_url, partial(tokens.access_token, channel.pk), partial(tokens.renew, channel.pk), application=application)

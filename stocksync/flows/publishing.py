@@ -47,13 +47,11 @@ def push_levels(
     """
     channel.refresh_from_db()
     _follow_orders(channel, actor)
-    if channel.mode != ChannelMode.ON or not has_work(channel.pk, timezone.now()):
+    if channel.mode != ChannelMode.ON or not channel.takes_quantities or not has_work(channel.pk, timezone.now()):
         return PushResult()
     if client is None:
         with client_for(channel) as opened:
             return push_levels(channel, opened, actor=actor, go_on=go_on)
-    if not client.pushes_quantities:
-        return PushResult()
     sent = looked = failed = 0
     for _ in range(BATCHES):
         if not _read_to_end(channel, client, actor):

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from stocksync.flows.acknowledging import ACTOR, attempt, sync_order
 from stocksync.flows.clients import client_for
-from stocksync.marketplaces.base import ChannelClient
-from stocksync.models import Channel, Discrepancy
-from stocksync.queries.comparison import Compared, Finding, compare, missing_there
+from stocksync.marketplaces.base import ChannelClient, RemoteOrder
+from stocksync.models import Channel, ChannelOrder, Discrepancy
+from stocksync.queries.comparison import Compared, Finding, compare, deducted_between
 from stocksync.services.reconciliation import acknowledge_again, deduct_late, note_same, note_told, note_unknown_there
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError
@@ -65,7 +65,7 @@ def reconcile_stock_status(
         told = client.list_orders(since, until, page=page, limit=size)
         compared = compare(channel, told.orders)
         listed.update(remote.external_id for remote in told.orders)
-        note_same({each.order.pk: each.remote.known for each in compared if each.order and each.finding == Finding.SAME}, actor=actor)
+        note_same({each.order.pk: _flag(each.order, each.remote) for each in compared if each.order and each.finding == Finding.SAME}, actor=actor)
         for each in compared:
             counts["compared"] += 1
             counts["same"] += each.finding in (Finding.SAME, Finding.UNDER_WAY)
@@ -74,10 +74,9 @@ def reconcile_stock_status(
         page = told.next
         if page is None or not go_on():
             break
-    if page is None:
-        _look_for_missing(channel, since, until, listed, size, client, actor)
+    at_end = page is None and _look_for_missing(channel, (since, until), listed, size, client, actor, go_on)
     still = Discrepancy.objects.filter(channel=channel, resolved_at=None).count()
-    return ReconciliationResult(counts["compared"], counts["same"], counts["fixed"], still, at_end=page is None)
+    return ReconciliationResult(counts["compared"], counts["same"], counts["fixed"], still, at_end)
 
 
 def _mend(channel: Channel, each: Compared, client: ChannelClient, actor: Actor) -> bool:
@@ -103,8 +102,30 @@ def _mend(channel: Channel, each: Compared, client: ChannelClient, actor: Actor)
     return operation_id is not None and attempt(operation_id, client, actor=actor).success
 
 
-def _look_for_missing(channel: Channel, since: datetime, until: datetime, listed: set[str], limit: int, client: ChannelClient, actor: Actor) -> None:
-    """Orders that the list did not name may have changed while it was read: each is asked for by itself before it is called unknown."""
-    for order in missing_there(channel, since, until, listed, limit):
-        if client.get_order(order.external_id) is None:
-            note_unknown_there(order.pk, actor=actor)
+def _flag(order: ChannelOrder, remote: RemoteOrder) -> bool | None:
+    """The flag there, as it was told last."""
+    return order.known_there if remote.known is None else remote.known
+
+
+def _look_for_missing(
+    channel: Channel,
+    window: tuple[datetime, datetime],
+    listed: set[str],
+    size: int,
+    client: ChannelClient,
+    actor: Actor,
+    go_on: Callable[[], bool],
+) -> bool:
+    """Orders that the list did not name may have changed while it was read: each is asked for by itself before it is called unknown. Whether there was time
+    for all of them."""
+    after = 0
+    while orders := deducted_between(channel, *window, after, size):
+        for order in orders:
+            if order.external_id in listed:
+                continue
+            if not go_on():
+                return False
+            if client.get_order(order.external_id) is None:
+                note_unknown_there(order.pk, actor=actor)
+        after = orders[-1].pk
+    return True

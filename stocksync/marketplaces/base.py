@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 from uuid import UUID
 
 from stocksync.enums import CommandStatus, RemoteState
@@ -32,7 +32,8 @@ class RemoteLine:
 
 @dataclass(frozen=True, slots=True)
 class RemoteOrder:
-    """An order as the marketplace tells it now. `status` is its own word, `state` what that means for stock; `known` its flag that stock was deducted.
+    """An order as the marketplace tells it now. `status` is its own word, `state` what that means for stock; `known` its flag that stock was deducted,
+    None where it says nothing of that.
 
     `revision` changes whenever the order does; `changed_at` never goes back. `fault` says why an order can't be read: then only its id is true.
     """
@@ -93,10 +94,8 @@ class Shown:
 class ChannelClient(ABC):
     """Calls to one account at a marketplace. Not to be shared between threads; close it, or use `with`.
 
-    `pushes_quantities`: whether listings can be told a quantity there; where not, the last five calls are never made.
+    Where listings can't be told a quantity (`KINDS_WITH_QUANTITIES`) the last five calls are never made.
     """
-
-    pushes_quantities: ClassVar[bool] = False
 
     @abstractmethod
     def read_changes(self, position: Position) -> Changes:
@@ -143,6 +142,21 @@ class ChannelClient(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+READY, CANCELLED = "READY_FOR_PROCESSING", "CANCELLED"
+
+
+def state_of(status: str, fulfilment: str) -> RemoteState:
+    """What the two statuses of an order mean for stock.
+
+    Ready is only READY_FOR_PROCESSING: BOUGHT, FILLED_IN and words that nobody knows wait. It is cancelled when the buyer's side (the order) or the seller's
+    side (the fulfilment) says so: in both cases nothing is sent. A fulfilment that is RETURNED changes nothing: the goods did go out, and they come back by a
+    return of ours, when somebody has seen them.
+    """
+    if CANCELLED in {status, fulfilment}:
+        return RemoteState.CANCELLED
+    return RemoteState.READY if status == READY else RemoteState.WAITING
 
 
 def is_answer(failure: RetryableFailure | PermanentFailure) -> bool:

@@ -6,7 +6,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
-from stocksync.enums import ChannelKind, ChannelMode, Fulfilment
+from stocksync.enums import KINDS_WITH_QUANTITIES, ChannelKind, ChannelMode, Fulfilment
 from warehouse.core.documents import Versioned
 
 
@@ -38,6 +38,11 @@ class Channel(Versioned):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def takes_quantities(self) -> bool:
+        """Whether its listings can be told a quantity."""
+        return self.kind in KINDS_WITH_QUANTITIES
 
     def order_ref(self, external_id: str) -> str:
         """How inventory's books name an order of this channel."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
-from stocksync.enums import OPEN_OPERATIONS, OperationStatus, RemoteState
-from stocksync.marketplaces.base import RemoteOrder
-from stocksync.models import Channel, ChannelOrder
+from stocksync.enums import OPEN_OPERATIONS, DiscrepancyKind, OperationStatus, RemoteState
+from stocksync.marketplaces.base import RemoteLine, RemoteOrder
+from stocksync.models import Channel, ChannelOrder, ChannelOrderLine, Discrepancy
+
+Quantities = dict[str, Decimal]
 
 # Somebody is at it, or has to be: the comparison leaves it to them.
 UNDER_WAY = {*OPEN_OPERATIONS, OperationStatus.FAILED}
@@ -39,9 +43,9 @@ class Compared:
 
 
 def compare(channel: Channel, remotes: Sequence[RemoteOrder]) -> list[Compared]:
-    """Judge orders as the marketplace tells them against our side. One statement."""
+    """Judge orders as the marketplace tells them against our side. Two statements."""
     rows = ChannelOrder.objects.filter(channel=channel, external_id__in=[remote.external_id for remote in remotes])
-    rows = rows.annotate(under_way=Count("operations", filter=Q(operations__status__in=UNDER_WAY)))
+    rows = rows.prefetch_related("lines").annotate(under_way=Count("operations", filter=Q(operations__status__in=UNDER_WAY)))
     known = {row.external_id: row for row in rows}
     return [Compared(remote, order := known.get(remote.external_id), _judge(remote, order)) for remote in remotes]
 
@@ -53,14 +57,31 @@ def without_repetitions(channel: Channel, remotes: Sequence[RemoteOrder]) -> lis
     """
     done = Q(deducted_at__isnull=False) | Q(left_alone=True) | ~Q(state=RemoteState.READY)
     rows = ChannelOrder.objects.filter(done, channel=channel, external_id__in=[remote.external_id for remote in remotes])
-    known = {external_id: (revision, flag) for external_id, revision, flag in rows.values_list("external_id", "revision", "known_there")}
-    return [remote for remote in remotes if remote.fault or not remote.revision or known.get(remote.external_id) != (remote.revision, remote.known)]
+    known = {row.external_id: row for row in rows}
+    return [remote for remote in remotes if not is_read(remote, known.get(remote.external_id))]
 
 
-def missing_there(channel: Channel, since: datetime, until: datetime, listed: Iterable[str], limit: int) -> list[ChannelOrder]:
-    """Orders that are deducted here, changed in the window, and were not in the marketplace's list of it."""
-    rows = ChannelOrder.objects.filter(channel=channel, changed_at__gte=since, changed_at__lt=until, left_alone=False)
-    return list(rows.filter(deducted_at__isnull=False, reversed_at=None).exclude(external_id__in=set(listed)).order_by("pk")[:limit])
+def is_read(remote: RemoteOrder, order: ChannelOrder | None) -> bool:
+    """Whether we have the order as it is told: this revision, and its flag, as far as that says anything."""
+    if order is None or remote.fault or not remote.revision:
+        return False
+    return remote.revision == order.revision and remote.known in (None, order.known_there)
+
+
+def deducted_between(channel: Channel, since: datetime, until: datetime, after: int, limit: int) -> list[ChannelOrder]:
+    """The next orders behind that id which are deducted here and changed in the window; without those of which a person knows already that the marketplace
+    does not know them. One statement."""
+    told = Discrepancy.objects.filter(order=OuterRef("pk"), kind=DiscrepancyKind.UNKNOWN_THERE, resolved_at=None)
+    rows = ChannelOrder.objects.filter(channel=channel, changed_at__gte=since, changed_at__lt=until, left_alone=False, pk__gt=after)
+    return list(rows.filter(deducted_at__isnull=False, reversed_at=None).exclude(Exists(told)).order_by("pk")[:limit])
+
+
+def by_sku(lines: Iterable[RemoteLine | ChannelOrderLine]) -> Quantities:
+    """How much of each SKU there is in the lines; the case of a SKU means nothing."""
+    result: Quantities = defaultdict(Decimal)
+    for line in lines:
+        result[line.sku.strip().upper()] += line.quantity
+    return {sku: quantity for sku, quantity in result.items() if quantity}
 
 
 def _judge(remote: RemoteOrder, order: ChannelOrder | None) -> Finding:
@@ -71,9 +92,13 @@ def _judge(remote: RemoteOrder, order: ChannelOrder | None) -> Finding:
     if order.under_way:  # type: ignore[attr-defined]
         return Finding.TOLD if remote.known == order.is_deducted else Finding.UNDER_WAY
     if order.deducted_at is None:
-        return Finding.NOT_DEDUCTED if remote.known and remote.state == RemoteState.READY else Finding.NEWS
+        if remote.state != RemoteState.READY:
+            return Finding.SAME if is_read(remote, order) else Finding.NEWS
+        return Finding.NOT_DEDUCTED if remote.known else Finding.NEWS
     if order.reversed_at is not None:
         return Finding.STILL_KNOWN if remote.known else Finding.SAME
     if remote.revision != order.revision or remote.state == RemoteState.CANCELLED:
+        return Finding.NEWS
+    if by_sku(remote.lines) != (order.asked_quantities or by_sku(order.lines.all())):
         return Finding.NEWS
     return Finding.SAME if remote.known else Finding.FORGOTTEN

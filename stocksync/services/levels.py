@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.utils import timezone
 
 from inventory import orchestrator
-from stocksync.enums import KINDS_WITH_QUANTITIES, ChannelMode, CommandStatus
+from stocksync.enums import ChannelMode, CommandStatus
 from stocksync.locks import lock_channel, lock_level, lock_levels
 from stocksync.models import ListingLevel
 from stocksync.queries.levels import levels_behind_orders
@@ -33,7 +33,7 @@ def list_product(channel_id: int, offer_id: str, sku: str, safety_buffer: int | 
     unknown SKU; Conflict when the listing sells another product, or where listings can't be told a quantity.
     """
     channel = lock_channel(channel_id)
-    if channel.kind not in KINDS_WITH_QUANTITIES:
+    if not channel.takes_quantities:
         raise Conflict(f"{channel} is an account at the {channel.get_kind_display()}, which takes no quantities of listings.", kind=channel.kind)
     offer_id = _require_offer(offer_id)
     _require_buffer(safety_buffer)

@@ -12,15 +12,15 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from stocksync.enums import CommandStatus
+from stocksync.enums import CommandStatus, RemoteState
 from stocksync.marketplaces.allegro_rest import changes, commands
 from stocksync.marketplaces.allegro_rest.limits import SharedLimits
-from stocksync.marketplaces.allegro_rest.orders import NEW, Event, fulfilment_of, part, parts, read_events, read_order, read_orders
-from stocksync.marketplaces.base import Changes, ChannelClient, CommandState, OrderPage, Position, RemoteOrder, Shown
+from stocksync.marketplaces.allegro_rest.orders import NEW, Event, fulfilment_of, read_events, read_order, read_orders
+from stocksync.marketplaces.base import Changes, ChannelClient, CommandState, OrderPage, Position, RemoteOrder, Shown, state_of
 from warehouse.core.partners.breaker import Circuit
 from warehouse.core.partners.errors import ContractBroken, PermanentFailure, RetryableFailure
 from warehouse.core.partners.http import PartnerHttp
-from warehouse.core.partners.reading import Answer, read_text, read_whole
+from warehouse.core.partners.reading import Answer, read_part, read_parts, read_text, read_whole
 
 T = TypeVar("T")
 
@@ -40,11 +40,9 @@ class AllegroRestClient(ChannelClient):
     """Calls to one Allegro account.
 
     `access_token` gives a token that is fresh enough; `renew` gives another one for a token that was refused, after which the request is made once more.
-    `account` names the application whose calls are counted together; the address, when it is not given. Raises RetryableFailure, PermanentFailure, and
-    what the two functions raise.
+    `application` is the one whose calls are counted together, whatever channels share it; the address, when it is not given. Raises RetryableFailure,
+    PermanentFailure, and what the two functions raise.
     """
-
-    pushes_quantities = True
 
     def __init__(
         self,
@@ -52,7 +50,7 @@ class AllegroRestClient(ChannelClient):
         access_token: Callable[[], str],
         renew: Callable[[str], str],
         *,
-        account: str = "",
+        application: str = "",
         limits: SharedLimits | None = None,
         now: Callable[[], datetime] = timezone.now,
     ) -> None:
@@ -66,7 +64,7 @@ class AllegroRestClient(ChannelClient):
         )
         self._access_token, self._renew, self._now = access_token, renew, now
         self._token = ""
-        self._limits = limits or SharedLimits(PARTNER, account or base_url)
+        self._limits = limits or SharedLimits(PARTNER, application or base_url)
 
     def close(self) -> None:
         self._http.close()
@@ -203,19 +201,19 @@ class _Fulfilment:
 
 def _read_fulfilment(form: Answer) -> _Fulfilment:
     status = fulfilment_of(form)
-    cancelled = "CANCELLED" in {read_text(form, "status", longest=40), status}
-    return _Fulfilment(status, read_text(form, "revision", longest=80), cancelled)
+    state = state_of(read_text(form, "status", longest=40), status)
+    return _Fulfilment(status, read_text(form, "revision", longest=80), cancelled=state == RemoteState.CANCELLED)
 
 
 def _read_shown(answer: Answer) -> Shown:
-    available = read_whole(part(answer, "stock"), "available")
+    available = read_whole(read_part(answer, "stock"), "available")
     if available is None or available < 0:
         raise ContractBroken("stock.available is not a quantity")
-    return Shown(available, read_text(part(answer, "publication"), "status", longest=40) == "ACTIVE")
+    return Shown(available, read_text(read_part(answer, "publication"), "status", longest=40) == "ACTIVE")
 
 
 def _read_forms(answer: Answer) -> tuple[list[Answer], int]:
     total = read_whole(answer, "totalCount")
     if total is None:
         raise ContractBroken("totalCount is missing")
-    return parts(answer, "checkoutForms"), total
+    return read_parts(answer, "checkoutForms"), total

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stocksync.enums import CommandStatus
-from stocksync.marketplaces.allegro_rest.orders import part, parts
 from stocksync.marketplaces.base import CommandState
-from warehouse.core.partners.reading import Answer, read_text, read_whole
+from warehouse.core.partners.reading import Answer, printable, read_part, read_parts, read_text, read_whole
 
 SUCCESS, FAIL = "SUCCESS", "FAIL"
 KEPT_TASKS = 20
+WORDS_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Task:
 
 def read_counts(answer: Answer) -> Counts:
     """The counts in a command's summary; zeros where nothing is said."""
-    counts = part(answer, "taskCount")
+    counts = read_part(answer, "taskCount")
     return Counts(*(read_whole(counts, name) or 0 for name in ("total", "success", "failed")))
 
 
@@ -65,20 +65,20 @@ def judge(counts: Counts, tasks: list[Task]) -> CommandState:
 
 def read_tasks(answer: Answer) -> list[Task]:
     """The tasks on one page of a command's report."""
-    return [_read_task(task) for task in parts(answer, "tasks")]
+    return [_read_task(task) for task in read_parts(answer, "tasks")]
 
 
 def _read_task(task: Answer) -> Task:
     status = read_text(task, "status", longest=40)
-    return Task(read_text(part(task, "offer"), "id", longest=80, required=False), status, _reason(task) if status == FAIL else "")
+    return Task(read_text(read_part(task, "offer"), "id", longest=80, required=False), status, _reason(task) if status == FAIL else "")
 
 
 def _reason(task: Answer) -> str:
     """What is wrong, in the marketplace's words: of its errors if it gives any, else its message."""
-    errors = parts(task, "errors") if task.get("errors") else []
+    errors = read_parts(task, "errors") if task.get("errors") else []
     said = [next(filter(None, (_words(error, name) for name in ("userMessage", "message", "code"))), "") for error in errors]
     return ", ".join(filter(None, said)) or _words(task, "message") or "no reason is given"
 
 
 def _words(answer: Answer, field: str) -> str:
-    return read_text(answer, field, longest=2_000, required=False)
+    return printable(answer.get(field), WORDS_LENGTH)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from stocksync.enums import RemoteState
-from stocksync.marketplaces.base import RemoteLine, RemoteOrder
+from stocksync.marketplaces.base import RemoteLine, RemoteOrder, state_of
 from warehouse.core.partners.errors import ContractBroken
-from warehouse.core.partners.reading import Answer, read_decimal, read_moment, read_text
+from warehouse.core.partners.reading import Answer, printable, read_decimal, read_moment, read_part, read_parts, read_text
 
 logger = logging.getLogger(__name__)
 
 ID_LENGTH = 80
-STATES = {"READY_FOR_PROCESSING": RemoteState.READY, "CANCELLED": RemoteState.CANCELLED}
+NAME_LENGTH = 200
 NEW = "NEW"
 
 
@@ -29,7 +29,7 @@ class Event:
 
 def read_events(answer: Answer) -> list[Event]:
     """The entries on a page of the journal, in its order."""
-    return [_read_event(event) for event in parts(answer, "events")]
+    return [_read_event(event) for event in read_parts(answer, "events")]
 
 
 def read_orders(forms: Iterable[Answer]) -> list[RemoteOrder]:
@@ -59,32 +59,14 @@ def read_order(form: Answer, external_id: str = "") -> RemoteOrder:
 
 def fulfilment_of(form: Answer) -> str:
     """How far the seller says to be with an order; NEW, if nothing was said."""
-    return read_text(part(form, "fulfillment"), "status", required=False, longest=40) or NEW
-
-
-def part(answer: Answer, field: str) -> Answer:
-    """The object in a field; an empty one when it is missing or null. Raises ContractBroken for anything else."""
-    value = answer.get(field)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ContractBroken(f"{field} is not an object")
-    return value
-
-
-def parts(answer: Answer, field: str) -> list[Answer]:
-    """The objects in a list. Raises ContractBroken when it is missing or has anything else in it."""
-    value = answer.get(field)
-    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise ContractBroken(f"{field} is not a list of objects")
-    return value
+    return read_text(read_part(form, "fulfillment"), "status", required=False, longest=40) or NEW
 
 
 def _read_event(event: Answer) -> Event:
     event_id = ""
     try:
         event_id = read_text(event, "id")
-        return Event(event_id, read_text(part(part(event, "order"), "checkoutForm"), "id", longest=ID_LENGTH))
+        return Event(event_id, read_text(read_part(read_part(event, "order"), "checkoutForm"), "id", longest=ID_LENGTH))
     except ContractBroken as error:
         logger.warning("Event %r of the journal can't be read: %s", event_id, error)
         return Event(event_id, "")
@@ -92,16 +74,19 @@ def _read_event(event: Answer) -> Event:
 
 def _read(form: Answer, external_id: str) -> RemoteOrder:
     status = read_text(form, "status", longest=40)
-    lines = tuple(_read_line(line) for line in parts(form, "lineItems"))
+    lines = tuple(_read_line(line) for line in read_parts(form, "lineItems"))
     if len({line.external_id for line in lines}) < len(lines):
         raise ContractBroken("two lines have the same id")
+    fulfilment = fulfilment_of(form)
+    state = state_of(status, fulfilment)
     bought = [moment for line in form["lineItems"] if (moment := read_moment(line, "boughtAt"))]
     return RemoteOrder(
         external_id,
         revision=read_text(form, "revision", longest=ID_LENGTH),
         status=status,
-        state=STATES.get(status, RemoteState.WAITING),
-        known=fulfilment_of(form) != NEW,
+        state=state,
+        # Nothing can be told of a cancelled order, so how far the seller was with it says nothing either.
+        known=None if state == RemoteState.CANCELLED else fulfilment != NEW,
         ordered_at=min(bought, default=None),
         changed_at=read_moment(form, "updatedAt"),
         lines=lines,
@@ -109,14 +94,14 @@ def _read(form: Answer, external_id: str) -> RemoteOrder:
 
 
 def _read_line(line: Answer) -> RemoteLine:
-    offer = part(line, "offer")
+    offer = read_part(line, "offer")
     quantity = read_decimal(line, "quantity")
     if quantity is None or quantity <= 0 or quantity != quantity.to_integral_value():
         raise ContractBroken("lineItems.quantity is not a whole number above nothing")
     return RemoteLine(
         external_id=read_text(line, "id", longest=ID_LENGTH),
         offer_id=read_text(offer, "id", longest=ID_LENGTH),
-        sku=read_text(part(offer, "external"), "id", longest=64, required=False),
-        name=read_text(offer, "name", required=False),
+        sku=read_text(read_part(offer, "external"), "id", longest=64, required=False),
+        name=printable(offer.get("name"), NAME_LENGTH),
         quantity=Decimal(quantity),
     )

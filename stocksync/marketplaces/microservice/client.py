@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -14,10 +14,10 @@ from django.utils import timezone
 from stocksync.marketplaces.base import Changes, ChannelClient, OrderPage, Position, RemoteOrder
 from stocksync.marketplaces.microservice.orders import read_listed, read_order
 from stocksync.marketplaces.microservice.sweep import Sweep
-from warehouse.core.partners.breaker import Circuit, CircuitState
+from warehouse.core.partners.breaker import Circuit
 from warehouse.core.partners.errors import ContractBroken, PermanentFailure
 from warehouse.core.partners.http import PartnerHttp
-from warehouse.core.partners.reading import Answer, read_text, read_whole, require_same_order
+from warehouse.core.partners.reading import Answer, printable, read_text, read_whole, require_same_order
 
 PARTNER = "Allegro microservice"
 PAGE = 100
@@ -44,8 +44,6 @@ class MicroserviceClient(ChannelClient):
     All accounts at one address share the circuit. Raises ValueError for an address or a token that can't be used.
     """
 
-    pushes_quantities: ClassVar[bool] = False
-
     def __init__(self, base_url: str, jwt: str, token_id: str, *, timeout: tuple[float, float] | None = None) -> None:
         self._token_id = token_id
         self._jwt = jwt.strip()
@@ -57,11 +55,6 @@ class MicroserviceClient(ChannelClient):
             max_bytes=MAX_ANSWER_BYTES,
             circuit=Circuit(PARTNER, base_url),
         )
-
-    @classmethod
-    def circuit_state(cls, base_url: str) -> CircuitState:
-        """How the circuit to the microservice at this address stands, as all workers see it."""
-        return Circuit(PARTNER, base_url).state()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -94,40 +87,10 @@ class MicroserviceClient(ChannelClient):
         orders, following = self._step(sweep, min(limit, PAGE), now)
         return OrderPage(orders, None if following is None else following.as_text())
 
-    def find_orders(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        status: str | None = None,
-        stock_updated: bool | None = None,
-        limit: int = PAGE,
-        offset: int = 0,
-    ) -> ListedOrders:
-        """A part of the list of orders that changed between the moments, with this status and this flag. It shifts while it is read: see `list_orders`."""
-        filters = {
-            "status": status,
-            "from_date": None if since is None else since.isoformat(),
-            "to_date": None if until is None else until.isoformat(),
-            "stock_updated": None if stock_updated is None else str(stock_updated).lower(),
-        }
-        given = {name: value for name, value in filters.items() if value is not None}
-        return self._http.call("GET", self._path("", limit=limit, offset=offset, **given), _read_list)
-
     def get_order(self, external_id: str) -> RemoteOrder | None:
         """The order as it stands; None when the microservice does not know it. An answer about another order is a RetryableFailure."""
         try:
             return self._http.call("GET", self._path(self._http.segment(external_id)), lambda answer: _read_one(answer, external_id))
-        except PermanentFailure as failure:
-            if failure.status == 404:
-                return None
-            raise
-
-    def flags(self, external_id: str) -> dict[str, bool] | None:
-        """What the microservice has noted of the order, `is_stock_updated` among it; None when it does not know the order."""
-        path = self._path(f"{self._http.segment(external_id)}/technical-flags")
-        try:
-            return self._http.call("GET", path, lambda answer: _read_flags(answer, external_id))
         except PermanentFailure as failure:
             if failure.status == 404:
                 return None
@@ -168,10 +131,9 @@ class MicroserviceClient(ChannelClient):
     def _told(self, answer: Answer) -> str:
         """The microservice's own words, on one line and without the token."""
         message = answer.get("message")
-        text = " ".join(message.split()) if isinstance(message, str) else ""
-        if self._jwt:
-            text = text.replace(self._jwt, "***")
-        return "".join(sign if sign.isprintable() else "�" for sign in text)[:200] or "it does not say why"
+        if self._jwt and isinstance(message, str):
+            message = message.replace(self._jwt, "***")
+        return printable(message, 200) or "it does not say why"
 
 
 def _read_list(answer: Answer) -> ListedOrders:
@@ -203,11 +165,3 @@ def _read_one(answer: Answer, external_id: str) -> RemoteOrder | None:
     require_same_order(order, external_id, "id", "order_id")
     read_text(order, "id")
     return read_order(order, external_id)
-
-
-def _read_flags(answer: Answer, external_id: str) -> dict[str, bool]:
-    require_same_order(answer, external_id, "order_id")
-    flags = {name: value for name, value in answer.items() if isinstance(value, bool)}
-    if "is_stock_updated" not in flags:
-        raise ContractBroken("is_stock_updated is neither true nor false")
-    return flags

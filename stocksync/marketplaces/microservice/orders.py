@@ -7,19 +7,16 @@ import json
 from typing import Any
 
 from stocksync.enums import RemoteState
-from stocksync.marketplaces.base import RemoteLine, RemoteOrder
+from stocksync.marketplaces.base import RemoteLine, RemoteOrder, state_of
 from warehouse.core.errors import ValidationFailed
 from warehouse.core.partners.errors import ContractBroken
-from warehouse.core.partners.reading import Answer, read_moment, read_text
+from warehouse.core.partners.reading import Answer, printable, read_moment, read_part, read_text
 from warehouse.core.quantities import parse_quantity
 
 ID_LENGTH = 80
 SKU_LENGTH = 64
 NAME_LENGTH = 200
 WORD_LENGTH = 40
-
-READY = "READY_FOR_PROCESSING"
-CANCELLED = "CANCELLED"
 
 
 def read_listed(row: Any) -> RemoteOrder:
@@ -40,21 +37,9 @@ def read_order(answer: Answer, order_id: str) -> RemoteOrder:
         return RemoteOrder(order_id, fault=str(error))
 
 
-def state_of(status: str, fulfilment: str) -> RemoteState:
-    """What the two statuses of an order mean for stock.
-
-    Ready is only READY_FOR_PROCESSING: BOUGHT, FILLED_IN and words that nobody knows wait. It is cancelled when the buyer's side (the order) or the seller's
-    side (the fulfilment) says so: in both cases nothing is sent. A fulfilment that is RETURNED changes nothing: the goods did go out, and they come back by a
-    return of ours, when somebody has seen them.
-    """
-    if CANCELLED in {status, fulfilment}:
-        return RemoteState.CANCELLED
-    return RemoteState.READY if status == READY else RemoteState.WAITING
-
-
 def _read(answer: Answer, order_id: str) -> RemoteOrder:
     status = read_text(answer, "status", longest=WORD_LENGTH)
-    state = state_of(status, read_text(_part(answer, "fulfillment"), "status", longest=WORD_LENGTH, required=False))
+    state = state_of(status, read_text(read_part(answer, "fulfillment"), "status", longest=WORD_LENGTH, required=False))
     rows = answer.get("lineItems")
     if not isinstance(rows, list):
         raise ContractBroken("lineItems is not a list")
@@ -78,7 +63,7 @@ def _read(answer: Answer, order_id: str) -> RemoteOrder:
 
 
 def _read_line(row: Answer) -> RemoteLine:
-    offer = _part(row, "offer")
+    offer = read_part(row, "offer")
     try:
         quantity = parse_quantity(row.get("quantity"))
     except ValidationFailed as error:
@@ -86,8 +71,8 @@ def _read_line(row: Answer) -> RemoteLine:
     return RemoteLine(
         external_id=read_text(row, "id", longest=ID_LENGTH),
         offer_id=read_text(offer, "id", longest=ID_LENGTH, required=False),
-        sku=read_text(_part(offer, "external"), "id", longest=SKU_LENGTH, required=False),
-        name=_printable(offer.get("name")),
+        sku=read_text(read_part(offer, "external"), "id", longest=SKU_LENGTH, required=False),
+        name=printable(offer.get("name"), NAME_LENGTH),
         quantity=quantity,
     )
 
@@ -97,17 +82,6 @@ def _read_flag(answer: Answer) -> bool | None:
     if flag is not None and not isinstance(flag, bool):
         raise ContractBroken("is_stock_updated is neither true nor false")
     return flag
-
-
-def _printable(name: object) -> str:
-    """A name is for people only: whatever it is, it makes no order unreadable."""
-    text = " ".join(name.split()) if isinstance(name, str) else ""
-    return "".join(sign if sign.isprintable() else "�" for sign in text)[:NAME_LENGTH]
-
-
-def _part(answer: Answer, field: str) -> Answer:
-    value = answer.get(field)
-    return {} if value is None else _object(value, field)
 
 
 def _object(value: Any, what: str) -> Answer:

@@ -49,6 +49,26 @@ def test_each_status_means_something_for_stock(client: AllegroRestClient, allegr
     assert (order.status, order.state) == (status, state)
 
 
+@pytest.mark.parametrize("status", ["READY_FOR_PROCESSING", "FILLED_IN"])
+def test_cancelled_by_the_seller_is_cancelled_and_nothing_is_known_of_it(client: AllegroRestClient, allegro: AllegroRest, status: str):
+    allegro.put_offer("77", 5)
+    allegro.sell("77", order_id="order-1", status=status)
+    allegro.set_fulfilment("order-1", "CANCELLED")
+    order = client.get_order("order-1")
+    assert order is not None
+    assert (order.status, order.state, order.known) == (status, RemoteState.CANCELLED, None)
+
+
+@pytest.mark.parametrize(("name", "read"), [("x" * 300, "x" * 200), ("Milk\n\x07 fresh", "Milk � fresh"), (None, ""), (7, "")])
+def test_no_name_makes_an_order_unreadable(client: AllegroRestClient, allegro_rest: PartnerServer, allegro: AllegroRest, name: object, read: str):
+    allegro.put_offer("77", 5)
+    allegro.sell("77", order_id="order-1")
+    allegro_rest.fail("replace", values={"lineItems": [{"id": "1", "offer": {"id": "77", "name": name}, "quantity": 1}]})
+    order = client.get_order("order-1")
+    assert order is not None
+    assert (order.fault, [line.name for line in order.lines]) == ("", [read])
+
+
 def test_an_offer_without_a_sku_has_an_empty_one(client: AllegroRestClient, allegro: AllegroRest):
     allegro.put_offer("77", 5)
     allegro.sell("77", order_id="order-1")
@@ -123,6 +143,9 @@ def test_nothing_is_told_of_a_cancelled_order(client: AllegroRestClient, allegro
     client.set_deducted("order-1", False)
     client.set_deducted("order-1", True)
     assert allegro_rest.requests("PUT") == []
+    order = client.get_order("order-1")
+    assert order is not None
+    assert (order.state, order.known) == (RemoteState.CANCELLED, None)
 
 
 def test_a_parcel_that_is_gone_is_not_made_new(client: AllegroRestClient, allegro: AllegroRest):

@@ -112,22 +112,11 @@ def test_an_offer_without_a_sku_is_a_line_without_one(microservice: Microservice
 
 def test_an_unknown_order_is_none(microservice: MicroserviceClient, allegro_microservice: PartnerServer):
     put(allegro_microservice, "theirs", account="another-account")
-    assert [microservice.get_order("a1"), microservice.get_order("theirs"), microservice.flags("a1")] == [None, None, None]
+    assert [microservice.get_order("a1"), microservice.get_order("theirs")] == [None, None]
     for values in ({"orders": []}, {"order": None}):
         put(allegro_microservice, "a1")
         allegro_microservice.fail("replace", values=values)
         assert microservice.get_order("a1") is None
-
-
-def test_flags_are_read(microservice: MicroserviceClient, allegro_microservice: PartnerServer):
-    put(allegro_microservice, "a1", is_stock_updated=True)
-    assert microservice.flags("a1") == {"is_stock_updated": True}
-    allegro_microservice.fail("replace", values={"has_invoice": False, "note": "x"})
-    assert microservice.flags("a1") == {"is_stock_updated": True, "has_invoice": False}
-    for values in ({"is_stock_updated": "yes"}, {"order_id": "a2"}):
-        allegro_microservice.fail("replace", values=values)
-        with pytest.raises(RetryableFailure):
-            microservice.flags("a1")
 
 
 def test_the_flag_is_set_and_taken_back(microservice: MicroserviceClient, allegro_microservice: PartnerServer):
@@ -258,33 +247,5 @@ def test_a_list_that_breaks_the_contract_moves_nothing(microservice: Microservic
     assert list(changes(microservice)) == ["a1"]
 
 
-def test_every_filter_reaches_the_microservice(microservice: MicroserviceClient, allegro_microservice: PartnerServer):
-    for number in range(6):
-        at = (CHANGED + timedelta(minutes=number)).isoformat()
-        put(
-            allegro_microservice, f"a{number}", updatedAt=at, status="BOUGHT" if number == 2 else "READY_FOR_PROCESSING", is_stock_updated=number == 3
-        )
-    found = microservice.find_orders(
-        since=CHANGED + timedelta(minutes=1),
-        until=CHANGED + timedelta(minutes=4),
-        status="READY_FOR_PROCESSING",
-        stock_updated=False,
-        limit=1,
-        offset=1,
-    )
-    assert ([order.external_id for order in found.orders], found.total, found.offset) == (["a1"], 2, 1)
-    assert allegro_microservice.requests()[0]["query"] == {
-        "token_id": ACCOUNT,
-        "limit": "1",
-        "offset": "1",
-        "status": "READY_FOR_PROCESSING",
-        "from_date": "2026-03-29T01:31:05.250000+00:00",
-        "to_date": "2026-03-29T01:34:05.250000+00:00",
-        "stock_updated": "false",
-    }
-    assert microservice.find_orders().total == 6
-
-
 def test_the_settings_give_ten_seconds(settings: Any):
     assert settings.PARTNER_TIMEOUT_SECONDS[1] == 10
-    assert MicroserviceClient.pushes_quantities is False

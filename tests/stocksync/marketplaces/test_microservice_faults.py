@@ -10,9 +10,11 @@ from redis import Redis
 
 from stocksync.marketplaces.base import Position, is_answer
 from stocksync.marketplaces.microservice import MicroserviceClient
+from stocksync.marketplaces.microservice.client import PARTNER
 from tests.partners.allegro_microservice import ACCOUNT
 from tests.partners.fixtures import TOKEN
 from tests.partners.server import PartnerServer
+from warehouse.core.partners.breaker import Circuit
 from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
 
 FAULTS = [
@@ -120,7 +122,7 @@ def test_an_outage_opens_the_circuit_for_all_accounts(redis: Redis, allegro_micr
     with MicroserviceClient(allegro_microservice.url, TOKEN, "another-account", timeout=(1, 1)) as other, pytest.raises(CircuitOpen) as caught:
         other.read_changes(Position())
     assert (is_answer(caught.value), len(allegro_microservice.requests())) == (False, 5)
-    assert MicroserviceClient.circuit_state(allegro_microservice.url).state == "open"
+    assert Circuit(PARTNER, allegro_microservice.url).state().state == "open"
 
 
 def test_a_microservice_that_is_not_there():

@@ -15,7 +15,7 @@ from inventory.models import Movement, Product
 from stocksync.enums import RemoteState
 from stocksync.marketplaces.base import RemoteOrder
 from stocksync.models import Channel, ChannelOrder, Discrepancy, PendingStockOperation
-from stocksync.queries.comparison import Finding, compare, missing_there
+from stocksync.queries.comparison import Finding, compare, deducted_between
 from stocksync.services.intake import take_in_order
 from stocksync.services.operations import cancel_operation
 from stocksync.services.reconciliation import acknowledge_again, deduct_late, note_same, note_told, note_unknown_there
@@ -77,9 +77,14 @@ def test_every_finding(channel, apple):
     refund(order.pk, reason="x", actor=ACTOR)
     told(operation_of(order))
     assert finding(channel, again(news, known=True)) == Finding.STILL_KNOWN
+    assert finding(channel, again(news, known=None, state=RemoteState.CANCELLED)) == Finding.SAME
     assert finding(channel, news) == Finding.SAME
     other = remote([(apple, 1)], state=RemoteState.WAITING)
+    assert finding(channel, other) == Finding.NEWS
     known(channel, other)
+    assert finding(channel, other) == Finding.SAME
+    assert finding(channel, again(other, known=True)) == Finding.NEWS
+    assert finding(channel, again(other, revision="r2")) == Finding.NEWS
     assert finding(channel, again(other, state=RemoteState.READY, known=True)) == Finding.NOT_DEDUCTED
     ChannelOrder.objects.update(left_alone=True)
     assert finding(channel, again(other, state=RemoteState.READY, known=True)) == Finding.SAME
@@ -197,9 +202,12 @@ def test_what_the_marketplace_does_not_list_is_unknown_there(channel, apple):
     first, second, waiting = remote([(apple, 1)]), remote([(apple, 1)]), remote([(apple, 1)], state=RemoteState.WAITING)
     orders = [known(channel, news) for news in (first, second, waiting)]
     now = timezone.now()
-    missing = missing_there(channel, now - timedelta(hours=1), now + timedelta(hours=1), [first.external_id], 100)
-    assert missing == [orders[1]]
-    for order in (*missing, orders[2]):
+    window = (now - timedelta(hours=1), now + timedelta(hours=1))
+    assert deducted_between(channel, *window, 0, 100) == orders[:2]
+    assert deducted_between(channel, *window, 0, 1) == orders[:1]
+    assert deducted_between(channel, *window, orders[0].pk, 100) == [orders[1]]
+    for order in orders[1:]:
         note_unknown_there(order.pk, actor=ACTOR)
+    assert deducted_between(channel, *window, 0, 100) == orders[:1]
     assert list(Discrepancy.objects.values_list("order", "kind")) == [(orders[1].pk, "unknown_there")]
     assert orders[1].lines.get().quantity == Decimal(1)

@@ -36,6 +36,30 @@ def read_text(answer: Answer, field: str, *, longest: int = 200, required: bool 
     return line
 
 
+def printable(text: object, longest: int) -> str:
+    """Words for people on one line, cut to `longest` characters; "" for what is no text. Whatever they are, they make no answer unreadable."""
+    line = " ".join(text.split()) if isinstance(text, str) else ""
+    return "".join(sign if sign.isprintable() else "�" for sign in line)[:longest]
+
+
+def read_part(answer: Answer, field: str) -> Answer:
+    """The object in a field; an empty one when it is missing or null."""
+    value = answer.get(field)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ContractBroken(f"{field} is not an object")
+    return value
+
+
+def read_parts(answer: Answer, field: str) -> list[Answer]:
+    """The objects in a list, which must be there."""
+    value = answer.get(field)
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ContractBroken(f"{field} is not a list of objects")
+    return value
+
+
 def read_whole(answer: Answer, field: str) -> int | None:
     """A whole number, or None when the field is missing or null."""
     value = answer.get(field)
