@@ -126,10 +126,10 @@ def lock_level(level_id: int) -> ListingLevel:
 
 
 def lock_free_levels(rows: QuerySet[ListingLevel], limit: int) -> list[ListingLevel]:
-    """Lock at most so many of these levels, the longest waiting first, with channel and product loaded; those that others lock are passed over.
+    """Lock at most so many of these levels in the order that they have, with channel and product loaded; those that others lock are passed over.
 
     What another table says of them may have changed until the lock: judge it again afterwards.
     """
     require_transaction()
     locked = rows.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("channel", "product")
-    return list(locked.order_by("next_push_at", "pk")[:limit])
+    return list(locked[:limit])

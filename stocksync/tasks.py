@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from celery import shared_task
 from django.conf import settings
@@ -163,10 +163,11 @@ def _for(seconds: float) -> Callable[[], bool]:
 @contextmanager
 def _alone(what: str, channel_id: int, seconds: float) -> Iterator[bool]:
     """Whether nobody else does this with the channel now. Only a courtesy to the marketplace: two at once would do nothing twice."""
-    key = f"stocksync:{what}:{channel_id}"
-    mine = cache.add(key, 1, timeout=seconds + GRACE_SECONDS)
+    key, name = f"stocksync:{what}:{channel_id}", str(uuid4())
+    mine = cache.add(key, name, timeout=seconds + GRACE_SECONDS)
     try:
         yield mine
     finally:
-        if mine:
+        # Whoever was slower than that finds somebody else's name.
+        if mine and cache.get(key) == name:
             cache.delete(key)

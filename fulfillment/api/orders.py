@@ -21,7 +21,7 @@ from fulfillment.services.order_changes import change_order_lines
 from fulfillment.services.orders import process_order_cancelled, process_order_confirmed, retry_order
 from fulfillment.services.priorities import change_priority
 from fulfillment.services.status_reports import report_order_status
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, Input, MomentField, Nothing, QuantityField, Reason
 from warehouse.outbox.http import ReadEndpoints
 
@@ -138,10 +138,10 @@ class OrderFilters(django_filters.FilterSet):
     order_number = TextFilter(lookup_expr="iexact", help_text="The whole number; case does not count.")
     storefront_id = TextFilter(field_name="storefront_external_id")
     priority = django_filters.ChoiceFilter(choices=Priority.choices)
-    ship_by_from = django_filters.IsoDateTimeFilter(field_name="ship_by", lookup_expr="gte")
-    ship_by_to = django_filters.IsoDateTimeFilter(field_name="ship_by", lookup_expr="lt")
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    ship_by_from = MomentFilter(field_name="ship_by", lookup_expr="gte")
+    ship_by_to = MomentFilter(field_name="ship_by", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Order

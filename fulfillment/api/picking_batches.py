@@ -27,7 +27,7 @@ from fulfillment.enums import BatchingMethod, PickingStatus, Priority
 from fulfillment.models import PickingBatch, PickingTask
 from fulfillment.queries.picking_batches import next_stop
 from fulfillment.services import picking_batches
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import Nothing, Reason
 
 
@@ -39,8 +39,8 @@ class PickingBatchFilters(django_filters.FilterSet):
     wave = django_filters.NumberFilter(field_name="wave_id")
     batching = django_filters.ChoiceFilter(choices=BatchingMethod.choices)
     priority = django_filters.ChoiceFilter(choices=Priority.choices)
-    ship_by_from = django_filters.IsoDateTimeFilter(field_name="ship_by", lookup_expr="gte")
-    ship_by_to = django_filters.IsoDateTimeFilter(field_name="ship_by", lookup_expr="lt")
+    ship_by_from = MomentFilter(field_name="ship_by", lookup_expr="gte")
+    ship_by_to = MomentFilter(field_name="ship_by", lookup_expr="lt")
 
     class Meta:
         model = PickingBatch

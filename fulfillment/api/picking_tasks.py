@@ -35,7 +35,7 @@ from fulfillment.enums import SOURCE_LISTINGS, PickingStatus, Priority
 from fulfillment.models import Order, PickingTask, PickingTaskItem
 from fulfillment.queries.picking_tasks import next_item
 from fulfillment.services import other_goods, picking_tasks, picks, priorities, reassigning, shorts, undo
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import Nothing, Reason
 
 
@@ -49,8 +49,8 @@ class PickingFilters(django_filters.FilterSet):
     picking_batch = django_filters.NumberFilter(field_name="picking_batch_id")
     wave = django_filters.NumberFilter(field_name="wave_id")
     priority = django_filters.ChoiceFilter(choices=Priority.choices)
-    ship_by_from = django_filters.IsoDateTimeFilter(field_name="ship_by", lookup_expr="gte")
-    ship_by_to = django_filters.IsoDateTimeFilter(field_name="ship_by", lookup_expr="lt")
+    ship_by_from = MomentFilter(field_name="ship_by", lookup_expr="gte")
+    ship_by_to = MomentFilter(field_name="ship_by", lookup_expr="lt")
 
     class Meta:
         model = PickingTask

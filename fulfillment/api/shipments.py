@@ -19,7 +19,7 @@ from fulfillment.services.hand_over import MOST_PARCELS, Manifest, hand_over_shi
 from fulfillment.services.providers import replace_shipment
 from fulfillment.services.shipments import hand_over_shipment, retry_shipment
 from fulfillment.services.voids import settle_void
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, MomentField, Nothing, Reason
 from warehouse.outbox.http import ReadEndpoints
 
@@ -72,8 +72,8 @@ class ShipmentFilters(django_filters.FilterSet):
     order_id = TextFilter(field_name="order__external_id")
     packing_task = django_filters.NumberFilter(field_name="packing_task_id")
     tracking_number = TextFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Shipment

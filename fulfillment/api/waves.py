@@ -19,7 +19,7 @@ from fulfillment.queries.ranks import BY_URGENCY
 from fulfillment.queries.wave_obstacles import judge
 from fulfillment.queries.waves import Criteria, preview, wanted_for, wave_progress
 from fulfillment.services import wave_planning, waves
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import Reason
 from warehouse.outbox.http import ReadEndpoints
 
@@ -31,8 +31,8 @@ class WaveFilters(django_filters.FilterSet):
     zone = TextFilter(field_name="zone")
     provider = TextFilter(field_name="provider__code")
     priority = django_filters.ChoiceFilter(choices=Priority.choices)
-    cut_off_from = django_filters.IsoDateTimeFilter(field_name="cut_off", lookup_expr="gte")
-    cut_off_to = django_filters.IsoDateTimeFilter(field_name="cut_off", lookup_expr="lt")
+    cut_off_from = MomentFilter(field_name="cut_off", lookup_expr="gte")
+    cut_off_to = MomentFilter(field_name="cut_off", lookup_expr="lt")
 
     class Meta:
         model = Wave

@@ -26,7 +26,7 @@ from inventory.queries.scan import find_by_scan
 from inventory.queries.stock import visible_to
 from inventory.services.audits import CYCLE_PLACES
 from warehouse.core.actor import Actor
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, DayField, IdField, Input, Nothing, QuantityField, Reason, by_id
 from warehouse.core.errors import PermissionDenied, ValidationFailed
 from warehouse.outbox.http import Endpoints, ReadEndpoints
@@ -187,8 +187,8 @@ class AuditFilters(django_filters.FilterSet):
     warehouse = TextFilter(field_name="warehouse__code")
     scope = django_filters.ChoiceFilter(choices=AuditScope.choices)
     number = TextFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Audit

@@ -19,7 +19,7 @@ from inventory.models import Batch, Location, Movement, Product, Reservation, Wa
 from inventory.queries.movement_export import COLUMNS, movement_rows
 from inventory.queries.stock import visible_to
 from warehouse.core.api.csv import csv_response
-from warehouse.core.api.filters import NamedRowFilter, TextFilter
+from warehouse.core.api.filters import MomentFilter, NamedRowFilter, TextFilter
 from warehouse.outbox.http import ReadEndpoints
 
 
@@ -52,8 +52,8 @@ class MovementFilters(django_filters.FilterSet):
     order_ref = TextFilter()
     reservation = django_filters.NumberFilter(method="of_reservation")
     performed_by = TextFilter()
-    occurred_from = django_filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
-    occurred_to = django_filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+    occurred_from = MomentFilter(field_name="occurred_at", lookup_expr="gte")
+    occurred_to = MomentFilter(field_name="occurred_at", lookup_expr="lt")
 
     class Meta:
         model = Movement

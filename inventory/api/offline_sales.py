@@ -20,7 +20,7 @@ from inventory.orchestrator import SaleConflict, SaleLine
 from inventory.queries.offline_sales import sold_parts
 from inventory.queries.order_lines import MAX_LINES
 from inventory.queries.stock import visible_to
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, QuantityField
 from warehouse.outbox.http import ReadEndpoints
 
@@ -113,8 +113,8 @@ class SaleIn(SaleCheckIn):
 class OfflineSaleFilters(django_filters.FilterSet):
     warehouse = TextFilter(field_name="warehouse__code")
     receipt_number = TextFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = OfflineSale

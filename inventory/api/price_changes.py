@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from inventory.enums import PriceField
 from inventory.models import PriceChange, Product
-from warehouse.core.api.filters import NamedRowFilter, TextFilter
+from warehouse.core.api.filters import MomentFilter, NamedRowFilter, TextFilter
 from warehouse.outbox.http import ReadEndpoints
 
 
@@ -32,8 +32,8 @@ class PriceChangeFilters(django_filters.FilterSet):
     listing_id = TextFilter(field_name="storefront_product__external_listing_id")
     sku = NamedRowFilter(Product, "sku__iexact", "storefront_product__product_id")
     field = django_filters.MultipleChoiceFilter(choices=PriceField.choices)
-    changed_from = django_filters.IsoDateTimeFilter(field_name="changed_at", lookup_expr="gte")
-    changed_to = django_filters.IsoDateTimeFilter(field_name="changed_at", lookup_expr="lt")
+    changed_from = MomentFilter(field_name="changed_at", lookup_expr="gte")
+    changed_to = MomentFilter(field_name="changed_at", lookup_expr="lt")
 
     class Meta:
         model = PriceChange

@@ -19,7 +19,7 @@ from inventory.models import Receiving, ReceivingItem
 from inventory.orchestrator import ReceivingLine
 from inventory.queries.order_lines import MAX_LINES
 from inventory.queries.stock import visible_to
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, DayField, Input, Nothing, QuantityField, Reason
 from warehouse.core.quantities import ZERO
 from warehouse.outbox.http import ReadEndpoints
@@ -133,8 +133,8 @@ class ReceivingFilters(django_filters.FilterSet):
     warehouse = TextFilter(field_name="warehouse__code")
     supplier = TextFilter(field_name="supplier__code")
     number = TextFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Receiving

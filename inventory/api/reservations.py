@@ -19,7 +19,7 @@ from inventory.enums import ReservationStatus
 from inventory.models import Reservation, ReservationItem
 from inventory.queries.order_lines import MAX_LINES
 from inventory.services.reservations import default_ttl
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, MomentField, QuantityField, Reason, by_id
 from warehouse.core.errors import NotFound
 from warehouse.outbox.http import ReadEndpoints
@@ -146,8 +146,8 @@ class ReservationFilters(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(choices=ReservationStatus.choices)
     warehouse = TextFilter(field_name="warehouse__code")
     order_ref = TextFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Reservation

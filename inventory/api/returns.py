@@ -25,7 +25,7 @@ from inventory.orchestrator import Finding, ReturnLine
 from inventory.queries.lots import lot_ids
 from inventory.queries.order_lines import MAX_LINES
 from inventory.queries.stock import visible_to
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, Nothing, QuantityField, Reason
 from warehouse.core.errors import ValidationFailed
 from warehouse.core.photos import IMAGES, PHOTO_BYTES, photo_response
@@ -125,8 +125,8 @@ class ReturnFilters(django_filters.FilterSet):
     order_ref = TextFilter()
     reference = TextFilter()
     number = TextFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Return

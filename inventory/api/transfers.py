@@ -20,7 +20,7 @@ from inventory.models import Transfer, TransferItem
 from inventory.orchestrator import TransferLine
 from inventory.queries.order_lines import MAX_LINES
 from inventory.queries.stock import visible_to
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, Nothing, QuantityField, by_id
 from warehouse.outbox.http import ReadEndpoints
 
@@ -109,8 +109,8 @@ class TransferFilters(django_filters.FilterSet):
     source_warehouse = TextFilter(field_name="source_warehouse__code")
     target_warehouse = TextFilter(field_name="target_warehouse__code")
     number = TextFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Transfer

@@ -22,7 +22,7 @@ from inventory.orchestrator import WriteOffLine
 from inventory.queries.order_lines import MAX_LINES
 from inventory.queries.stock import require_own_site, visible_to
 from inventory.queries.write_offs import value_shown, with_values
-from warehouse.core.api.filters import TextFilter
+from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, Input, Nothing, QuantityField, Reason
 from warehouse.core.quantities import plain
 from warehouse.outbox.http import Endpoints, ReadEndpoints
@@ -109,8 +109,8 @@ class WriteOffFilters(django_filters.FilterSet):
     origin = django_filters.MultipleChoiceFilter(choices=WriteOffOrigin.choices)
     warehouse = TextFilter(field_name="warehouse__code")
     number = TextFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = WriteOff

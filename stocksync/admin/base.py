@@ -35,6 +35,8 @@ ACTION_COLOURS = dict.fromkeys(LogAction.values, "default") | {
     LogAction.SYNC_ERROR: "warning",
     LogAction.MAX_RETRIES: "danger",
     LogAction.FAILED: "danger",
+    LogAction.ROLLBACK_ASKED: "warning",
+    LogAction.ROLLBACK_REFUSED: "danger",
     LogAction.ROLLED_BACK: "warning",
     LogAction.REOPENED: "warning",
 }

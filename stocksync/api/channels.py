@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from stocksync.enums import ChannelKind, ChannelMode
 from stocksync.models import Channel, SyncReport
+from warehouse.core.api.filters import MomentFilter
 from warehouse.outbox.http import ReadEndpoints
 
 
@@ -51,8 +52,8 @@ class ReportOut(serializers.ModelSerializer):
 
 
 class ReportFilters(django_filters.FilterSet):
-    begins_from = django_filters.IsoDateTimeFilter(field_name="begins_at", lookup_expr="gte")
-    begins_to = django_filters.IsoDateTimeFilter(field_name="begins_at", lookup_expr="lt")
+    begins_from = MomentFilter(field_name="begins_at", lookup_expr="gte")
+    begins_to = MomentFilter(field_name="begins_at", lookup_expr="lt")
 
     class Meta:
         model = SyncReport

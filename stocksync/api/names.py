@@ -7,6 +7,7 @@ from uuid import UUID
 from stocksync.enums import ChannelMode
 from stocksync.models import Channel
 from warehouse.core.errors import NotFound, ValidationFailed
+from warehouse.core.texts import storable
 
 # Not only what is one: an unknown operation is said to be unknown, whatever its name looks like.
 OPERATION_ID = "[0-9A-Za-z-]{1,36}"
@@ -14,7 +15,7 @@ OPERATION_ID = "[0-9A-Za-z-]{1,36}"
 
 def named_channel(code: str) -> Channel:
     """The channel of this code. Raises ValidationFailed."""
-    found = Channel.objects.select_related("warehouse").filter(code=code).first()
+    found = Channel.objects.select_related("warehouse").filter(code=storable(code)).first()
     if found is None:
         raise ValidationFailed(f"channel: there is no channel {code!r}.", errors=[{"field": "channel", "code": "unknown", "asked": code}])
     return found

@@ -19,7 +19,7 @@ from stocksync.enums import OperationStatus, OperationType
 from stocksync.models import Channel, ChannelOrder, ChannelOrderLine, PendingStockOperation, StockSynchronizationLog
 from stocksync.services.operations import cancel_operation, retry_operation
 from stocksync.services.reversals import rollback_operation
-from warehouse.core.api.filters import NamedRowFilter
+from warehouse.core.api.filters import MomentFilter, NamedRowFilter
 from warehouse.core.api.inputs import Nothing, Reason
 from warehouse.core.api.versions import etag, expected_version
 from warehouse.outbox.http import Endpoints
@@ -62,8 +62,8 @@ class OperationFilters(django_filters.FilterSet):
     kind = django_filters.MultipleChoiceFilter(field_name="operation_type", choices=OperationType.choices)
     channel = NamedRowFilter(Channel, "code", "channel")
     order = NamedRowFilter(ChannelOrder, "external_id", "order")
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_to = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = PendingStockOperation

@@ -26,7 +26,7 @@ from stocksync.marketplaces.microservice.orders import read_order as read_micros
 from stocksync.models import Channel, ChannelOrder, PendingStockOperation
 from stocksync.services.intake import TakenIn, take_in_order
 from stocksync.services.reversals import refund
-from warehouse.core.api.filters import NamedRowFilter, TextFilter
+from warehouse.core.api.filters import MomentFilter, NamedRowFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, Input, Reason
 from warehouse.core.errors import NotFound, ValidationFailed
 from warehouse.core.partners.errors import ContractBroken
@@ -104,8 +104,8 @@ class ChannelOrderFilters(django_filters.FilterSet):
     reversed = django_filters.BooleanFilter(field_name="reversed_at", lookup_expr="isnull", exclude=True)
     known_there = django_filters.BooleanFilter()
     left_alone = django_filters.BooleanFilter()
-    ordered_from = django_filters.IsoDateTimeFilter(field_name="ordered_at", lookup_expr="gte")
-    ordered_to = django_filters.IsoDateTimeFilter(field_name="ordered_at", lookup_expr="lt")
+    ordered_from = MomentFilter(field_name="ordered_at", lookup_expr="gte")
+    ordered_to = MomentFilter(field_name="ordered_at", lookup_expr="lt")
 
     class Meta:
         model = ChannelOrder

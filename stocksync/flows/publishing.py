@@ -104,6 +104,9 @@ def _take(channel: Channel, steps: Sequence[Step], client: ChannelClient, actor:
     failed = 0
     seen: list[tuple[Step, Shown]] = []
     for step in steps:
+        if not step.in_time:
+            logger.warning("%s: the rest of a batch is left until its lease is over, because the marketplace is slow", channel)
+            break
         try:
             if step.todo == Todo.READ:
                 seen.append((step, client.read_listing(step.offer_id)))

@@ -9,11 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
+
+from django.conf import settings
 
 from stocksync.enums import CommandStatus, RemoteState
 from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
@@ -142,6 +144,16 @@ class ChannelClient(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+# A request waits so many seconds at most for its turn.
+PATIENCE_SECONDS = 2.0
+
+
+def longest_call(requests: int) -> timedelta:
+    """How long a call of so many requests may take: each waits for its turn, connects, waits for an answer and for its end."""
+    connect, read = settings.PARTNER_TIMEOUT_SECONDS
+    return timedelta(seconds=requests * (PATIENCE_SECONDS + connect + 2 * read))
 
 
 READY, CANCELLED = "READY_FOR_PROCESSING", "CANCELLED"

@@ -64,6 +64,12 @@ class PendingStockOperation(Versioned):
     def __str__(self) -> str:
         return f"{self.operation_type} of order {self.order}"
 
+    def take_from_the_dead(self) -> None:
+        """Let a worker's claim go that has lapsed: the worker died. The lock of the row is held."""
+        if self.status == OperationStatus.PROCESSING and (self.claimed_until is None or self.claimed_until <= timezone.now()):
+            self.wait()
+            self.claimed_until = None
+
     @transition(field=status, source=OperationStatus.PENDING, target=OperationStatus.PROCESSING)
     def claim(self) -> None:
         """A worker tells the marketplace."""

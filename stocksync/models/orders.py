@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -28,6 +30,7 @@ class ChannelOrder(Versioned):
     changed_at = models.DateTimeField(null=True, blank=True, help_text="There.")
     fulfilment = models.CharField(max_length=9, blank=True)
     deducted_at = models.DateTimeField(null=True, blank=True)
+    asked = models.JSONField(default=dict, blank=True, editable=False, help_text="The quantities that the warehouse was asked to send instead, until it answers.")
     reversal_asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the warehouse was asked to cancel it.")
     reversed_at = models.DateTimeField(null=True, blank=True, help_text="When its deduction was undone: cancelled, refunded or rolled back.")
     left_alone = models.BooleanField(default=False)
@@ -55,6 +58,11 @@ class ChannelOrder(Versioned):
     def order_ref(self) -> str:
         """How inventory's books name it; the channel must be loaded."""
         return self.channel.order_ref(self.external_id)
+
+    @property
+    def asked_quantities(self) -> dict[str, Decimal]:
+        """What the warehouse was asked to send instead, by SKU; nothing when it has answered."""
+        return {sku: Decimal(quantity) for sku, quantity in self.asked.items()}
 
     @property
     def is_deducted(self) -> bool:

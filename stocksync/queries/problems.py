@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
 
 from django.conf import settings
 
@@ -12,6 +11,7 @@ from stocksync.enums import DiscrepancyKind
 from stocksync.models import Channel
 from stocksync.queries.figures import ChannelFigures
 from warehouse.core.partners.breaker import CircuitState
+from warehouse.core.partners.outages import long_outages
 from warehouse.core.texts import counted
 
 HIGH_PENDING = "high_pending_operations"
@@ -21,9 +21,6 @@ FAILED = "failed_operations"
 MANUAL_REVIEW = "sync_manual_review"
 LEVEL = "level_differs"
 UNREAD = "channel_unread"
-# The kind of the other partners that do not answer, too.
-PARTNER_DOWN = "partner_down"
-PARTNER_MINUTES = timedelta(minutes=5)
 # Fewer tries say nothing of a rate: one of three that fails is no trouble.
 LEAST_TRIES = 10
 
@@ -134,17 +131,8 @@ def unread(figures: Sequence[ChannelFigures]) -> list[AlertDraft]:
 
 
 def down_marketplaces(circuits: Iterable[CircuitState]) -> list[AlertDraft]:
-    """Marketplaces that gave no answer for more than five minutes, whoever asked."""
-    return [
-        AlertDraft(
-            f"partner:{circuit.partner}",
-            Severity.CRITICAL,
-            f"{circuit.partner} does not answer since {circuit.down_since:%Y-%m-%d %H:%M} UTC. What it is owed waits and is told by itself.",
-            {"partner": circuit.partner, "circuit": circuit.state, "down_since": circuit.down_since},
-        )
-        for circuit in circuits
-        if circuit.down_for > PARTNER_MINUTES
-    ]
+    """Marketplaces that gave no answer for long, whoever asked."""
+    return [AlertDraft(outage.subject, Severity.CRITICAL, outage.message, outage.data) for outage in long_outages(circuits)]
 
 
 Drafts = Callable[[Sequence[ChannelFigures]], list[AlertDraft]]

@@ -10,6 +10,7 @@ from django.db import transaction
 from stocksync.enums import DiscrepancyKind, Fulfilment, RemoteState
 from stocksync.locks import lock_orders
 from stocksync.models import ChannelOrder
+from stocksync.queries.comparison import by_sku
 from stocksync.services.background import PROCESS_OPERATION
 from stocksync.services.changes import set_quantities
 from stocksync.services.disagreeing import is_over, open_discrepancy
@@ -58,9 +59,12 @@ def _note(order: ChannelOrder, event_type: str, payload: Mapping[str, Any], acto
 
 def _refused(order: ChannelOrder, payload: Mapping[str, Any], actor: Actor) -> None:
     detail = f"The warehouse refused {payload.get('asked')}: {payload.get('detail')}"
+    there: dict[str, Any] = {"status": order.status, "known": order.known_there}
     if payload.get("asked") == order_events.ORDER_CANCELLATION_ASKED:
         note_not_reversed(order, detail, actor=actor)
-    there = {"status": order.status, "known": order.known_there}
+    elif payload.get("asked") == order_events.ORDER_CHANGED:
+        there, order.asked = order.asked, {}
+        order.save_changes("asked")
     open_discrepancy(order, DiscrepancyKind.REFUSED, detail, here={"deducted": True}, there=there)
 
 
@@ -68,6 +72,9 @@ def _revised(order: ChannelOrder, lines: Sequence[Mapping[str, Any]]) -> None:
     try:
         with transaction.atomic():
             set_quantities(order, lines)
+        if order.asked_quantities == by_sku(order.lines.all()):
+            order.asked = {}
+            order.save_changes("asked")
     except DomainError as error:
         detail = f"The warehouse sends other quantities now, which can't be noted here: {error.detail}"
         open_discrepancy(order, DiscrepancyKind.REFUSED, detail, here={"lines": list(lines)}, there={"status": order.status})

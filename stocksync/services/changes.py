@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from stocksync import events
 from stocksync.enums import DiscrepancyKind, Fulfilment, OperationType
 from stocksync.marketplaces.base import RemoteLine
 from stocksync.models import ChannelOrder, ChannelOrderLine, PendingStockOperation
+from stocksync.queries.comparison import Quantities, by_sku
 from stocksync.services.disagreeing import is_over, open_discrepancy
 from stocksync.services.owed import owe
 from stocksync.services.reversals import give_back
@@ -23,22 +24,18 @@ from warehouse.core.order_events import ORDER_CHANGED
 from warehouse.core.quantities import ZERO, plain
 from warehouse.outbox.events import publish
 
-Quantities = dict[str, Decimal]
-
 
 def follow_lines(order: ChannelOrder, lines: Sequence[RemoteLine], revision: str, *, actor: Actor) -> PendingStockOperation | None:
     """Have a locked order that is deducted have these quantities from now on; the adjustment that is owed, None when nothing has changed.
 
-    Sent by somebody else, the difference is sold or given back at once. Sent by this warehouse, it is asked for by order.changed, once per revision, and the
-    lines change when the answer comes (`note_revised`). What can't be followed opens a Discrepancy, and nothing changes.
+    Sent by somebody else, the difference is sold or given back at once. Sent by this warehouse, it is asked for by order.changed; `asked` keeps what it is to
+    be until the answer comes (`answers`), so that a change of the change is seen. What can't be followed opens a Discrepancy, and nothing changes.
     """
-    wanted, had = _by_sku(lines), _by_sku(order.lines.all())
-    if wanted == had:
+    wanted, had = by_sku(lines), order.asked_quantities or by_sku(order.lines.all())
+    if wanted == had or _is_refused(order, wanted):
         return None
     if not wanted:
         return give_back(order, f"Everything was taken out of it at {order.channel}.", actor=actor)
-    if order.operations.filter(operation_type=OperationType.ADJUSTMENT, revision=revision).exists():
-        return None
     try:
         with transaction.atomic():
             _adjust(order, wanted, had, lines, actor)
@@ -87,15 +84,15 @@ def set_quantities(order: ChannelOrder, lines: Sequence[Mapping[str, Any]]) -> N
 
 def refuse(order: ChannelOrder, detail: str, wanted: Quantities) -> None:
     """Have a person look at what a locked order should be and can't."""
-    here = {sku: plain(quantity) for sku, quantity in _by_sku(order.lines.all()).items()}
-    there = {sku: plain(quantity) for sku, quantity in wanted.items()}
-    open_discrepancy(order, DiscrepancyKind.REFUSED, detail, here=here, there=there)
+    open_discrepancy(order, DiscrepancyKind.REFUSED, detail, here=_plain(by_sku(order.lines.all())), there=_plain(wanted))
 
 
 def _adjust(order: ChannelOrder, wanted: Quantities, had: Quantities, lines: Sequence[RemoteLine], actor: Actor) -> None:
     warehouse = order.channel.warehouse.code
     if order.fulfilment == Fulfilment.WAREHOUSE:
         orchestrator.resolve_lines(events.lines_of(wanted.items(), warehouse))
+        order.asked = _plain(wanted)
+        order.save_changes("asked")
         publish([events.of_order(ORDER_CHANGED, order, lines=events.lines_of(wanted.items(), warehouse))], actor=actor)
         return
     more = [(sku, quantity - had.get(sku, ZERO)) for sku, quantity in wanted.items() if quantity > had.get(sku, ZERO)]
@@ -110,8 +107,12 @@ def _adjust(order: ChannelOrder, wanted: Quantities, had: Quantities, lines: Seq
     write_quantities(order, lines)
 
 
-def _by_sku(lines: Iterable[RemoteLine | ChannelOrderLine]) -> Quantities:
-    result: Quantities = defaultdict(Decimal)
-    for line in lines:
-        result[line.sku] += line.quantity
-    return {sku: quantity for sku, quantity in result.items() if quantity}
+def _plain(quantities: Quantities) -> dict[str, str]:
+    return {sku: plain(quantity) for sku, quantity in quantities.items()}
+
+
+def _is_refused(order: ChannelOrder, wanted: Quantities) -> bool:
+    """Whether the warehouse has refused this very change already, and a person has to look."""
+    if order.fulfilment != Fulfilment.WAREHOUSE:
+        return False
+    return order.discrepancies.filter(kind=DiscrepancyKind.REFUSED, resolved_at=None, there=_plain(wanted)).exists()

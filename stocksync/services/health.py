@@ -9,6 +9,7 @@ from stocksync.queries import problems
 from stocksync.queries.figures import channel_figures
 from warehouse.core.actor import Actor
 from warehouse.core.partners.breaker import UNKNOWN, CircuitState
+from warehouse.core.partners.outages import PARTNER_DOWN
 from warehouse.core.transactions import operation
 
 # What is known at once when it happens; looked at every minute.
@@ -41,7 +42,7 @@ def watch_channels(circuits: Sequence[CircuitState], *, actor: Actor) -> int:
     new = _settle(AT_ONCE, actor)
     known = [circuit for circuit in circuits if circuit.state != UNKNOWN]
     among = [f"partner:{circuit.partner}" for circuit in known]
-    return new + orchestrator.settle_alerts.inside(problems.PARTNER_DOWN, problems.down_marketplaces(known), among=among, actor=actor)
+    return new + orchestrator.settle_alerts.inside(PARTNER_DOWN, problems.down_marketplaces(known), among=among, actor=actor)
 
 
 def _settle(kinds: Iterable[str], actor: Actor) -> int:

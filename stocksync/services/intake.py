@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from inventory import orchestrator
 from stocksync.enums import ChannelMode, DiscrepancyKind, RemoteState
@@ -20,6 +22,9 @@ from stocksync.services.reversals import give_back
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, DomainError
 from warehouse.core.transactions import lost_race_on, operation
+
+# How far the clocks of a marketplace may be ahead of ours.
+AHEAD = timedelta(hours=1)
 
 # Two that take in the same order at once: the second one starts again and finds it.
 lost_race_on(["channel_order_once"])
@@ -39,22 +44,27 @@ def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> Take
 
     The same again changes nothing, and neither does what is older than what is known. In shadow nothing but the note is made, and that only of what is not
     deducted, with a Discrepancy for what would stop it. An order that can't be read opens one too. Locks the order, then what inventory locks. Events
-    order.confirmed, order.changed or order.cancellation_asked for orders that this warehouse sends. Raises Conflict for a channel that is off.
+    order.confirmed, order.changed or order.cancellation_asked for orders that this warehouse sends. Raises Conflict for a channel that is off, and
+    for what says no time about an order whose last change is known.
     """
     channel = Channel.objects.select_related("warehouse").get(pk=channel_id)
     if channel.mode == ChannelMode.OFF:
         raise Conflict(f"{channel} is off: no order is taken in.", mode=channel.mode)
     order = find_and_lock_order(channel, remote.external_id) or ChannelOrder.objects.create(channel=channel, external_id=remote.external_id)
-    if remote.fault:
-        open_discrepancy(
-            order, DiscrepancyKind.UNREADABLE, f"The order can't be read: {remote.fault}", here={"deducted": order.is_deducted}, there={}
-        )
+    if fault := remote.fault or _fault_of(remote):
+        open_discrepancy(order, DiscrepancyKind.UNREADABLE, f"The order can't be read: {fault}", here={"deducted": order.is_deducted}, there={})
         return TakenIn(order, None)
-    if remote.changed_at is not None and order.changed_at is not None and remote.changed_at < order.changed_at:
-        return TakenIn(order, None)
+    if order.changed_at is not None:
+        if remote.changed_at is None:
+            raise Conflict(
+                f"Order {order} is known as of {order.changed_at.isoformat()}: say when this is from (updatedAt).", order=order.external_id
+            )
+        if remote.changed_at < order.changed_at:
+            return TakenIn(order, None)
     if channel.mode == ChannelMode.SHADOW and order.deducted_at is not None:
         # Noted now, it would look followed when the channel is on again.
         return TakenIn(order, None)
+    _look_again(order, remote)
     _note(order, remote)
     if order.deducted_at is None:
         _write_lines(order, remote.lines)
@@ -65,6 +75,20 @@ def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> Take
         return TakenIn(order, None)
     made = _follow(order, remote, actor)
     return TakenIn(order, made.pk if made else None)
+
+
+def _fault_of(remote: RemoteOrder) -> str:
+    """What is wrong with an order that could be read; "" for nothing. A time that lies ahead would make all that follows look old."""
+    if remote.changed_at is not None and remote.changed_at > timezone.now() + AHEAD:
+        return f"it was changed on {remote.changed_at:%Y-%m-%d %H:%M} UTC, which lies ahead"
+    return ""
+
+
+def _look_again(order: ChannelOrder, remote: RemoteOrder) -> None:
+    """Have a person look at a locked order whose goods are back and that stands again after it was cancelled."""
+    if order.reversed_at is not None and order.state == RemoteState.CANCELLED and remote.state == RemoteState.READY:
+        detail = f"It was cancelled and stands again at {order.channel}; its goods were given back. Send it as a new order, or cancel it there."
+        open_discrepancy(order, DiscrepancyKind.REFUSED, detail, here={"deducted": False}, there={"status": remote.status, "known": remote.known})
 
 
 def _follow(order: ChannelOrder, remote: RemoteOrder, actor: Actor) -> PendingStockOperation | None:

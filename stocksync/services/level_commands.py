@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from stocksync.enums import OPEN_COMMANDS, ChannelMode, CommandStatus, DiscrepancyKind
 from stocksync.locks import lock_free_levels, lock_level
-from stocksync.marketplaces.base import CommandState
+from stocksync.marketplaces.base import CommandState, longest_call
 from stocksync.models import Channel, LevelCommand, ListingLevel
 from stocksync.queries.levels import to_push, under_way_now
 from stocksync.services.disagreeing import open_discrepancy
@@ -21,10 +22,12 @@ from warehouse.core.actor import Actor
 from warehouse.core.partners.retry import next_retry
 from warehouse.core.transactions import operation
 
-# Longer than the calls of one batch take while the marketplace answers; a worker that died is followed by another after it, and one that is slower than it
-# meets another with the same ids, which changes nothing there.
-LEASE = timedelta(seconds=180)
 BATCH = 20
+# At the most a command is given, found used up, and its state and its tasks asked for.
+REQUESTS = 3
+# A worker begins no step whose calls could outlast its lease (`Step.in_time`): what a slow marketplace leaves of a batch, and what a worker held that died, is
+# taken by another one after it.
+LEASE = timedelta(seconds=180)
 ERROR_LENGTH = 500
 # How long a command may be under way at the marketplace before it is given up as lost.
 LOST_AFTER = timedelta(hours=1)
@@ -59,15 +62,25 @@ class Step:
     todo: Todo
     lease: datetime
 
+    @property
+    def in_time(self) -> bool:
+        """Whether its calls end before the lease does, however slow they are."""
+        return timezone.now() + longest_call(REQUESTS) <= self.lease
+
 
 @operation()
 def claim_looks(channel_id: int, *, actor: Actor, limit: int = BATCH) -> list[Step]:
-    """Take commands of a channel that is on and that are due for a while. Locks their levels, passing over those that others hold; four statements."""
+    """Take commands of a channel that is on and that are due for a while, the longest due first.
+
+    Locks their levels, passing over those that others hold; four statements.
+    """
     now = timezone.now()
     due = LevelCommand.objects.filter(next_look_at__lte=now, level__channel=channel_id)
     if not _is_on(channel_id):
         return []
-    levels = {level.pk: level for level in lock_free_levels(ListingLevel.objects.filter(pk__in=due.values("level")), limit)}
+    first = due.filter(level=OuterRef("pk")).order_by("next_look_at").values("next_look_at")[:1]
+    waiting = ListingLevel.objects.filter(pk__in=due.values("level")).order_by(Subquery(first), "pk")
+    levels = {level.pk: level for level in lock_free_levels(waiting, limit)}
     commands = list(due.filter(level__in=levels).order_by("next_look_at", "version"))
     return _lease(commands, levels, now)
 
@@ -82,7 +95,7 @@ def claim_pushes(channel_id: int, *, actor: Actor, limit: int = BATCH) -> list[S
     now = timezone.now()
     if not _is_on(channel_id):
         return []
-    found = lock_free_levels(to_push(now).filter(channel=channel_id), limit)
+    found = lock_free_levels(to_push(now).filter(channel=channel_id).order_by("next_push_at", "pk"), limit)
     # Another worker may have sent a command of theirs between the beginning of that statement and its locks.
     busy = set(LevelCommand.objects.filter(under_way_now(), level__in=found).values_list("level", flat=True))
     levels = [level for level in found if level.pk not in busy]

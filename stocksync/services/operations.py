@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from stocksync.enums import DiscrepancyKind, LogAction, OperationStatus
 from stocksync.locks import lock_due_operations, lock_operation, lock_unanswered_operations
+from stocksync.marketplaces.base import longest_call
 from stocksync.models import PendingStockOperation
 from stocksync.services import logbook
 from stocksync.services.disagreeing import is_over, open_given_up
@@ -19,12 +21,15 @@ from stocksync.services.owed import owe_again
 from warehouse.core.actor import Actor
 from warehouse.core.documents import save_all
 from warehouse.core.errors import TransitionRefused
-from warehouse.core.retry import full_jitter
+from warehouse.core.partners.retry import next_retry
+from warehouse.core.retry import no_jitter
 from warehouse.core.transactions import operation
 
+BATCH = 5
+# Each of a batch is at the most read and told, and both again after it changed meanwhile; and a token may have to be renewed.
+REQUESTS = 4
 # Longer than the calls of one batch may take together; a worker that died is followed by another after it.
-LEASE = timedelta(seconds=180)
-BATCH = 10
+LEASE = longest_call((BATCH + 1) * REQUESTS)
 ERROR_LENGTH = 500
 
 _NOT_CANCELLED = {
@@ -165,6 +170,7 @@ def retry_operation(operation_id: UUID, *, actor: Actor, expected_version: int |
     Locks the order and the operation. A worker is asked to do it soon. Raises NotFound, StaleVersion; TransitionRefused in any other state.
     """
     row = lock_operation(operation_id, expected_version)
+    row.take_from_the_dead()
     if row.status not in (OperationStatus.PENDING, OperationStatus.FAILED):
         raise _refused(row, "retried", "Only one that waits or failed can be.")
     if _has_newer(row):
@@ -183,10 +189,11 @@ def cancel_operation(operation_id: UUID, *, actor: Actor, reason: str = "", expe
     row = lock_operation(operation_id, expected_version)
     if row.status == OperationStatus.CANCELLED:
         return row
+    row.take_from_the_dead()
     if row.status not in (OperationStatus.PENDING, OperationStatus.FAILED):
         raise _refused(row, "cancelled", _NOT_CANCELLED[OperationStatus(row.status)])
     row.cancel()
-    row.save_changes("status")
+    row.save_changes("status", "claimed_until")
     logbook.note(row, LogAction.CANCELLED, actor=actor, message=reason or "Operation cancelled manually")
     is_over(row.order, DiscrepancyKind.GIVEN_UP)
     return row
@@ -208,6 +215,6 @@ def _has_newer(row: PendingStockOperation) -> bool:
 def _next_try(row: PendingStockOperation, failure: Failure, now: datetime) -> datetime:
     """After anything up to initial delay · base^n seconds (exactly that without jitter), at most the largest delay, and not before the marketplace's wish."""
     base, cap = settings.STOCK_SYNC_RETRY_INITIAL_DELAY, settings.STOCK_SYNC_RETRY_MAX_DELAY
-    growth = settings.STOCK_SYNC_RETRY_EXPONENTIAL_BASE ** min(max(row.attempts - 1, 0), 64)
-    wait = full_jitter(0, base=base * growth, cap=cap) if settings.STOCK_SYNC_RETRY_JITTER else min(base * growth, cap)
-    return now + timedelta(seconds=max(wait, min(failure.retry_after or 0.0, cap)))
+    drawn = random.uniform if settings.STOCK_SYNC_RETRY_JITTER else no_jitter
+    growth = settings.STOCK_SYNC_RETRY_EXPONENTIAL_BASE
+    return next_retry(now, max(row.attempts - 1, 0), failure.retry_after, base=base, cap=cap, growth=growth, uniform=drawn)

@@ -27,13 +27,14 @@ def owe(order: ChannelOrder, kind: OperationType, revision: str, *, wanted_there
     made.save(force_insert=True)
     steps: list[Step] = []
     for row in before:
+        row.take_from_the_dead()
         if row.rollback_asked_at is not None and row.status != OperationStatus.ROLLED_BACK:
             row.roll_back()
             row.save_changes("status")
             steps.append((row, LogAction.ROLLED_BACK, {"message": "What it stands for is undone."}, None))
         elif row.status in (OperationStatus.PENDING, OperationStatus.FAILED):
             row.cancel()
-            row.save_changes("status")
+            row.save_changes("status", "claimed_until")
             steps.append((row, LogAction.CANCELLED, {"message": "Newer news took its place.", "superseded_by": str(made.pk)}, None))
     steps.append((made, LogAction.CREATED, {"message": "Operation created", "wanted_there": wanted_there, "revision": revision}, None))
     note_all(steps, actor=actor)
@@ -49,6 +50,6 @@ def owe_again(operation: PendingStockOperation, reason: str, *, actor: Actor) ->
         operation.reopen()
     operation.retry_count, operation.attempts, operation.error_message = 0, 0, ""
     operation.next_retry_at, operation.failing_since, operation.completed_at = timezone.now(), None, None
-    operation.save_changes("status", "retry_count", "attempts", "error_message", "next_retry_at", "failing_since", "completed_at")
+    operation.save_changes("status", "retry_count", "attempts", "error_message", "next_retry_at", "failing_since", "completed_at", "claimed_until")
     note_all([(operation, action, {"message": reason}, None)], actor=actor)
     soon(PROCESS_OPERATION, str(operation.pk))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
@@ -17,6 +17,9 @@ from stocksync.services.level_commands import DIFFERENCE_CAP, MORE_PUSHES, Step,
 from stocksync.services.reckoning import Cause, give_versions, reckon
 from warehouse.core.actor import Actor
 from warehouse.core.transactions import operation
+
+# A listing is looked at again so often though nothing was sent: somebody may have changed it there.
+READ_AGAIN = timedelta(hours=1)
 
 
 @operation()
@@ -40,6 +43,7 @@ def record_shown(step: Step, shown: Shown, *, actor: Actor) -> None:
         _revive(level, command, before, now)
     else:
         _settle(level)
+        command.next_look_at = None if level.unlisted_at else now + READ_AGAIN
     command.save()
 
 

@@ -58,13 +58,14 @@ def rollback_operation(operation_id: UUID, *, reason: str, actor: Actor, expecte
     row = lock_operation(operation_id, expected_version)
     if row.status == OperationStatus.ROLLED_BACK or row.rollback_asked_at is not None:
         return row
+    row.take_from_the_dead()
     if row.operation_type != OperationType.DEDUCTION:
         raise TransitionRefused(f"This is a {row.operation_type}: only a deduction can be rolled back.", status=row.status)
     if row.status == OperationStatus.PROCESSING:
         raise TransitionRefused("A worker tells it to the marketplace right now: wait a moment and repeat.", status=row.status)
     if row.order.reversed_at is None:
         row.rollback_asked_at = timezone.now()
-        row.save_changes("rollback_asked_at")
+        row.save_changes("status", "claimed_until", "rollback_asked_at")
         logbook.note(row, LogAction.ROLLBACK_ASKED, actor=actor, message=reason)
         refund.inside(row.order_id, reason=f"Rolled back: {reason}"[:REASON_LENGTH], actor=actor)
         return PendingStockOperation.objects.select_related("order", "channel").get(pk=row.pk)

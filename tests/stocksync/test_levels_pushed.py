@@ -211,7 +211,7 @@ def test_nothing_left_ends_the_listing_and_stock_revives_it(shop: Shop):
     assert shop.shown() == (4, "ACTIVE")
     command = LevelCommand.objects.get(level=level, version=3)
     assert [row["id"] for row in shop.allegro.commands(PUBLICATION)] == [str(command.revival_id)]
-    assert (command.revival, command.next_look_at, fresh(level).on_sale, open_ones(level)) == ("succeeded", None, True, [])
+    assert (command.revival, fresh(level).on_sale, open_ones(level)) == ("succeeded", True, [])
 
 
 def test_a_revival_whose_answer_was_lost_is_asked_for_with_the_same_id(shop: Shop):

@@ -139,6 +139,34 @@ def test_a_pusher_passes_over_what_another_one_holds(shop: Shop):
     assert claim_pushes(shop.channel.pk, actor=ACTOR) == claim_looks(shop.channel.pk, actor=ACTOR) == []
 
 
+def test_a_slow_marketplace_leaves_the_rest_of_a_batch_to_the_next_lease(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    for number in range(4):
+        shop.listed(5, offer=str(number))
+    push = shop.client.push_quantity
+
+    def slowly(*args: object) -> CommandState:
+        shop.clock.passes(seconds=60)
+        return push(*args)
+
+    monkeypatch.setattr(shop.client, "push_quantity", slowly)
+    assert push_levels(shop.channel, shop.client, actor=ACTOR, go_on=lambda: False).failed == 0
+    assert shop.sent() == [5, 5]
+    ids = set(LevelCommand.objects.filter(status=CommandStatus.PENDING).values_list("pk", flat=True))
+    monkeypatch.undo()
+    assert len(ids) == 2
+
+
+def test_looks_are_taken_the_longest_due_first(shop: Shop):
+    levels = [shop.listed(5, offer=str(number)) for number in range(3)]
+    shop.push()
+    for level, seconds in zip(levels, (3, 1, 2), strict=True):
+        level.commands.update(next_look_at=shop.clock.now + timedelta(seconds=seconds))
+    ListingLevel.objects.filter(pk=levels[0].pk).update(next_push_at=shop.clock.now - timedelta(days=1))
+    shop.clock.passes(seconds=5)
+    taken = [claim_looks(shop.channel.pk, limit=1, actor=ACTOR)[0].level_id for _ in levels]
+    assert taken == [levels[1].pk, levels[2].pk, levels[0].pk]
+
+
 def test_an_answer_that_comes_after_another_worker_took_over_changes_nothing(shop: Shop):
     level = shop.listed(5)
     [slow] = claim_pushes(shop.channel.pk, actor=ACTOR)

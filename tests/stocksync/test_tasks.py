@@ -111,6 +111,15 @@ def test_one_at_a_time_reads_a_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [channel.pk, channel.pk]
 
 
+def test_whoever_was_too_slow_lets_the_next_one_go_on_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is over while it reads, and another one has begun."""
+    channel = unreachable()
+    key = f"stocksync:read:{channel.pk}"
+    monkeypatch.setattr(tasks.reading, "read_channel", lambda channel, **more: cache.set(key, "another one", timeout=60))
+    tasks.read_channel(channel.pk)
+    assert cache.get(key) == "another one"
+
+
 def test_cleaning_up_goes_on_until_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     channel = channel_at(site())
     many_operations(channel, 5, product=ProductFactory(), status="completed")

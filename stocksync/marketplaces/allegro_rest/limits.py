@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import redis
 from django.conf import settings
 
+from stocksync.marketplaces.base import PATIENCE_SECONDS
 from warehouse.core.partners.breaker import redis_connection
 from warehouse.core.partners.errors import RetryableFailure
 
@@ -47,7 +48,7 @@ class SharedLimits:
         *,
         requests: Limit = REQUESTS,
         offer_changes: Limit = OFFER_CHANGES,
-        patience: float = 2.0,
+        patience: float = PATIENCE_SECONDS,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,13 +13,14 @@ from django.utils import timezone
 from inventory.models import Movement, Product
 from stocksync.enums import ChannelMode, RemoteState
 from stocksync.models import Channel, ChannelOrder, PendingStockOperation
-from stocksync.queries.comparison import without_repetitions
+from stocksync.queries.comparison import Finding, compare, without_repetitions
 from stocksync.services.intake import take_in_order
 from tests.concurrency.threads import race
 from tests.factories.fulfillment import person
 from tests.factories.inventory import ProductFactory, Site
 from tests.factories.stocksync import ACTOR, channel_at, elsewhere, open_kinds, remote, site, stocked, taken_in
 from tests.inventory.books import assert_books_balance, totals
+from tests.stocksync.house import said, settle
 from warehouse.core.actor import Role
 from warehouse.core.errors import Conflict, PermissionDenied
 from warehouse.outbox.models import OutboxEvent
@@ -225,3 +227,66 @@ def test_what_fails_leaves_nothing_behind():
         raise Broken
     assert everything() == before
     assert_books_balance()
+
+
+@pytest.mark.parametrize("quantity", [4, 5])
+def test_a_change_of_a_change_is_seen_before_the_first_is_answered(place, apple, quantity):
+    """Five, four, and five again (or four once more) while the warehouse has answered nothing: in the end both sides say the same."""
+    channel = channel_at(place, code="shop")
+    taken_in(channel, [(apple, 5)], external_id="A1")
+    settle()
+    for revision, told in (("r2", 4), ("r3", quantity)):
+        taken_in(channel, [(apple, told)], external_id="A1", revision=revision)
+    settle()
+    order = ChannelOrder.objects.get()
+    assert ([line.quantity for line in order.lines.all()], order.asked) == ([quantity], {})
+    assert totals(apple.pk, place.id)[1] == quantity
+    assert len(said("order.changed")) == (2 if quantity == 5 else 1)
+    assert_books_balance()
+
+
+def test_quantities_change_although_the_revision_repeats(place, apple):
+    channel = elsewhere(place)
+    for quantity in (2, 1, 3, 2):
+        taken_in(channel, [(apple, quantity)], external_id="A1", revision="r1")
+        assert totals(apple.pk, place.id)[0] == 10 - quantity
+    again = remote([(apple, 1)], external_id="A1", revision="r1", known=True)
+    ChannelOrder.objects.get().operations.all().update(status="completed")
+    assert [each.finding for each in compare(channel, [again])] == [Finding.NEWS]
+    assert_books_balance()
+
+
+def test_the_case_of_a_sku_means_nothing(place, apple):
+    channel = elsewhere(place)
+    taken_in(channel, [("APPLE", 2)], external_id="A1")
+    ledger = Movement.objects.count()
+    assert taken_in(channel, [("apple", 2)], external_id="A1", revision="r2").operation_id is None
+    assert Movement.objects.count() == ledger
+
+
+def test_news_without_a_time_about_an_order_whose_last_change_is_known_is_refused(place, apple):
+    channel = elsewhere(place)
+    taken_in(channel, [(apple, 5)], external_id="A1")
+    with pytest.raises(Conflict, match="say when this is from"):
+        take_in_order(channel.pk, replace(remote([(apple, 1)], external_id="A1", revision="old"), changed_at=None), actor=ACTOR)
+    assert totals(apple.pk, place.id)[0] == 5
+
+
+def test_a_change_that_lies_ahead_freezes_nothing(place, apple):
+    channel = elsewhere(place)
+    ahead = timezone.now() + timedelta(days=400)
+    order = taken_in(channel, [(apple, 2)], external_id="A1", changed_at=ahead).order
+    assert (order.is_deducted, open_kinds(order)) == (False, ["unreadable"])
+    taken_in(channel, [(apple, 2)], external_id="A1", revision="r2")
+    order.refresh_from_db()
+    assert (order.is_deducted, open_kinds(order)) == (True, [])
+
+
+def test_what_stands_again_after_it_was_cancelled_is_for_a_person(place, apple):
+    channel = elsewhere(place)
+    order = taken_in(channel, [(apple, 2)], external_id="A1").order
+    taken_in(channel, [(apple, 2)], external_id="A1", revision="r2", state=RemoteState.CANCELLED)
+    assert open_kinds(order) == []
+    taken_in(channel, [(apple, 2)], external_id="A1", revision="r3")
+    assert open_kinds(order) == ["refused"]
+    assert totals(apple.pk, place.id)[0] == 10

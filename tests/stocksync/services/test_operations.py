@@ -15,6 +15,7 @@ from inventory.models import Movement
 from stocksync.enums import OperationStatus, OperationType, RemoteState
 from stocksync.models import PendingStockOperation
 from stocksync.services.operations import (
+    BATCH,
     LEASE,
     Failure,
     cancel_operation,
@@ -24,6 +25,7 @@ from stocksync.services.operations import (
     record_success,
     retry_operation,
 )
+from stocksync.services.reversals import refund
 from tests.concurrency.threads import race
 from tests.factories.inventory import Site
 from tests.factories.stocksync import (
@@ -92,6 +94,13 @@ def test_what_a_dead_worker_held_is_taken_by_another_and_the_dead_one_has_no_say
     assert (fresh(operation).status, fresh(operation).attempts) == ("processing", 2)
     assert record_success(second, TOOK, actor=ACTOR)
     assert steps(operation) == ["created", "retry", "sync_success", "completed"]
+
+
+def test_a_batch_ends_before_its_claim_does_however_slow_the_marketplace_is(settings):
+    connect, read = settings.PARTNER_TIMEOUT_SECONDS
+    assert (connect, read) == (3, 10)
+    slowest = PATIENCE_SECONDS + connect + 2 * read
+    assert timedelta(seconds=BATCH * 4 * slowest) < LEASE
 
 
 def test_what_waits_for_its_time_is_not_taken(operation, clock):
@@ -309,7 +318,7 @@ def in_state(operation: PendingStockOperation, status: str) -> PendingStockOpera
 def test_retried_by_hand_in_every_state(operation, clock, status):
     before = in_state(operation, status)
     ledger = Movement.objects.count()
-    clock.passes(hours=1)
+    clock.passes(minutes=1)
     if status not in ("pending", "failed"):
         with pytest.raises(TransitionRefused, match=f"is {status}: it can't be retried"):
             retry_operation(operation.pk, actor=ACTOR)
@@ -320,6 +329,24 @@ def test_retried_by_hand_in_every_state(operation, clock, status):
     assert row.log.latest("timestamp").action == "manual_retry"
     assert len(claim_operations(ids=[row.pk], actor=ACTOR)) == 1
     assert Movement.objects.count() == ledger
+
+
+@pytest.mark.parametrize("by_hand", [retry_operation, cancel_operation])
+def test_what_a_dead_worker_held_is_free(operation, clock, by_hand):
+    in_state(operation, "processing")
+    clock.passes(seconds=LEASE.total_seconds() + 1)
+    row = by_hand(operation.pk, actor=ACTOR)
+    assert (row.status, row.claimed_until) == ("pending" if by_hand is retry_operation else "cancelled", None)
+
+
+def test_newer_news_takes_the_place_of_what_a_dead_worker_held(place, clock):
+    """A lease that has lapsed does not let older news follow newer."""
+    operation = owed(elsewhere(place))
+    claimed(operation)
+    clock.passes(seconds=LEASE.total_seconds() + 1)
+    refund(operation.order_id, reason="cancelled", actor=ACTOR)
+    assert fresh(operation).status == "cancelled"
+    assert [each.wanted_there for each in claim_operations(actor=ACTOR)] == [False]
 
 
 @pytest.mark.parametrize("status", OperationStatus.values)

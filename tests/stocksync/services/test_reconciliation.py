@@ -99,7 +99,7 @@ def test_comparing_costs_the_same_for_one_and_for_many(channel, apple):
             assert len(compare(channel, news)) == number
         return len(queries)
 
-    assert statements(1) == statements(6) == 1
+    assert statements(1) == statements(6) == 2
 
 
 def test_what_was_forgotten_is_told_again_while_it_is_young(channel, apple, clock):

@@ -6,16 +6,33 @@ from collections.abc import Mapping
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import Model, QuerySet
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.filters import BaseFilterBackend, SearchFilter
 from rest_framework.request import Request
 
 from warehouse.core.errors import ValidationFailed
+from warehouse.core.moments import EARLIEST_YEAR, LATEST_YEAR, can_be_meant
 
 COMMON = {"cursor", "page_size"}
 SEVERAL = 1000
+
+
+class _MomentField(IsoDateTimeField):
+    def clean(self, value: Any) -> Any:
+        moment = super().clean(value)
+        if moment is not None and not can_be_meant(moment):
+            raise forms.ValidationError(f"The year must be from {EARLIEST_YEAR} to {LATEST_YEAR}.", code="out_of_range")
+        return moment
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    """A moment within living memory."""
+
+    field_class = _MomentField
 
 
 class StrictFilters(DjangoFilterBackend):

@@ -14,10 +14,10 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 from warehouse.core.errors import ValidationFailed
+from warehouse.core.moments import EARLIEST_YEAR, LATEST_YEAR, can_be_meant
 from warehouse.core.quantities import parse_quantity
 
 BIGGEST_ID = 2**63 - 1
-EARLIEST_YEAR, LATEST_YEAR = 2000, 2199
 
 
 class StrictJSONParser(JSONParser):
@@ -105,7 +105,7 @@ class MomentField(serializers.DateTimeField):
     """A moment within living memory; without an offset it is UTC."""
 
     def enforce_timezone(self, value: datetime) -> datetime:
-        if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+        if not can_be_meant(value):
             raise serializers.ValidationError(f"The year must be from {EARLIEST_YEAR} to {LATEST_YEAR}.", code="out_of_range")
         return super().enforce_timezone(value)
 
@@ -115,7 +115,7 @@ class DayField(serializers.DateField):
 
     def to_internal_value(self, value: Any) -> date:
         day = super().to_internal_value(value)
-        if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+        if not can_be_meant(day):
             raise serializers.ValidationError(f"The year must be from {EARLIEST_YEAR} to {LATEST_YEAR}.", code="out_of_range")
         return day
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from warehouse.core.moments import can_be_meant
 from warehouse.core.partners.errors import ContractBroken
 
 Answer = dict[str, Any]
@@ -99,7 +100,10 @@ def read_date(answer: Answer, *fields: str) -> date | None:
 
 
 def read_moment(answer: Answer, field: str) -> datetime | None:
-    """The moment in a field, an ISO time (UTC where it names no offset); None when the field is missing or null."""
+    """The moment in a field, an ISO time (UTC where it names no offset); None when the field is missing or null.
+
+    Refuses years that are a mistake, and those at the edges of the calendar, which the database keeps and can't give back.
+    """
     value = answer.get(field)
     if value is None:
         return None
@@ -107,6 +111,8 @@ def read_moment(answer: Answer, field: str) -> datetime | None:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
         raise ContractBroken(f"{field} is not a time") from error
+    if not can_be_meant(moment):
+        raise ContractBroken(f"{field} is in the year {moment.year}")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

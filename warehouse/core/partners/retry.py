@@ -20,10 +20,12 @@ def next_retry(
     *,
     base: float = RETRY_BASE_SECONDS,
     cap: float = RETRY_CAP_SECONDS,
+    growth: float = 2.0,
     uniform: Uniform = random.uniform,
 ) -> datetime:
     """When to try again: after the jitter, but not before the partner's Retry-After, which is believed up to the cap."""
-    return now + timedelta(seconds=max(full_jitter(attempt, base=base, cap=cap, uniform=uniform), min(max(retry_after or 0.0, 0.0), cap)))
+    wait = full_jitter(attempt, base=base, cap=cap, growth=growth, uniform=uniform)
+    return now + timedelta(seconds=max(wait, min(max(retry_after or 0.0, 0.0), cap)))
 
 
 def parse_retry_after(value: str | None, *, now: datetime, cap: float = RETRY_CAP_SECONDS) -> float | None:
