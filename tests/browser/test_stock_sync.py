@@ -14,7 +14,7 @@ from stocksync.services.reports import generate_sync_report
 from tests.browser.test_back_office import Desk, desk
 from tests.factories.inventory import ACTOR, ProductFactory, site, stocked
 from tests.factories.office import page
-from tests.factories.stocksync import channel_at, elsewhere, given_up, many_operations, owed, told
+from tests.factories.stocksync import channel_at, elsewhere, given_up, many_operations, owed, taken_in, told
 from warehouse.core.actor import Role
 
 __all__ = ["desk"]
@@ -109,3 +109,53 @@ def test_levels_channels_orders_log_and_reports(desk: Desk) -> None:
     desk.look("84-sync-shadow")
     desk.submit()
     expect(desk.page.locator("body")).to_contain_text("switch to shadow – done")
+
+
+@pytest.mark.usefixtures("redis")
+def test_a_listing_that_is_sold_there_is_listed_from_the_page_of_its_channel(desk: Desk) -> None:
+    product = ProductFactory(sku="CHOCO-100", name="Dark chocolate")
+    channel = elsewhere(site(), kind="allegro_rest", token_id="", name="Allegro Česko", mode="shadow")
+    taken_in(channel, [(product, 2)])
+    taken_in(channel, [("BUNDLE-OF-TWO", 1)])
+    desk.sign_in(Role.MANAGER)
+    desk.open(page(channel))
+    expect(desk.page.locator("body")).to_contain_text("would be deducted if it were on")
+    desk.look("85-sync-ready")
+    desk.page.get_by_role("link", name="List offer-1").click()
+    expect(desk.page.locator("[name=offer_id]")).to_have_value("offer-1")
+    expect(desk.page.locator("[name=sku]")).to_have_value("CHOCO-100")
+    desk.submit()
+    expect(desk.page.locator("body")).to_contain_text("list a product – done")
+    assert ListingLevel.objects.get().product == product
+
+
+@pytest.mark.usefixtures("redis")
+def test_long_ids_errors_and_tables_fit_a_desk_and_a_phone(desk: Desk) -> None:
+    house = site()
+    channel = channel_at(house, name="Allegro Polska")
+    rows = [owed(channel, external_id=f"29738e61-7f6a-11ee-ac45-95eb2de6c0a{each}") for each in range(3)]
+    given_up(rows[0])
+    told(rows[1])
+    PendingStockOperation.objects.filter(pk=rows[0].pk).update(
+        error_message=f"Allegro microservice: 422: {'https://allegro.example/' * 5}", attempts=9
+    )
+    product = ProductFactory(sku="CHOCOLATE-BOX-OF-TWELVE-PIECES", name="Dark chocolate in a box, twelve pieces, gift wrapped")
+    quantities = elsewhere(house, kind="allegro_rest", token_id="", code="allegro-cz")
+    level = list_product(quantities.pk, "12600300401", product.sku, actor=ACTOR)
+    ListingLevel.objects.update(error_message="Allegro REST: 422 UNPROCESSABLE: the offer is not active, its quantity can't be changed", failures=3)
+    now = timezone.now()
+    generate_sync_report(now - timedelta(days=7), now, actor=ACTOR)
+    desk.sign_in(Role.MANAGER)
+    lists = [QUEUE, "/admin/stocksync/listinglevel/", "/admin/stocksync/channelorder/", "/admin/stocksync/discrepancy/?state=all"]
+    pages = [page(each) for each in (rows[0], rows[0].order, Discrepancy.objects.get(), level, channel, quantities, SyncReport.objects.get())]
+    for width in (1400, 360):
+        desk.page.set_viewport_size({"width": width, "height": 900})
+        for path in lists + pages:
+            desk.open(path)
+            assert desk.page.evaluate("document.documentElement.scrollWidth") <= width, (width, path)
+    desk.page.set_viewport_size({"width": 1400, "height": 900})
+    for path in lists:
+        desk.open(path)
+        table = desk.page.locator("#result_list").bounding_box()
+        assert table is not None
+        assert table["x"] + table["width"] <= 1400, path
