@@ -432,6 +432,8 @@ STOCK_SYNC_MONITORING_STALE_OPERATION_HOURS = number("STOCK_SYNC_MONITORING_STAL
 STOCK_SYNC_MONITORING_STALE_CHECK_MINUTES = number("STOCK_SYNC_MONITORING_STALE_CHECK_MINUTES", 60, least=1, most=1440)
 STOCK_SYNC_MONITORING_ALERT_ON_FAILED_RETRIES = yes_or_no("STOCK_SYNC_MONITORING_ALERT_ON_FAILED_RETRIES", True)
 STOCK_SYNC_KEEP_DAYS = number("STOCK_SYNC_KEEP_DAYS", 30, least=1, most=3650)
+if strangers := {name for name in os.environ if name.startswith("STOCK_SYNC_")} - set(globals()):
+    raise ImproperlyConfigured(f"There is no setting {', '.join(sorted(strangers))}. Those that there are: docs/stock-sync.md.")
 ALLEGRO_MICROSERVICE_BASE_URL = partner_address("ALLEGRO_MICROSERVICE_BASE_URL", f"http://127.0.0.1:{PORT + 94}")
 ALLEGRO_MICROSERVICE_JWT_TOKEN = partner_token("ALLEGRO_MICROSERVICE_JWT_TOKEN")
 ALLEGRO_REST_BASE_URL = partner_address("ALLEGRO_REST_BASE_URL", f"http://127.0.0.1:{PORT + 95}")

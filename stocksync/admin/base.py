@@ -35,6 +35,7 @@ ACTION_COLOURS = dict.fromkeys(LogAction.values, "default") | {
     LogAction.SYNC_ERROR: "warning",
     LogAction.MAX_RETRIES: "danger",
     LogAction.FAILED: "danger",
+    LogAction.ERROR: "danger",
     LogAction.ROLLBACK_ASKED: "warning",
     LogAction.ROLLBACK_REFUSED: "danger",
     LogAction.ROLLED_BACK: "warning",

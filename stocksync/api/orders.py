@@ -84,6 +84,8 @@ class ProcessIn(Input):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("order_id" in attrs) == ("order" in attrs):
             raise serializers.ValidationError({"order_id": [serializers.ErrorDetail("Send either order_id or order.", code="required")]})
+        if attrs.get("order_id") in {".", ".."}:
+            raise serializers.ValidationError({"order_id": [serializers.ErrorDetail("No order has this id.", code="invalid")]})
         return attrs
 
 

@@ -28,6 +28,7 @@ class Channel(Versioned):
     )
     base_url = models.URLField("address", blank=True, help_text="Empty: the one of the settings.")
     mode_since = models.DateTimeField(default=timezone.now, editable=False)
+    deducts_since = models.DateTimeField(null=True, blank=True, editable=False, help_text="What was ordered before was for another scheme to deduct.")
     safety_buffer = models.PositiveIntegerField(default=0, help_text="So many pieces of each product are not offered there.")
     journal_cursor = models.CharField(max_length=200, blank=True, editable=False)
     swept_until = models.DateTimeField(null=True, blank=True, editable=False)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 
 from stocksync.enums import RemoteState
 from stocksync.models.channels import Channel
@@ -30,7 +31,9 @@ class ChannelOrder(Versioned):
     changed_at = models.DateTimeField(null=True, blank=True, help_text="There.")
     fulfilment = models.CharField(max_length=9, blank=True)
     deducted_at = models.DateTimeField(null=True, blank=True)
-    asked = models.JSONField(default=dict, blank=True, editable=False, help_text="The quantities that the warehouse was asked to send instead, until it answers.")
+    asked = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="The quantities that the warehouse was asked to send instead, until it answers."
+    )
     reversal_asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the warehouse was asked to cancel it.")
     reversed_at = models.DateTimeField(null=True, blank=True, help_text="When its deduction was undone: cancelled, refunded or rolled back.")
     left_alone = models.BooleanField(default=False)
@@ -49,6 +52,8 @@ class ChannelOrder(Versioned):
                 condition=Q(deducted_at=None, left_alone=False) & ~Q(state=RemoteState.CANCELLED),
                 name="channel_order_not_deducted",
             ),
+            models.Index(fields=["channel", "changed_at"], name="channel_order_changed"),
+            models.Index(fields=["external_id"], name="channel_order_named"),
         ]
 
     def __str__(self) -> str:
@@ -73,7 +78,7 @@ class ChannelOrder(Versioned):
 class ChannelOrderLine(models.Model):
     """A line of it. `product` is empty for a SKU that we don't know: then the order waits for a person."""
 
-    order = models.ForeignKey(ChannelOrder, on_delete=models.CASCADE, related_name="lines")
+    order = models.ForeignKey(ChannelOrder, on_delete=models.CASCADE, db_index=False, related_name="lines")
     external_id = models.CharField(max_length=80)
     offer_id = models.CharField(max_length=80, blank=True)
     sku = models.CharField(max_length=64, blank=True)
@@ -86,6 +91,11 @@ class ChannelOrderLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "external_id"], name="channel_order_line_once"),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="channel_order_line_quantity"),
+        ]
+        indexes = [
+            models.Index(fields=["offer_id"], name="channel_order_line_of_offer"),
+            models.Index(fields=["product"], name="channel_order_line_of_product"),
+            models.Index(Upper("sku"), name="channel_order_line_of_sku"),
         ]
 
     def __str__(self) -> str:

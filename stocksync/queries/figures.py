@@ -15,8 +15,8 @@ from django.utils import timezone
 from stocksync.enums import OPEN_OPERATIONS, ChannelMode, DiscrepancyKind, LogAction, OperationStatus
 from stocksync.models import Channel, Discrepancy, PendingStockOperation, StockSynchronizationLog
 
-# How a try ended. An open circuit ends it without an answer, too.
-TRIES = (LogAction.SYNC_SUCCESS, LogAction.SYNC_FAILED, LogAction.SYNC_ERROR)
+# How a try ended. An open circuit ends it without an answer, too; a defect of ours (error) says nothing of the marketplace.
+TRIES = (LogAction.SYNC_SUCCESS, LogAction.SYNC_FAILED, LogAction.SYNC_ERROR, LogAction.ERROR)
 # What is owed begins to be owed.
 BEGINNINGS = (LogAction.CREATED, LogAction.MANUAL_RETRY, LogAction.REOPENED)
 # The two sides say different things; every open discrepancy, of whatever kind, is a manual review.

@@ -1,7 +1,7 @@
 """How synchronisation went within a stretch of time, from the log of the operations. Constant statements.
 
-A *try* is a row of the log that says how a call ended: sync_success, sync_failed (refused) or sync_error (no usable answer: nothing at all, 429, 5xx, an open
-circuit). A *fault window* of a channel is a run of its tries, in their order of time, none of which got an answer, and which hit at least three orders: from the
+A *try* is a row of the log that says how a call ended: sync_success, sync_failed (refused), sync_error (no usable answer: nothing at all, 429, 5xx, an open
+circuit) or error (a defect of ours: a failed try, which says nothing of the marketplace and so is in no fault window and ends none). A *fault window* of a channel is a run of its tries, in their order of time, none of which got an answer, and which hit at least three orders: from the
 first to the last of them. A single call that is lost is none, however busy the channel is, because the next one's answer ends the run; a marketplace that is
 away is one, however seldom it is asked. Runs are followed from a day before the stretch.
 
@@ -35,7 +35,7 @@ WITH tries AS MATERIALIZED (
            count(*) FILTER (WHERE l.action <> 'sync_error')
                OVER (PARTITION BY o.channel_id ORDER BY l.timestamp, l.id ROWS UNBOUNDED PRECEDING) AS run
     FROM stocksync_stocksynchronizationlog l JOIN stocksync_pendingstockoperation o ON o.id = l.operation_id
-    WHERE l.action = ANY(%(tries)s::text[]) AND l.timestamp >= %(look_back)s AND l.timestamp < %(ends)s
+    WHERE l.action = ANY(%(tries)s::text[]) AND l.action <> 'error' AND l.timestamp >= %(look_back)s AND l.timestamp < %(ends)s
 ), faults AS (
     SELECT channel_id, run, min(at) AS begins_at, max(at) AS ends_at, count(DISTINCT order_id) AS orders, count(*) AS tries
     FROM tries WHERE silent GROUP BY channel_id, run HAVING count(DISTINCT order_id) >= %(least_orders)s
@@ -66,7 +66,7 @@ _ROUNDS = (
     SELECT operation_id, round, bool_or(in_fault) AS in_fault,
            min(at) FILTER (WHERE action = ANY(%(tries)s::text[])) AS first_try_at,
            min(at) FILTER (WHERE action = 'sync_success') AS success_at,
-           min(at) FILTER (WHERE action IN ('sync_failed', 'sync_error')) AS failure_at,
+           min(at) FILTER (WHERE action IN ('sync_failed', 'sync_error', 'error')) AS failure_at,
            max(at) FILTER (WHERE action = 'completed') AS completed_at
     FROM steps GROUP BY operation_id, round
 ), judged AS (

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from inventory import orchestrator
@@ -83,10 +83,14 @@ def _events_of(level: ListingLevel, since: datetime, until: datetime, limit: int
     return rows.filter(occurred_at__gte=since, occurred_at__lt=until).order_by("-sequence")[:limit]
 
 
+def lines_of(level: ListingLevel) -> QuerySet[ChannelOrderLine]:
+    """The lines of the channel's orders that are about a listing: bought at it, of its product, or of its SKU."""
+    about = Q(offer_id=level.offer_id) | Q(product=level.product_id) | Q(sku__iexact=level.product.sku)
+    return ChannelOrderLine.objects.filter(about, order__channel=level.channel_id)
+
+
 def _lines_of(level: ListingLevel, since: datetime, until: datetime, limit: int) -> Iterable[ChannelOrderLine]:
-    rows = ChannelOrderLine.objects.filter(order__channel=level.channel_id).filter(
-        Q(offer_id=level.offer_id) | Q(product=level.product_id) | Q(sku__iexact=level.product.sku)
-    )
+    rows = lines_of(level)
     touched = Q(order__created_at__gte=since) | Q(order__deducted_at__gte=since) | Q(order__reversed_at__gte=since) | Q(order__changed_at__gte=since)
     return rows.filter(touched, order__created_at__lt=until).select_related("order").order_by("-order__created_at", "-pk")[:limit]
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from stocksync.enums import ChannelKind, ChannelMode, Fulfilment
 from stocksync.locks import lock_channel
-from stocksync.models import Channel
+from stocksync.models import Channel, Discrepancy
 from stocksync.services.background import FOLLOW_LEVELS
 from warehouse.core.actor import Actor
 from warehouse.core.background import soon
@@ -70,8 +70,8 @@ def set_mode(channel_id: int, mode: str, *, actor: Actor, expected_version: int 
     """Switch a channel off, to shadow, or on; back again any time. Locks the channel, then its orders that are not deducted.
 
     Off: nothing is read or told, and what is owed waits. Shadow: orders are read and noted. On: orders are deducted and told from now on, also those that were
-    noted in shadow; those that the marketplace calls deducted already were dealt with by the scheme before
-    and are left alone. Raises ValidationFailed, StaleVersion.
+    noted in shadow. When it begins to deduct, first or after shadow, what the marketplace calls deducted already was dealt with by the scheme before and is left
+    alone; after it was only off, everything is followed as before. Raises ValidationFailed, StaleVersion.
     """
     require_one_of(mode, ChannelMode.values, field="mode")
     channel = lock_channel(channel_id, expected_version)
@@ -79,12 +79,21 @@ def set_mode(channel_id: int, mode: str, *, actor: Actor, expected_version: int 
         return channel
     before, since = channel.mode, channel.mode_since
     channel.mode, channel.mode_since = mode, timezone.now()
-    channel.save_changes("mode", "mode_since")
+    begins = mode == ChannelMode.ON and (before == ChannelMode.SHADOW or channel.deducts_since is None)
+    channel.deducts_since = channel.mode_since if begins else channel.deducts_since
+    channel.save_changes("mode", "mode_since", "deducts_since")
     if mode == ChannelMode.ON and before == ChannelMode.SHADOW:
         _read_anew(channel, since)
-    if mode == ChannelMode.ON:
-        channel.orders.filter(deducted_at=None, left_alone=False, known_there=True).update(left_alone=True)
+    if begins:
+        _leave_to_the_scheme_before(channel)
     return channel
+
+
+def _leave_to_the_scheme_before(channel: Channel) -> None:
+    """Leave alone what the marketplace calls deducted and nobody deducted here."""
+    channel.orders.filter(deducted_at=None, left_alone=False, known_there=True).update(left_alone=True)
+    found = Discrepancy.objects.filter(channel=channel, order__left_alone=True, order__deducted_at=None, resolved_at=None)
+    found.update(resolved_at=timezone.now(), resolution="The scheme before this one dealt with it.")
 
 
 def _read_anew(channel: Channel, since: datetime) -> None:

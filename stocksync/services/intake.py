@@ -78,7 +78,10 @@ def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> Take
 
 
 def _fault_of(remote: RemoteOrder) -> str:
-    """What is wrong with an order that could be read; "" for nothing. A time that lies ahead would make all that follows look old."""
+    """What is wrong with an order that could be read; "" for nothing. A time that lies ahead would make all that follows look old; of an order whose id is a
+    step in a path nobody could be told anything."""
+    if remote.external_id in {".", ".."}:
+        return f"its id is {remote.external_id!r}"
     if remote.changed_at is not None and remote.changed_at > timezone.now() + AHEAD:
         return f"it was changed on {remote.changed_at:%Y-%m-%d %H:%M} UTC, which lies ahead"
     return ""

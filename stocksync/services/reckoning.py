@@ -18,6 +18,9 @@ from stocksync.services.background import PUSH_LEVELS
 from warehouse.core.background import soon
 from warehouse.core.quantities import ZERO, plain
 
+# No marketplace of ours shows more.
+MOST_SHOWN = 99_999
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -94,8 +97,8 @@ def buffer_of(level: ListingLevel) -> int:
 
 
 def wanted_quantity(sellable: Decimal, buffer: int, ordered: Decimal) -> int:
-    """How many whole pieces a listing is to show."""
-    return max(0, math.floor(sellable - buffer - ordered))
+    """How many whole pieces a listing is to show, as far as a listing can count."""
+    return min(MOST_SHOWN, max(0, math.floor(sellable - buffer - ordered)))
 
 
 def _sellable(levels: Sequence[ListingLevel]) -> dict[int, Decimal]:

@@ -79,13 +79,14 @@ def note_told(order_id: int, remote: RemoteOrder, *, actor: Actor) -> bool:
 def deduct_late(order_id: int, remote: RemoteOrder, *, actor: Actor) -> UUID | None:
     """The marketplace says deducted, and we have not: deducted now if it is young and stock allows; what is then owed. Else a person has to look.
 
-    What was ordered before the channel was switched on was deducted by the scheme before ours: it is left alone. Locks the order, then what inventory locks.
+    What was ordered before the channel began to deduct was for the scheme before ours: it is left alone. Locks the order, then what inventory locks.
     """
     order = lock_order(order_id)
     if order.deducted_at is not None or order.left_alone or order.channel.mode != ChannelMode.ON:
         return None
     _note(order, remote)
-    if order.ordered_at is not None and order.ordered_at < order.channel.mode_since:
+    since = order.channel.deducts_since
+    if since is not None and order.ordered_at is not None and order.ordered_at < since:
         order.left_alone = True
         order.save_changes("left_alone")
         return None

@@ -335,3 +335,13 @@ def test_who_may_what(role, operation):
         Role.VIEWER: {"status", "pending", "operation", "log", "order"},
     }.get(role, set())
     assert {name for name, answer in calls.items() if answer.status_code != 403} == allowed
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_filters_at_the_edges_of_the_calendar_are_refused(manager, moment):
+    assert codes(manager.get("stock-sync/pending", created_from=moment)) == (400, "validation_failed")
+    assert codes(manager.get("receivings", created_to=moment)) == (400, "validation_failed")
+
+
+def test_a_channel_whose_name_no_database_keeps_is_unknown(manager):
+    assert codes(manager.get("stock-sync/status", channel="\x00")) == (400, "validation_failed")

@@ -278,3 +278,8 @@ def test_the_factories_tell_what_the_server_tells(server, channel):
         built.lines[0].sku,
         built.lines[0].quantity,
     )
+
+
+@pytest.mark.parametrize("order_id", [".", ".."])
+def test_an_id_that_is_a_step_in_a_path_is_refused(manager, order_id):
+    assert codes(manager.post("stock-sync/orders/process", {"channel": "none", "order_id": order_id})) == (400, "validation_failed")

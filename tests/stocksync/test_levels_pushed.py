@@ -317,3 +317,16 @@ def test_a_listing_that_is_gone_waits_for_a_person(shop: Shop):
     shop.server.faults.clear()
     shop.cycle(hours=2)
     assert not open_ones(level)
+
+
+def test_what_somebody_changes_there_is_seen_within_the_hour(shop: Shop):
+    """Nothing was sold and nothing sent: only looking again finds it, and puts it right."""
+    level = shop.listed(5)
+    shop.settled()
+    shop.allegro.put_offer("77", 30)
+    shop.cycle(minutes=30)
+    assert (fresh(level).shown, len(open_ones(level))) == (5, 0)
+    shop.cycle(minutes=31)
+    assert [found.detail for found in open_ones(level)] == ["30 are shown, 5 were sent as version 1."]
+    shop.cycle(4, minutes=2)
+    assert (shop.shown()[0], fresh(level).shown, len(open_ones(level))) == (5, 5, 0)

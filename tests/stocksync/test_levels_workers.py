@@ -142,15 +142,16 @@ def test_a_pusher_passes_over_what_another_one_holds(shop: Shop):
 def test_a_slow_marketplace_leaves_the_rest_of_a_batch_to_the_next_lease(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     for number in range(4):
         shop.listed(5, offer=str(number))
+    shop.clock.passes(seconds=5)
     push = shop.client.push_quantity
 
     def slowly(*args: object) -> CommandState:
-        shop.clock.passes(seconds=60)
+        shop.clock.passes(seconds=70)
         return push(*args)
 
     monkeypatch.setattr(shop.client, "push_quantity", slowly)
     assert push_levels(shop.channel, shop.client, actor=ACTOR, go_on=lambda: False).failed == 0
-    assert shop.sent() == [5, 5]
+    assert shop.sent() == [5, 5, 5]
     ids = set(LevelCommand.objects.filter(status=CommandStatus.PENDING).values_list("pk", flat=True))
     monkeypatch.undo()
     assert len(ids) == 2

@@ -18,6 +18,7 @@ from tests.factories.fulfillment import reachable_site
 from tests.factories.inventory import ProductFactory, Site
 from tests.factories.stocksync import elsewhere, open_kinds, remote, stocked, taken_in
 from tests.inventory.books import totals
+from tests.partners.allegro_microservice import ACCOUNT, line_item
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
 
@@ -105,3 +106,16 @@ def test_a_defect_of_ours_about_one_order_stops_no_other_and_is_found_by_a_perso
     assert open_kinds(odd) == ["unreadable"]
     assert "DataError" in odd.discrepancies.get().detail
     assert totals(apple.pk, place.id)[0] == 7
+
+
+@pytest.mark.parametrize("bought", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_at_the_edge_of_the_calendar_stops_its_own_order_only(place, apple, allegro_microservice, bought):
+    """The database keeps such a time and can't give it back: every later look at the row would fail."""
+    channel = elsewhere(place, token_id=ACCOUNT)
+    partner = allegro_microservice.partner
+    partner.put_order("EDGE", boughtAt=bought, lineItems=[line_item("APPLE")])
+    partner.put_order("FINE", lineItems=[line_item("APPLE", 2)])
+    assert read_channel(channel).at_end
+    assert {order.external_id: open_kinds(order) for order in ChannelOrder.objects.all()} == {"EDGE": ["unreadable"], "FINE": []}
+    assert totals(apple.pk, place.id)[0] == 8
+    assert partner.flagged() == {"FINE"}

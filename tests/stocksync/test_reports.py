@@ -211,6 +211,17 @@ def test_nothing_happened(channel: Channel) -> None:
     assert mean_retry_seconds(BEGINS, ENDS) == {}
 
 
+def test_a_defect_of_ours_is_a_failed_try_and_says_nothing_of_the_marketplace(channel: Channel) -> None:
+    """It is in no fault window, and ends none that goes on around it."""
+    for number in range(3):
+        happened(channel, (number, CREATED), (number, SILENT))
+        happened(channel, (number + 0.5, CREATED), (number + 0.5, "error"), (90, SUCCESS), (90, COMPLETED))
+    figures = sync_figures(BEGINS, ENDS)
+    assert [(window["orders"], window["tries"]) for window in figures["fault_windows"]] == [(3, 3)]
+    of = figures["all"]["outside"]
+    assert (of["first_tries"], of["first_try_successes"], of["retried"]) == (3, 0, 3)
+
+
 def test_the_first_tries_of_a_day_are_counted_on_that_day(channel: Channel) -> None:
     """Not the operations made on it: one that was made the day before may be tried first on this one."""
     happened(channel, (BEGINS + timedelta(hours=23), CREATED), (BEGINS + timedelta(hours=25), REFUSED), (BEGINS + timedelta(hours=26), SUCCESS))

@@ -94,3 +94,8 @@ def test_the_operators_page_has_every_one_with_its_default() -> None:
     for name, value in DEFAULTS.items():
         shown = {True: "yes", False: "no"}.get(value, f"{value:g}") if isinstance(value, bool) else f"{value:g}"
         assert f"| `{name}` | {shown} |" in page, name
+
+
+@pytest.mark.slow
+def test_a_misspelt_setting_stops_the_start() -> None:
+    assert "There is no setting STOCK_SYNC_RETRY_MAX_ATEMPTS." in started(STOCK_SYNC_RETRY_MAX_ATEMPTS="3").stderr

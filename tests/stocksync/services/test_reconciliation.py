@@ -190,7 +190,7 @@ def test_known_there_without_stock_here_is_for_a_person(channel, apple):
 
 
 def test_what_was_ordered_before_the_channel_was_on_is_left_alone(place, apple):
-    channel = elsewhere(place, mode_since=timezone.now())
+    channel = elsewhere(place, deducts_since=timezone.now())
     news = remote([(apple, 3)], known=True, ordered_at=timezone.now() - timedelta(seconds=1))
     order = known(channel, news)
     assert deduct_late(order.pk, news, actor=ACTOR) is None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from warehouse.core.partners.retry import next_retry, parse_retry_after
+from warehouse.core.retry import no_jitter
 
 NOW = datetime(2026, 3, 29, 0, 59, 30, tzinfo=UTC)
 
@@ -33,6 +34,11 @@ def highest(low: float, high: float) -> float:
 )
 def test_the_later_of_jitter_and_capped_retry_after_wins(drawn, retry_after: float | None, seconds: float):
     assert next_retry(NOW, 1, retry_after, base=60, cap=3600, uniform=drawn) == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(0, 60), (1, 180), (2, 540), (99, 3600)])
+def test_it_grows_as_it_is_told_to(attempt: int, seconds: float):
+    assert next_retry(NOW, attempt, base=60, cap=3600, growth=3.0, uniform=no_jitter) == NOW + timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
