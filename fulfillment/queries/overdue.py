@@ -12,10 +12,10 @@ from fulfillment.enums import PackingStatus, PickingStatus
 from fulfillment.models import Package, PackingTask, PickingTask
 from inventory.orchestrator import AlertDraft, Severity
 from warehouse.core.partners.breaker import CircuitState
+from warehouse.core.partners.outages import long_outages
 
-PICKING_STUCK, PACKING_UNMEASURED, PARTNER_DOWN = "picking_stuck", "packing_unmeasured", "partner_down"
+PICKING_STUCK, PACKING_UNMEASURED = "picking_stuck", "packing_unmeasured"
 PICKING_HOURS, PACKING_HOURS = timedelta(hours=2), timedelta(hours=1)
-PARTNER_MINUTES = timedelta(minutes=5)
 # More alerts at once say no more.
 SHOWN = 1000
 
@@ -60,17 +60,8 @@ def unmeasured_packing() -> list[AlertDraft]:
 
 
 def down_partners(circuits: Iterable[CircuitState]) -> list[AlertDraft]:
-    """Partners that gave no answer for more than five minutes, whoever asked."""
-    return [
-        AlertDraft(
-            f"partner:{circuit.partner}",
-            Severity.CRITICAL,
-            f"The {circuit.partner} does not answer since {_said(circuit.down_since)}. What it is owed waits and is tried again by itself.",
-            {"partner": circuit.partner, "circuit": circuit.state, "down_since": circuit.down_since},
-        )
-        for circuit in circuits
-        if circuit.down_for > PARTNER_MINUTES
-    ]
+    """Partners that gave no answer for long, whoever asked."""
+    return [AlertDraft(outage.subject, Severity.CRITICAL, outage.message, outage.data) for outage in long_outages(circuits)]
 
 
 def _said(moment: datetime | None) -> str:

@@ -8,6 +8,7 @@ from fulfillment.queries import overdue
 from inventory import orchestrator
 from warehouse.core.actor import Actor
 from warehouse.core.partners.breaker import UNKNOWN, CircuitState
+from warehouse.core.partners.outages import PARTNER_DOWN
 from warehouse.core.transactions import operation
 
 
@@ -22,4 +23,4 @@ def watch_work(circuits: Sequence[CircuitState], *, actor: Actor) -> int:
     new += orchestrator.settle_alerts.inside(overdue.PACKING_UNMEASURED, overdue.unmeasured_packing(), actor=actor)
     known = [circuit for circuit in circuits if circuit.state != UNKNOWN]
     among = [f"partner:{circuit.partner}" for circuit in known]
-    return new + orchestrator.settle_alerts.inside(overdue.PARTNER_DOWN, overdue.down_partners(known), among=among, actor=actor)
+    return new + orchestrator.settle_alerts.inside(PARTNER_DOWN, overdue.down_partners(known), among=among, actor=actor)
