@@ -1,9 +1,10 @@
 """How synchronisation went within a stretch of time, from the log of the operations. Constant statements.
 
 A *try* is a row of the log that says how a call ended: sync_success, sync_failed (refused), sync_error (no usable answer: nothing at all, 429, 5xx, an open
-circuit) or error (a defect of ours: a failed try, which says nothing of the marketplace and so is in no fault window and ends none). A *fault window* of a channel is a run of its tries, in their order of time, none of which got an answer, and which hit at least three orders: from the
-first to the last of them. A single call that is lost is none, however busy the channel is, because the next one's answer ends the run; a marketplace that is
-away is one, however seldom it is asked. Runs are followed from a day before the stretch.
+circuit) or error (a defect of ours: a failed try, which says nothing of the marketplace and so is in no fault window and ends none). A *fault window* of a
+channel is a run of its tries, in their order of time, none of which got an answer, and which hit at least three orders: from the first to the last of them. A
+single call that is lost is none, however busy the channel is, because the next one's answer ends the run; a marketplace that is away is one, however seldom
+it is asked. Runs are followed from a day before the stretch.
 
 What is owed is counted by *rounds*: from created, retried by hand or reopened until it is completed or given up. The share of first tries counts operations that
 were first tried within the stretch; the time to retry is from a round's first failure to its completion, of the rounds completed within the stretch. Both are
