@@ -58,11 +58,7 @@ def resolve_discrepancy(discrepancy_id: int, resolution: str, *, note: str, acto
     elif resolution == Resolution.PUSH and row.level_id:
         push_again.inside(row.level_id, actor=actor)
     row.refresh_from_db()
-    if (
-        row.resolved_at is None
-        and resolution == Resolution.DEDUCT
-        and not ChannelOrder.objects.filter(pk=order_id, deducted_at__isnull=False).exists()
-    ):
+    if row.resolved_at is None and resolution == Resolution.DEDUCT and row.order is not None and not row.order.is_deducted:
         return row
     row.resolved_at = row.resolved_at or timezone.now()
     row.resolved_by_id, row.resolution = actor.user_id, f"{Resolution(resolution).label}: {note}"[:200]

@@ -163,13 +163,13 @@ def test_what_waits_for_more_than_six_hours(channel: Channel) -> None:
     assert kinds() == []
 
 
-def test_a_failed_operation_is_told_at_once_and_over_when_it_is_dealt_with(channel: Channel) -> None:
+def test_failed_operations_are_one_alert_and_over_when_they_are_dealt_with(channel: Channel) -> None:
     first, second = given_up(owed(channel)), given_up(owed(channel))
+    watch_channels([], actor=ACTOR)
+    watch_channels([], actor=ACTOR)
     [alert] = open_alerts("failed_operations")
     assert (alert.count, alert.subject) == (2, f"channel:{channel.code}")
-    assert second.order.external_id in alert.message
-    assert watch_channels([], actor=ACTOR) == 0
-    assert "2 operations" in open_alerts("failed_operations")[0].message
+    assert "2 operations" in alert.message
 
     cancel_operation(first.pk, actor=ACTOR)
     cancel_operation(second.pk, actor=ACTOR)

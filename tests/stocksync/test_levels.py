@@ -16,6 +16,7 @@ from stocksync.services.background import FOLLOW_LEVELS
 from stocksync.services.channels import change_channel
 from stocksync.services.intake import take_in_order
 from stocksync.services.levels import SET, change_level, follow_all, follow_orders, list_product, push_again, unlist
+from stocksync.services.read_back import READ_AGAIN
 from stocksync.tasks import follow_levels
 from tests.factories.inventory import ACTOR, ProductFactory, stocked
 from tests.factories.stocksync import ChannelFactory, ListingLevelFactory, remote
@@ -37,7 +38,7 @@ def test_what_can_be_sold_less_the_buffer_is_sent_and_read_back(shop: Shop):
     assert told(level) == [(1, 7, "succeeded")]
     command = LevelCommand.objects.get()
     assert command.reckoning == {"sellable": "9", "buffer": 2, "ordered": "0"}
-    assert command.next_look_at is None
+    assert command.next_look_at == shop.clock.now + READ_AGAIN
     before = len(shop.server.requests())
     shop.cycle(3)
     assert len(shop.server.requests()) == before
