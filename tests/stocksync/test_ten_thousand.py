@@ -28,7 +28,7 @@ from tests.fulfillment.parcels import Clock
 from tests.inventory.books import assert_books_balance
 from tests.partners.allegro_microservice import line_item
 from tests.partners.server import PartnerServer
-from warehouse.core.partners.errors import CircuitOpen
+from warehouse.core.partners.errors import RetryableFailure
 from warehouse.outbox.relay import Relay
 from warehouse.outbox.resilience import connect_redis
 from warehouse.outbox.subscribers import run_pass
@@ -40,6 +40,8 @@ MINUTES = 12 * 60
 FLAG = "/api/v1/orders/*/stock-status"
 SHORT_OUTAGE = range(60, 70)
 LONG_OUTAGE = range(120, 120 + 7 * 60)
+# Of the seven hours, those in which its orders can't be read either.
+NOTHING_AT_ALL = range(300, 120 + 7 * 60)
 TOO_MANY = range(90, 91)
 
 
@@ -94,10 +96,13 @@ def test_ten_thousand_orders(allegro_microservice: PartnerServer, clock: Clock, 
 
 
 def _misbehave(partner: PartnerServer, minute: int) -> None:
-    """One in two hundred calls fails, before the work or after it; for ten minutes and for seven hours the flag can't be set at all."""
+    """One in two hundred calls fails, before the work or after it. For ten minutes it is away, and for seven hours: first it answers nothing that changes
+    anything, then nothing at all."""
     partner.faults.clear()
     if minute in SHORT_OUTAGE:
-        partner.fail("drop", times=None, method="PATCH", path=FLAG)
+        partner.fail("drop", times=None)
+    elif minute in NOTHING_AT_ALL:
+        partner.fail("status", status=503, times=None)
     elif minute in LONG_OUTAGE:
         partner.fail("status", status=503, times=None, method="PATCH", path=FLAG)
     elif minute in TOO_MANY:
@@ -123,13 +128,13 @@ def _work(channels: list[Channel], minute: int) -> None:
     """What the jobs do in this minute."""
     for channel in channels:
         channel.refresh_from_db()
-        with suppress(CircuitOpen):
+        with suppress(RetryableFailure):
             read_channel(channel)
     if minute % 5 == 0:
         process_pending_operations(ORDERS)
     if minute % 30 == 0:
         for channel in channels:
-            with suppress(CircuitOpen):
+            with suppress(RetryableFailure):
                 reconcile_stock_status(channel, window=timedelta(hours=1))
 
 
