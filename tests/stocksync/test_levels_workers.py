@@ -17,7 +17,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from stocksync.enums import ChannelKind, CommandStatus
+from stocksync.flows.clients import client_for as client_of
 from stocksync.flows.publishing import push_levels
+from stocksync.marketplaces.allegro_rest.client import PARTNER
+from stocksync.marketplaces.allegro_rest.limits import SharedLimits
 from stocksync.marketplaces.base import CommandState
 from stocksync.models import Channel, LevelCommand, ListingLevel
 from stocksync.queries.levels import has_work
@@ -38,6 +41,7 @@ from tests.stocksync.listings import COMMANDS, Shop, fresh, told
 from tests.stocksync.marketplaces.allegro import ClientFor
 from tests.warehouse.outbox.conftest import wait_for
 from warehouse.celery import app
+from warehouse.core.partners.errors import RetryableFailure
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import REGISTERED, advance
 
@@ -295,6 +299,18 @@ def test_a_channel_that_can_not_be_asked_stops_no_listing_of_another(shop: Shop,
     assert has_work(broken.channel_id, timezone.now())
     sweep_levels()
     assert shop.sent() == [5]
+    push_levels_task(broken.channel.pk)
+
+
+def test_an_application_that_is_blocked_stops_no_other_one(shop: Shop):
+    """Allegro counts the requests of an application, whatever sellers it asks for."""
+    connected(shop)
+    SharedLimits(PARTNER, "another application").blocked(60)
+    with client_of(shop.channel) as mine:
+        assert mine.get_order("order-1") is None
+    SharedLimits(PARTNER, CLIENT_ID).blocked(60)
+    with client_of(shop.channel) as mine, pytest.raises(RetryableFailure, match="too many requests"):
+        mine.get_order("order-1")
 
 
 def connected(shop: Shop) -> None:
