@@ -22,7 +22,7 @@ from stocksync.admin.shown import lines_of
 from stocksync.admin.sides import MEANING, facts
 from stocksync.enums import DiscrepancyKind, Resolution
 from stocksync.models import Discrepancy
-from stocksync.services.discrepancies import UNTOLD, possible, resolve_discrepancy
+from stocksync.services.resolutions import UNTOLD, possible, resolve_discrepancy
 from warehouse.core.actor import Actor
 from warehouse.core.admin import BigTableAdmin, actor_of, pairs
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin

@@ -20,7 +20,7 @@ from stocksync.admin.base import DASH, REMOTE_COLOURS, age, badge, found, once, 
 from stocksync.admin.shown import DiscrepancyInline, LineInline, OperationInline
 from stocksync.enums import Fulfilment
 from stocksync.models import ChannelOrder
-from stocksync.services.discrepancies import follow_again
+from stocksync.services.resolutions import follow_again
 from stocksync.services.reversals import refund
 from warehouse.core.admin import BigTableAdmin, pairs
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from stocksync.enums import DiscrepancyKind, Resolution
 from stocksync.models import Channel, ChannelOrder, Discrepancy
-from stocksync.services.discrepancies import possible, resolve_discrepancy
+from stocksync.services.resolutions import possible, resolve_discrepancy
 from warehouse.core.api.filters import NamedRowFilter
 from warehouse.core.api.inputs import Input
 from warehouse.outbox.http import ReadEndpoints

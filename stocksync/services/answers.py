@@ -13,7 +13,7 @@ from stocksync.models import ChannelOrder
 from stocksync.queries.comparison import by_sku
 from stocksync.services.background import PROCESS_OPERATION
 from stocksync.services.changes import set_quantities
-from stocksync.services.disagreeing import is_over, open_discrepancy
+from stocksync.services.discrepancies import is_over, open_discrepancy
 from stocksync.services.reversals import note_not_reversed, note_reversed
 from warehouse.core import order_events
 from warehouse.core.actor import Actor

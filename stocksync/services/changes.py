@@ -15,7 +15,7 @@ from stocksync.enums import DiscrepancyKind, Fulfilment, OperationType
 from stocksync.marketplaces.base import RemoteLine
 from stocksync.models import ChannelOrder, ChannelOrderLine, PendingStockOperation
 from stocksync.queries.comparison import Quantities, by_sku
-from stocksync.services.disagreeing import is_over, open_discrepancy
+from stocksync.services.discrepancies import is_over, open_discrepancy
 from stocksync.services.owed import owe
 from stocksync.services.reversals import give_back
 from warehouse.core.actor import Actor

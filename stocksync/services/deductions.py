@@ -13,7 +13,7 @@ from stocksync import events
 from stocksync.enums import ChannelMode, DiscrepancyKind, Fulfilment, OperationType, RemoteState
 from stocksync.locks import lock_order
 from stocksync.models import ChannelOrder, ChannelOrderLine, PendingStockOperation
-from stocksync.services.disagreeing import is_over, open_discrepancy
+from stocksync.services.discrepancies import is_over, open_discrepancy
 from stocksync.services.owed import owe
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, DomainError

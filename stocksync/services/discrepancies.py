@@ -1,115 +1,51 @@
-"""What a person does about a discrepancy."""
+"""Discrepancies opened and closed by operations, within their transactions. What a person does about one: `resolutions`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.utils import timezone
 
-from stocksync.enums import DiscrepancyKind, LogAction, OperationStatus, Resolution
-from stocksync.locks import lock_discrepancy, lock_level, lock_operations_of, lock_order
-from stocksync.models import ChannelOrder, Discrepancy
-from stocksync.services import logbook
-from stocksync.services.background import PROCESS_OPERATION
-from stocksync.services.deductions import sync_stock_deduction
-from stocksync.services.levels import push_again
-from stocksync.services.owed import owe_again
-from stocksync.services.reversals import refund
-from warehouse.core.actor import Actor
-from warehouse.core.background import soon
-from warehouse.core.documents import require_reason
-from warehouse.core.errors import Conflict
-from warehouse.core.texts import require_one_of
-from warehouse.core.transactions import operation
+from stocksync.enums import DiscrepancyKind
+from stocksync.models import ChannelOrder, Discrepancy, ListingLevel, PendingStockOperation
 
-# The marketplace does not know what it is to know; everything else about a deducted order is for a person to settle elsewhere.
-UNTOLD = {DiscrepancyKind.GIVEN_UP, DiscrepancyKind.NOT_ACKNOWLEDGED}
+DETAIL_LENGTH = 500
 
 
-def possible(row: Discrepancy) -> set[Resolution]:
-    """What a person can do about a discrepancy, whose order is loaded; nothing once it is resolved."""
-    if row.resolved_at is not None:
-        return set()
-    if row.order is None:
-        return {Resolution.PUSH, Resolution.ACCEPT}
-    if row.kind in UNTOLD:
-        return {Resolution.RETRY, Resolution.ROLL_BACK, Resolution.ACCEPT} if row.order.is_deducted else {Resolution.RETRY, Resolution.ACCEPT}
-    return {Resolution.ROLL_BACK if row.order.is_deducted else Resolution.DEDUCT, Resolution.ACCEPT}
+Side = dict[str, Any]
 
 
-@operation()
-def resolve_discrepancy(discrepancy_id: int, resolution: str, *, note: str, actor: Actor) -> Discrepancy:
-    """Do what a person decided about a discrepancy (see `possible`), and close it; `note` says why.
-
-    Deducting may fail again: then the discrepancy stays open, with the newest reason. Leaving as it is what the marketplace was not told cancels what is owed,
-    and later news of the order is followed; any other order is left alone until `follow_again`. Locks its order or level, then the discrepancy, its operations,
-    and what inventory locks. Raises NotFound; Conflict when it is resolved already; ValidationFailed.
-    """
-    note = require_reason(note)
-    order_id, level_id = Discrepancy.objects.filter(pk=discrepancy_id).values_list("order", "level").first() or (None, None)
-    order = lock_order(order_id) if order_id else None
-    if level_id:
-        lock_level(level_id)
-    row = lock_discrepancy(discrepancy_id)
-    if row.resolved_at is not None:
-        raise Conflict(f"This is resolved since {row.resolved_at:%Y-%m-%d %H:%M} UTC: {row.resolution}", discrepancy=discrepancy_id)
-    row.order = order
-    require_one_of(resolution, sorted(possible(row)), field="resolution")
-    if order is not None:
-        _settle_order(order, row.kind, Resolution(resolution), note, actor)
-    elif resolution == Resolution.PUSH and row.level_id:
-        push_again.inside(row.level_id, actor=actor)
-    row.refresh_from_db()
-    if row.resolved_at is None and resolution == Resolution.DEDUCT and row.order is not None and not row.order.is_deducted:
-        return row
-    row.resolved_at = row.resolved_at or timezone.now()
-    row.resolved_by_id, row.resolution = actor.user_id, f"{Resolution(resolution).label}: {note}"[:200]
-    row.save(update_fields=["resolved_at", "resolved_by", "resolution"])
+def open_discrepancy(subject: ChannelOrder | ListingLevel, kind: DiscrepancyKind, detail: str, *, here: Side, there: Side) -> Discrepancy:
+    """Say that a locked order or level waits for a person: a new discrepancy, or one more sighting of the open one. `here` and `there` are both sides."""
+    about = {"order": subject} if isinstance(subject, ChannelOrder) else {"level": subject}
+    seen = {"detail": detail[:DETAIL_LENGTH], "here": here, "there": there, "seen_at": timezone.now()}
+    row, _ = Discrepancy.objects.update_or_create(
+        **about, kind=kind, resolved_at=None, defaults=seen, create_defaults={**seen, "channel_id": subject.channel_id}
+    )
     return row
 
 
-@operation()
-def follow_again(order_id: int, *, reason: str, actor: Actor, expected_version: int | None = None) -> ChannelOrder:
-    """Follow an order that is left alone: what the marketplace says of it next is done again. Following one that is followed changes nothing.
-
-    The comparison looks at it within half an hour. Locks the order. Raises NotFound, StaleVersion.
-    """
-    require_reason(reason)
-    order = lock_order(order_id, expected_version)
-    if order.left_alone:
-        order.left_alone = False
-        order.save_changes("left_alone")
-    return order
-
-
-def _settle_order(order: ChannelOrder, kind: str, resolution: Resolution, note: str, actor: Actor) -> None:
-    match resolution:
-        case Resolution.DEDUCT:
-            made = sync_stock_deduction.inside(order.pk, actor=actor)
-            if made is not None:
-                soon(PROCESS_OPERATION, str(made.pk))
-        case Resolution.RETRY:
-            _tell_again(order, note, actor)
-        case Resolution.ROLL_BACK:
-            refund.inside(order.pk, reason=note, actor=actor)
-        case Resolution.ACCEPT:
-            _leave_alone(order, note, actor, for_good=kind not in UNTOLD)
+def open_given_up(operations: Sequence[PendingStockOperation]) -> None:
+    """Say that the marketplace was not told of these operations, whose orders are locked, and a person has to look. Three statements; one open one for an order."""
+    rows = Discrepancy.objects.filter(kind=DiscrepancyKind.GIVEN_UP, resolved_at=None, order__in=[row.order_id for row in operations])
+    known = {row.order_id: row for row in rows}
+    made = []
+    for operation in operations:
+        row = known.get(operation.order_id)
+        if row is None:
+            row = Discrepancy(channel_id=operation.channel_id, order=operation.order, kind=DiscrepancyKind.GIVEN_UP)
+            made.append(row)
+        row.operation, row.seen_at = operation, timezone.now()
+        row.detail = f"The marketplace was not told: {operation.error_message}"[:DETAIL_LENGTH]
+        row.here = {"deducted": operation.order.is_deducted, "wanted_there": operation.wanted_there}
+        row.there = {"known": operation.order.known_there}
+    Discrepancy.objects.bulk_create(made)
+    Discrepancy.objects.bulk_update(known.values(), ["operation", "seen_at", "detail", "here", "there"])
 
 
-def _tell_again(order: ChannelOrder, note: str, actor: Actor) -> None:
-    """Have the newest news of a locked order told again."""
-    rows = [row for row in lock_operations_of(order) if row.wanted_there == order.is_deducted and row.status != OperationStatus.ROLLED_BACK]
-    if not rows:
-        raise Conflict(f"Nothing is owed for order {order}.", order=order.external_id)
-    if rows[-1].status == OperationStatus.PROCESSING:
-        raise Conflict("A worker tells it to the marketplace right now: wait a moment.", order=order.external_id)
-    owe_again(rows[-1], note, actor=actor)
-
-
-def _leave_alone(order: ChannelOrder, note: str, actor: Actor, *, for_good: bool) -> None:
-    if for_good:
-        order.left_alone = True
-        order.save_changes("left_alone")
-    for row in lock_operations_of(order):
-        if row.status in (OperationStatus.PENDING, OperationStatus.FAILED):
-            row.cancel()
-            row.save_changes("status")
-            logbook.note(row, LogAction.CANCELLED, actor=actor, message=f"Left as it is: {note}")
+def is_over(subject: ChannelOrder | ListingLevel, *kinds: DiscrepancyKind) -> int:
+    """Resolve what is open of these kinds about a locked order or level, because its cause is gone. How many there were; one statement."""
+    rows = Discrepancy.objects.filter(kind__in=kinds, resolved_at=None)
+    rows = rows.filter(order=subject) if isinstance(subject, ChannelOrder) else rows.filter(level=subject)
+    return rows.update(resolved_at=timezone.now(), resolution="The cause is gone.")

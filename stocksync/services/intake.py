@@ -17,7 +17,7 @@ from stocksync.marketplaces.base import RemoteLine, RemoteOrder
 from stocksync.models import Channel, ChannelOrder, ChannelOrderLine, PendingStockOperation
 from stocksync.services.changes import follow_lines
 from stocksync.services.deductions import deduct
-from stocksync.services.disagreeing import is_over, open_discrepancy
+from stocksync.services.discrepancies import is_over, open_discrepancy
 from stocksync.services.reversals import give_back
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, DomainError

@@ -16,7 +16,7 @@ from stocksync.locks import lock_free_levels, lock_level
 from stocksync.marketplaces.base import CommandState, longest_call
 from stocksync.models import Channel, LevelCommand, ListingLevel
 from stocksync.queries.levels import to_push, under_way_now
-from stocksync.services.disagreeing import open_discrepancy
+from stocksync.services.discrepancies import open_discrepancy
 from stocksync.services.reckoning import Cause, command_for, give_versions, reckon
 from warehouse.core.actor import Actor
 from warehouse.core.partners.retry import next_retry

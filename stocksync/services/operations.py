@@ -16,7 +16,7 @@ from stocksync.locks import lock_due_operations, lock_operation, lock_unanswered
 from stocksync.marketplaces.base import longest_call
 from stocksync.models import PendingStockOperation
 from stocksync.services import logbook
-from stocksync.services.disagreeing import is_over, open_given_up
+from stocksync.services.discrepancies import is_over, open_given_up
 from stocksync.services.owed import owe_again
 from warehouse.core.actor import Actor
 from warehouse.core.documents import save_all

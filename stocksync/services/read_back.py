@@ -12,7 +12,7 @@ from stocksync.locks import lock_level
 from stocksync.marketplaces.base import Shown
 from stocksync.models import LevelCommand, ListingLevel
 from stocksync.queries.levels import sold_at_listing
-from stocksync.services.disagreeing import is_over
+from stocksync.services.discrepancies import is_over
 from stocksync.services.level_commands import DIFFERENCE_CAP, MORE_PUSHES, Step, disagree, pause_after, take_back
 from stocksync.services.reckoning import Cause, give_versions, reckon
 from warehouse.core.actor import Actor

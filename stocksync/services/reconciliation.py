@@ -15,7 +15,7 @@ from stocksync.marketplaces.base import RemoteOrder
 from stocksync.models import ChannelOrder, Discrepancy
 from stocksync.services import logbook
 from stocksync.services.deductions import deduct
-from stocksync.services.disagreeing import is_over, open_discrepancy
+from stocksync.services.discrepancies import is_over, open_discrepancy
 from stocksync.services.owed import owe_again
 from warehouse.core.actor import Actor
 from warehouse.core.documents import save_all

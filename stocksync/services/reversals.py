@@ -14,7 +14,7 @@ from stocksync.locks import lock_operation, lock_operations_of, lock_order
 from stocksync.models import ChannelOrder, PendingStockOperation
 from stocksync.services import logbook
 from stocksync.services.background import PROCESS_OPERATION
-from stocksync.services.disagreeing import is_over, open_discrepancy
+from stocksync.services.discrepancies import is_over, open_discrepancy
 from stocksync.services.owed import owe
 from warehouse.core.actor import Actor, Role
 from warehouse.core.background import soon

@@ -16,8 +16,8 @@ from stocksync.enums import Fulfilment, OperationStatus, Resolution
 from stocksync.flows.acknowledging import attempt, process_pending_operations
 from stocksync.models import ChannelOrder, Discrepancy, PendingStockOperation
 from stocksync.services import discrepancies, operations
-from stocksync.services.discrepancies import resolve_discrepancy
 from stocksync.services.operations import Failure, cancel_operation, claim_operations, record_failure, record_success, retry_operation
+from stocksync.services.resolutions import resolve_discrepancy
 from tests.concurrency.threads import race
 from tests.factories.fulfillment import person
 from tests.factories.stocksync import ACTOR, given_up, steps, taken_in

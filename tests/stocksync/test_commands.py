@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from stocksync.enums import ChannelMode, DiscrepancyKind
 from stocksync.models import Channel, Discrepancy, PendingStockOperation, SyncReport
-from stocksync.services.discrepancies import resolve_discrepancy
+from stocksync.services.resolutions import resolve_discrepancy
 from tests.factories.inventory import ACTOR, ProductFactory
 from tests.factories.stocksync import ChannelFactory, channel_at, given_up, many_operations, owed, site
 from tests.fulfillment.parcels import Clock

@@ -15,7 +15,7 @@ from inventory.models import Alert
 from stocksync.enums import ChannelMode, DiscrepancyKind, LogAction
 from stocksync.models import Channel, Discrepancy, PendingStockOperation, StockSynchronizationLog
 from stocksync.queries.status import sync_status
-from stocksync.services.disagreeing import open_discrepancy
+from stocksync.services.discrepancies import open_discrepancy
 from stocksync.services.health import check_stale_operations, monitor_sync_health, watch_channels
 from stocksync.services.operations import cancel_operation, retry_operation
 from tests.factories.inventory import ProductFactory

@@ -20,7 +20,7 @@ from stocksync.flows.reading import read_channel
 from stocksync.flows.reconciling import reconcile_stock_status
 from stocksync.models import Channel, ChannelOrder, Discrepancy, PendingStockOperation
 from stocksync.queries.reports import sync_figures
-from stocksync.services.discrepancies import resolve_discrepancy
+from stocksync.services.resolutions import resolve_discrepancy
 from tests.factories.fulfillment import reachable_site
 from tests.factories.inventory import ACTOR, ProductFactory, Site, stocked
 from tests.factories.stocksync import channel_at, elsewhere

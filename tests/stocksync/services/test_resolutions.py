@@ -7,7 +7,7 @@ import pytest
 from inventory.models import Product
 from stocksync.enums import DiscrepancyKind, RemoteState, Resolution
 from stocksync.models import Discrepancy
-from stocksync.services.discrepancies import follow_again, possible, resolve_discrepancy
+from stocksync.services.resolutions import follow_again, possible, resolve_discrepancy
 from tests.factories.fulfillment import reachable_site
 from tests.factories.inventory import ProductFactory, Site
 from tests.factories.stocksync import ACTOR, elsewhere, given_up, open_kinds, operation_of, owed, refused, stocked, taken_in
