@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from stocksync.enums import RemoteState
 from stocksync.marketplaces.base import RemoteLine, RemoteOrder, state_of
 from warehouse.core.partners.errors import ContractBroken
-from warehouse.core.partners.reading import Answer, printable, read_decimal, read_moment, read_part, read_parts, read_text
+from warehouse.core.partners.reading import Answer, printable, read_moment, read_part, read_parts, read_quantity, read_text
 
 logger = logging.getLogger(__name__)
 
@@ -95,13 +94,13 @@ def _read(form: Answer, external_id: str) -> RemoteOrder:
 
 def _read_line(line: Answer) -> RemoteLine:
     offer = read_part(line, "offer")
-    quantity = read_decimal(line, "quantity")
-    if quantity is None or quantity <= 0 or quantity != quantity.to_integral_value():
+    quantity = read_quantity(line, "quantity")
+    if quantity != quantity.to_integral_value():
         raise ContractBroken("lineItems.quantity is not a whole number above nothing")
     return RemoteLine(
         external_id=read_text(line, "id", longest=ID_LENGTH),
         offer_id=read_text(offer, "id", longest=ID_LENGTH),
         sku=read_text(read_part(offer, "external"), "id", longest=64, required=False),
         name=printable(offer.get("name"), NAME_LENGTH),
-        quantity=Decimal(quantity),
+        quantity=quantity,
     )

@@ -8,10 +8,8 @@ from typing import Any
 
 from stocksync.enums import RemoteState
 from stocksync.marketplaces.base import RemoteLine, RemoteOrder, state_of
-from warehouse.core.errors import ValidationFailed
 from warehouse.core.partners.errors import ContractBroken
-from warehouse.core.partners.reading import Answer, printable, read_moment, read_part, read_text
-from warehouse.core.quantities import parse_quantity
+from warehouse.core.partners.reading import Answer, printable, read_moment, read_part, read_quantity, read_text
 
 ID_LENGTH = 80
 SKU_LENGTH = 64
@@ -64,10 +62,7 @@ def _read(answer: Answer, order_id: str) -> RemoteOrder:
 
 def _read_line(row: Answer) -> RemoteLine:
     offer = read_part(row, "offer")
-    try:
-        quantity = parse_quantity(row.get("quantity"))
-    except ValidationFailed as error:
-        raise ContractBroken(f"the quantity of a line is {str(row.get('quantity'))[:40]!r}: it must be above nothing, to a thousandth") from error
+    quantity = read_quantity(row, "quantity")
     return RemoteLine(
         external_id=read_text(row, "id", longest=ID_LENGTH),
         offer_id=read_text(offer, "id", longest=ID_LENGTH, required=False),

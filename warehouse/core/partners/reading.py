@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from warehouse.core.errors import ValidationFailed
 from warehouse.core.moments import can_be_meant
 from warehouse.core.partners.errors import ContractBroken
+from warehouse.core.quantities import parse_quantity
 
 Answer = dict[str, Any]
 
@@ -86,6 +88,14 @@ def read_decimal(answer: Answer, field: str) -> Decimal | None:
     if number != round(number, 10):
         raise ContractBroken(f"{field} is finer than any number that can be used")
     return number
+
+
+def read_quantity(answer: Answer, field: str) -> Decimal:
+    """A quantity of goods, as any order of ours may have one."""
+    try:
+        return parse_quantity(answer.get(field), field=field)
+    except ValidationFailed as error:
+        raise ContractBroken(error.detail) from error
 
 
 def read_date(answer: Answer, *fields: str) -> date | None:
