@@ -196,9 +196,7 @@ UNREADABLE: list[tuple[dict[str, Any], str]] = [
 QUANTITIES = [None, 0, -1, "0", "two", True, "1e30", 0.0001, [1], {"value": 1}]
 
 
-@pytest.mark.parametrize(
-    ("values", "why"), UNREADABLE + [({"lineItems": [LINE | {"quantity": given}]}, "quantity: ") for given in QUANTITIES]
-)
+@pytest.mark.parametrize(("values", "why"), UNREADABLE + [({"lineItems": [LINE | {"quantity": given}]}, "quantity: ") for given in QUANTITIES])
 def test_an_unreadable_order_spoils_no_other(microservice: MicroserviceClient, allegro_microservice: PartnerServer, values: dict[str, Any], why: str):
     put(allegro_microservice, "good")
     put(allegro_microservice, "bad")
