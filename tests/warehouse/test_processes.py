@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from warehouse.processes import port_is_free
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # Preparing the site needs its database; what is tested here is what comes after.
 MAIN = "import sys; from warehouse import processes; processes.PREPARE = ['true']; sys.exit(processes.main())"
@@ -24,9 +27,7 @@ class Site:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = next(port for port in iter(lambda: random.randrange(12_000, 30_000), 0) if port_is_free(port) and port_is_free(port + 1))
         self.supervisors: list[subprocess.Popen[str]] = []
 
     def start(self) -> subprocess.Popen[str]:
@@ -41,8 +42,13 @@ class Site:
     def pid(self, name: str) -> int:
         """The process that wrote its number last."""
         file = self.root / f"{name}.pid"
-        assert until(lambda: file.exists() and file.read_text().endswith("\n"))
+        assert until(lambda: file.exists() and file.read_text().endswith("\n")), self.end()
         return int(file.read_text())
+
+    def end(self) -> str:
+        """What the last supervisor has to say for itself."""
+        self.supervisors[-1].terminate()
+        return f"ended with {self.supervisors[-1].wait(30)}: {self.supervisors[-1].communicate()[0]}"
 
     def procfile(self, *names: str) -> None:
         # The child shows whether a whole group ends and not only its leader.
