@@ -15,7 +15,7 @@ from django.utils import timezone
 from stocksync.enums import Fulfilment, OperationStatus, Resolution
 from stocksync.flows.acknowledging import attempt, process_pending_operations
 from stocksync.models import ChannelOrder, Discrepancy, PendingStockOperation
-from stocksync.services import discrepancies, operations
+from stocksync.services import operations, resolutions
 from stocksync.services.operations import Failure, cancel_operation, claim_operations, record_failure, record_success, retry_operation
 from stocksync.services.resolutions import resolve_discrepancy
 from tests.concurrency.threads import race
@@ -212,8 +212,8 @@ def test_control_without_the_lock_both_people_think_they_decided(account: Accoun
         both_have_read.wait(30)
         return seen
 
-    monkeypatch.setattr(discrepancies, "lock_discrepancy", unlocked_discrepancy)
-    monkeypatch.setattr(discrepancies, "lock_order", lambda pk: ChannelOrder.objects.select_related("channel").get(pk=pk))
+    monkeypatch.setattr(resolutions, "lock_discrepancy", unlocked_discrepancy)
+    monkeypatch.setattr(resolutions, "lock_order", lambda pk: ChannelOrder.objects.select_related("channel").get(pk=pk))
     decide = [Resolution.RETRY, Resolution.ACCEPT]
     outcomes = race([lambda what=what: resolve_discrepancy(found.pk, what, note="I looked", actor=person(Role.MANAGER)) for what in decide])
     assert [outcome.won for outcome in outcomes] == [True, True]
