@@ -17,7 +17,7 @@ from stocksync.models import ChannelOrder, ChannelOrderLine, PendingStockOperati
 from stocksync.queries.comparison import Quantities, by_sku
 from stocksync.services.discrepancies import is_over, open_discrepancy
 from stocksync.services.owed import owe
-from stocksync.services.reversals import give_back
+from stocksync.services.reversals import follow_cancellation
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError
 from warehouse.core.order_events import ORDER_CHANGED
@@ -35,7 +35,7 @@ def follow_lines(order: ChannelOrder, lines: Sequence[RemoteLine], revision: str
     if wanted == had or _is_refused(order, wanted):
         return None
     if not wanted:
-        return give_back(order, f"Everything was taken out of it at {order.channel}.", actor=actor)
+        return follow_cancellation(order, f"Everything was taken out of it at {order.channel}.", actor=actor)
     try:
         with transaction.atomic():
             _adjust(order, wanted, had, lines, actor)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from inventory import orchestrator
@@ -18,9 +17,9 @@ from stocksync.models import Channel, ChannelOrder, ChannelOrderLine, PendingSto
 from stocksync.services.changes import follow_lines
 from stocksync.services.deductions import deduct
 from stocksync.services.discrepancies import is_over, open_discrepancy
-from stocksync.services.reversals import give_back
+from stocksync.services.reversals import follow_cancellation
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, DomainError
+from warehouse.core.errors import Conflict
 from warehouse.core.transactions import lost_race_on, operation
 
 # How far the clocks of a marketplace may be ahead of ours.
@@ -104,18 +103,8 @@ def _follow(order: ChannelOrder, remote: RemoteOrder, actor: Actor) -> PendingSt
     if order.reversed_at is not None:
         return None
     if remote.state == RemoteState.CANCELLED:
-        return None if order.reversal_asked_at else _give_back(order, actor)
+        return follow_cancellation(order, f"Cancelled at {order.channel}.", actor=actor)
     return follow_lines(order, remote.lines, remote.revision, actor=actor)
-
-
-def _give_back(order: ChannelOrder, actor: Actor) -> PendingStockOperation | None:
-    try:
-        with transaction.atomic():
-            return give_back(order, f"Cancelled at {order.channel}.", actor=actor)
-    except DomainError as error:
-        detail = f"It was cancelled at {order.channel}, and its goods can't be given back: {error.detail}"
-        open_discrepancy(order, DiscrepancyKind.REFUSED, detail, here={"deducted": True}, there={"status": order.status})
-        return None
 
 
 def _foresee(order: ChannelOrder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from inventory import orchestrator
@@ -19,7 +20,7 @@ from stocksync.services.owed import owe
 from warehouse.core.actor import Actor, Role
 from warehouse.core.background import soon
 from warehouse.core.documents import REASON_LENGTH, require_reason
-from warehouse.core.errors import Conflict, TransitionRefused
+from warehouse.core.errors import Conflict, DomainError, TransitionRefused
 from warehouse.core.order_events import ORDER_CANCELLATION_ASKED
 from warehouse.core.quantities import ZERO
 from warehouse.core.transactions import operation
@@ -73,6 +74,19 @@ def rollback_operation(operation_id: UUID, *, reason: str, actor: Actor, expecte
     row.save_changes("status")
     logbook.note(row, LogAction.ROLLED_BACK, actor=actor, message=reason)
     return row
+
+
+def follow_cancellation(order: ChannelOrder, reason: str, *, actor: Actor) -> PendingStockOperation | None:
+    """Undo the deduction of a locked order that stands because the marketplace says so, once (see `give_back`); what can't be given back opens a Discrepancy."""
+    if order.reversal_asked_at is not None:
+        return None
+    try:
+        with transaction.atomic():
+            return give_back(order, reason, actor=actor)
+    except DomainError as error:
+        detail = f"{reason} Its goods can't be given back: {error.detail}"
+        open_discrepancy(order, DiscrepancyKind.REFUSED, detail, here={"deducted": True}, there={"status": order.status})
+        return None
 
 
 def give_back(order: ChannelOrder, reason: str, *, actor: Actor) -> PendingStockOperation | None:

@@ -199,11 +199,14 @@ def test_a_long_revision_has_room_in_the_operation_that_follows(place, apple):
     assert totals(apple.pk, place.id) == (10, 0, 0, 10)
 
 
-def test_goods_that_can_not_be_given_back_are_laid_before_a_person(place, apple):
+@pytest.mark.parametrize("news", [{"state": RemoteState.CANCELLED, "lines": True}, {"state": RemoteState.READY, "lines": False}])
+def test_goods_that_can_not_be_given_back_are_laid_before_a_person(place, apple, news):
+    """Cancelled, or everything taken out of it: the reading of the channel goes on in both cases."""
     channel = elsewhere(place)
     order = told(owed(channel, [(apple, 5)], external_id="A1")).order
     Location.objects.filter(pk=place.shelf.pk).update(condition="frozen")
-    assert taken_in(channel, [(apple, 5)], external_id="A1", revision="r2", state=RemoteState.CANCELLED).operation_id is None
+    lines = [(apple, 5)] if news["lines"] else []
+    assert taken_in(channel, lines, external_id="A1", revision="r2", state=news["state"]).operation_id is None
     order.refresh_from_db()
     assert (order.is_deducted, open_kinds(order)) == (True, ["refused"])
     assert totals(apple.pk, place.id)[0] == 5
