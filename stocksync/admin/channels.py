@@ -17,7 +17,7 @@ from stocksync.admin.base import DASH, MODE_COLOURS, age, badge, once
 from stocksync.admin.channel_forms import ChannelForm, CredentialsForm, ListingForm, ModeForm, OffForm, OnForm, ShadowForm, switched_to
 from stocksync.admin.connecting import ConnectsChannel, connection_of
 from stocksync.admin.ready import offers_in_words, orders_in_words
-from stocksync.enums import KINDS_WITH_QUANTITIES, ChannelKind, ChannelMode
+from stocksync.enums import ChannelKind, ChannelMode
 from stocksync.models import Channel, PendingStockOperation
 from stocksync.services.asking import ask_for_reconciliation, ask_to_read
 from stocksync.services.channels import CHANGEABLE, change_channel, create_channel, set_mode
@@ -35,11 +35,6 @@ def is_not_off(row: Channel) -> bool:
 def is_reached_directly(row: Channel) -> bool:
     """Whether it is asked with credentials of its own."""
     return row.kind == ChannelKind.ALLEGRO_REST
-
-
-def pushes_quantities(row: Channel) -> bool:
-    """The microservice knows no quantities, only a flag for each order."""
-    return row.kind in KINDS_WITH_QUANTITIES
 
 
 def _switch(form: type[ModeForm], title: str, icon: str, variant: ActionVariant) -> Step:
@@ -82,7 +77,7 @@ class ChannelAdmin(RefusalsSaid, ConnectsChannel):
             "list_product",
             "List a product",
             list_product,
-            pushes_quantities,
+            lambda row: row.takes_quantities,
             description="The listing shows from then on how much of the product can be sold.",
             form=ListingForm,
             icon="add_business",
@@ -107,7 +102,7 @@ class ChannelAdmin(RefusalsSaid, ConnectsChannel):
         return [*self.readonly_fields, "code", "kind"] if obj else list(self.readonly_fields)
 
     def get_fieldsets(self, request: HttpRequest, obj: Channel | None = None) -> list[Any]:
-        own = ["safety_buffer", "token_id"] if obj is None else ["safety_buffer" if pushes_quantities(obj) else "token_id"]
+        own = ["safety_buffer", "token_id"] if obj is None else ["safety_buffer" if obj.takes_quantities else "token_id"]
         account = (None, {"fields": [*pairs(["code", "name", "kind", "warehouse", "fulfilment", *own, "base_url"]), "seen_version"]})
         if obj is None:
             return [account]
@@ -116,7 +111,7 @@ class ChannelAdmin(RefusalsSaid, ConnectsChannel):
         stands = [*pairs(["state", "connection", "read", "swept", *journal]), "trouble", "ways"]
         title = "Its orders: what would be deducted" if obj.mode == ChannelMode.SHADOW else "Its orders"
         parts = [(title, {"fields": ["orders"]})] if is_not_off(obj) else []
-        parts += [("Sold there, not listed here", {"fields": ["unlisted"]})] if pushes_quantities(obj) else []
+        parts += [("Sold there, not listed here", {"fields": ["unlisted"]})] if obj.takes_quantities else []
         return [("How it stands", {"fields": stands}), *parts, account]
 
     def save_model(self, request: HttpRequest, obj: Channel, form: ModelForm[Any], change: bool) -> None:
@@ -135,7 +130,7 @@ class ChannelAdmin(RefusalsSaid, ConnectsChannel):
 
     @display(description="buffer")
     def buffer(self, row: Channel) -> str:
-        return str(row.safety_buffer) if pushes_quantities(row) else DASH
+        return str(row.safety_buffer) if row.takes_quantities else DASH
 
     @display(description="orders")
     def orders(self, row: Channel) -> SafeString:

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from stocksync.enums import ChannelMode
 from stocksync.flows.acknowledging import ACTOR
-from stocksync.flows.clients import client_for
+from stocksync.flows.clients import listing_client_for
 from stocksync.flows.reading import read_channel
-from stocksync.marketplaces.base import ChannelClient, Shown
+from stocksync.marketplaces.base import ChannelClient, ListingClient, Shown
 from stocksync.models import Channel
 from stocksync.queries.levels import has_work
 from stocksync.services.level_commands import BATCH, Step, Todo, claim_looks, claim_pushes, record_no_answer, record_refusal, record_state
@@ -38,7 +38,7 @@ class PushResult:
 
 
 def push_levels(
-    channel: Channel, client: ChannelClient | None = None, *, actor: Actor = ACTOR, go_on: Callable[[], bool] = lambda: True
+    channel: Channel, client: ListingClient | None = None, *, actor: Actor = ACTOR, go_on: Callable[[], bool] = lambda: True
 ) -> PushResult:
     """Send what the listings of a channel are to show, follow what was sent, and read it back, as far as each is due. Nothing for a channel that is not on.
 
@@ -50,7 +50,7 @@ def push_levels(
     if channel.mode != ChannelMode.ON or not channel.takes_quantities or not has_work(channel.pk, timezone.now()):
         return PushResult()
     if client is None:
-        with client_for(channel) as opened:
+        with listing_client_for(channel) as opened:
             return push_levels(channel, opened, actor=actor, go_on=go_on)
     sent = looked = failed = 0
     for _ in range(BATCHES):
@@ -99,7 +99,7 @@ def _read_to_end(channel: Channel, client: ChannelClient, actor: Actor) -> bool:
         return False
 
 
-def _take(channel: Channel, steps: Sequence[Step], client: ChannelClient, actor: Actor) -> int:
+def _take(channel: Channel, steps: Sequence[Step], client: ListingClient, actor: Actor) -> int:
     """Take each step; how many calls failed. Listings are all read first, and judged after the orders were read that may explain what they show."""
     failed = 0
     seen: list[tuple[Step, Shown]] = []
@@ -128,7 +128,7 @@ def _take(channel: Channel, steps: Sequence[Step], client: ChannelClient, actor:
     return failed
 
 
-def _call(step: Step, client: ChannelClient, actor: Actor) -> None:
+def _call(step: Step, client: ListingClient, actor: Actor) -> None:
     match step.todo:
         case Todo.PUSH:
             state = client.push_quantity(step.command_id, step.offer_id, step.quantity)

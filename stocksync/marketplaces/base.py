@@ -94,10 +94,7 @@ class Shown:
 
 
 class ChannelClient(ABC):
-    """Calls to one account at a marketplace. Not to be shared between threads; close it, or use `with`.
-
-    Where listings can't be told a quantity (`KINDS_WITH_QUANTITIES`) the last five calls are never made.
-    """
+    """Calls about the orders of one account at a marketplace. Not to be shared between threads; close it, or use `with`."""
 
     @abstractmethod
     def read_changes(self, position: Position) -> Changes:
@@ -115,26 +112,6 @@ class ChannelClient(ABC):
     def set_deducted(self, external_id: str, deducted: bool) -> None:
         """Have the marketplace know that the order's stock is deducted, or is not. Saying the same again changes nothing."""
 
-    def push_quantity(self, command_id: UUID, offer_id: str, quantity: int) -> CommandState:
-        """Have a listing show the quantity. The id is the idempotency key: the same one again is answered with how the first fares."""
-        raise NotImplementedError
-
-    def command_state(self, command_id: UUID) -> CommandState:
-        """How a quantity fares that was pushed."""
-        raise NotImplementedError
-
-    def read_listing(self, offer_id: str) -> Shown:
-        """What the listing shows now."""
-        raise NotImplementedError
-
-    def revive_listing(self, command_id: UUID, offer_id: str) -> CommandState:
-        """Put a listing on sale again that ended because it showed nothing. The id is the idempotency key."""
-        raise NotImplementedError
-
-    def revival_state(self, command_id: UUID) -> CommandState:
-        """How a revival fares that was asked for."""
-        raise NotImplementedError
-
     @abstractmethod
     def close(self) -> None:
         """Give the connections back."""
@@ -144,6 +121,30 @@ class ChannelClient(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+class ListingClient(ChannelClient):
+    """A marketplace whose listings can be told how many to show."""
+
+    @abstractmethod
+    def push_quantity(self, command_id: UUID, offer_id: str, quantity: int) -> CommandState:
+        """Have a listing show the quantity. The id is the idempotency key: the same one again is answered with how the first fares."""
+
+    @abstractmethod
+    def command_state(self, command_id: UUID) -> CommandState:
+        """How a quantity fares that was pushed."""
+
+    @abstractmethod
+    def read_listing(self, offer_id: str) -> Shown:
+        """What the listing shows now."""
+
+    @abstractmethod
+    def revive_listing(self, command_id: UUID, offer_id: str) -> CommandState:
+        """Put a listing on sale again that ended because it showed nothing. The id is the idempotency key."""
+
+    @abstractmethod
+    def revival_state(self, command_id: UUID) -> CommandState:
+        """How a revival fares that was asked for."""
 
 
 # A request waits so many seconds at most for its turn.

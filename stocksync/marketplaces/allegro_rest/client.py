@@ -16,7 +16,7 @@ from stocksync.enums import CommandStatus, RemoteState
 from stocksync.marketplaces.allegro_rest import changes, commands
 from stocksync.marketplaces.allegro_rest.limits import SharedLimits
 from stocksync.marketplaces.allegro_rest.orders import NEW, Event, fulfilment_of, read_events, read_order, read_orders
-from stocksync.marketplaces.base import Changes, ChannelClient, CommandState, OrderPage, Position, RemoteOrder, Shown, state_of
+from stocksync.marketplaces.base import Changes, CommandState, ListingClient, OrderPage, Position, RemoteOrder, Shown, state_of
 from warehouse.core.partners.breaker import Circuit
 from warehouse.core.partners.errors import ContractBroken, PermanentFailure, RetryableFailure
 from warehouse.core.partners.http import PartnerHttp
@@ -36,7 +36,7 @@ QUANTITY_COMMANDS = "/sale/offer-quantity-change-commands"
 PUBLICATION_COMMANDS = "/sale/offer-publication-commands"
 
 
-class AllegroRestClient(ChannelClient):
+class AllegroRestClient(ListingClient):
     """Calls to one Allegro account.
 
     `access_token` gives a token that is fresh enough; `renew` gives another one for a token that was refused, after which the request is made once more.
