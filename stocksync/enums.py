@@ -52,6 +52,8 @@ class OperationStatus(TextChoices):
 
 # Something is still to be told to the marketplace.
 OPEN_OPERATIONS = {OperationStatus.PENDING, OperationStatus.PROCESSING}
+# The marketplace was not told, and no worker is at it: a person may have it told again, or not at all.
+UNTOLD_OPERATIONS = {OperationStatus.PENDING, OperationStatus.FAILED}
 # Nothing will happen to them any more; they are deleted after a while.
 CLOSED_OPERATIONS = {OperationStatus.COMPLETED, OperationStatus.CANCELLED, OperationStatus.ROLLED_BACK}
 

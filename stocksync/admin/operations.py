@@ -17,18 +17,16 @@ from unfold.enums import ActionVariant
 from stocksync.admin.base import age, link, orders_named
 from stocksync.admin.bulk import BulkAdmin, ReasonedBulkForm
 from stocksync.admin.shown import LogInline, OperationShown, lines_of
-from stocksync.enums import OPEN_OPERATIONS, OperationStatus, OperationType
+from stocksync.enums import OPEN_OPERATIONS, UNTOLD_OPERATIONS, OperationStatus, OperationType
 from stocksync.models import PendingStockOperation
 from stocksync.services.operations import cancel_operation, retry_operation
 from stocksync.services.reversals import rollback_operation
 from warehouse.core.admin import BigTableAdmin, actor_of, pairs
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
 
-WAITS_OR_FAILED = (OperationStatus.PENDING, OperationStatus.FAILED)
-
 
 def can_be_tried(row: PendingStockOperation) -> bool:
-    return row.status in WAITS_OR_FAILED
+    return row.status in UNTOLD_OPERATIONS
 
 
 def can_be_rolled_back(row: PendingStockOperation) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from stocksync.enums import DiscrepancyKind, LogAction, OperationStatus
+from stocksync.enums import UNTOLD_OPERATIONS, DiscrepancyKind, LogAction, OperationStatus
 from stocksync.locks import lock_due_operations, lock_operation, lock_unanswered_operations
 from stocksync.marketplaces.base import longest_call
 from stocksync.models import PendingStockOperation
@@ -171,7 +171,7 @@ def retry_operation(operation_id: UUID, *, actor: Actor, expected_version: int |
     """
     row = lock_operation(operation_id, expected_version)
     row.take_from_the_dead()
-    if row.status not in (OperationStatus.PENDING, OperationStatus.FAILED):
+    if row.status not in UNTOLD_OPERATIONS:
         raise _refused(row, "retried", "Only one that waits or failed can be.")
     if _has_newer(row):
         raise _refused(row, "retried", "Something newer is owed for its order.")
@@ -190,7 +190,7 @@ def cancel_operation(operation_id: UUID, *, actor: Actor, reason: str = "", expe
     if row.status == OperationStatus.CANCELLED:
         return row
     row.take_from_the_dead()
-    if row.status not in (OperationStatus.PENDING, OperationStatus.FAILED):
+    if row.status not in UNTOLD_OPERATIONS:
         raise _refused(row, "cancelled", _NOT_CANCELLED[OperationStatus(row.status)])
     row.cancel()
     row.save_changes("status", "claimed_until")

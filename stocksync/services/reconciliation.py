@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from stocksync.enums import ChannelMode, DiscrepancyKind, LogAction, OperationStatus
+from stocksync.enums import UNTOLD_OPERATIONS, ChannelMode, DiscrepancyKind, LogAction, OperationStatus
 from stocksync.locks import lock_operations_of, lock_order
 from stocksync.marketplaces.base import RemoteOrder
 from stocksync.models import ChannelOrder, Discrepancy
@@ -63,7 +63,7 @@ def note_told(order_id: int, remote: RemoteOrder, *, actor: Actor) -> bool:
     """
     order = lock_order(order_id)
     _note(order, remote)
-    rows = [row for row in lock_operations_of(order) if row.status in (OperationStatus.PENDING, OperationStatus.FAILED)]
+    rows = [row for row in lock_operations_of(order) if row.status in UNTOLD_OPERATIONS]
     rows = [row for row in rows if row.wanted_there == order.is_deducted]
     for row in rows:
         row.complete()

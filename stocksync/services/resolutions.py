@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from stocksync.enums import DiscrepancyKind, LogAction, OperationStatus, Resolution
+from stocksync.enums import DiscrepancyKind, OperationStatus, Resolution
 from stocksync.locks import lock_discrepancy, lock_level, lock_operations_of, lock_order
 from stocksync.models import ChannelOrder, Discrepancy
-from stocksync.services import logbook
 from stocksync.services.background import PROCESS_OPERATION
 from stocksync.services.deductions import sync_stock_deduction
 from stocksync.services.levels import push_again
-from stocksync.services.owed import owe_again
+from stocksync.services.owed import let_go, owe_again
 from stocksync.services.reversals import refund
 from warehouse.core.actor import Actor
 from warehouse.core.background import soon
@@ -108,8 +107,4 @@ def _leave_alone(order: ChannelOrder, note: str, actor: Actor, *, for_good: bool
     if for_good:
         order.left_alone = True
         order.save_changes("left_alone")
-    for row in lock_operations_of(order):
-        if row.status in (OperationStatus.PENDING, OperationStatus.FAILED):
-            row.cancel()
-            row.save_changes("status")
-            logbook.note(row, LogAction.CANCELLED, actor=actor, message=f"Left as it is: {note}")
+    let_go(lock_operations_of(order), f"Left as it is: {note}", actor=actor)
