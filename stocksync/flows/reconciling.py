@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from stocksync.flows.acknowledging import ACTOR, attempt, sync_order
 from stocksync.flows.clients import client_for
-from stocksync.marketplaces.base import ChannelClient, RemoteOrder
-from stocksync.models import Channel, ChannelOrder, Discrepancy
+from stocksync.marketplaces.base import ChannelClient
+from stocksync.models import Channel, Discrepancy
 from stocksync.queries.comparison import Compared, Finding, compare, deducted_between
 from stocksync.services.reconciliation import acknowledge_again, deduct_late, note_same, note_told, note_unknown_there
 from warehouse.core.actor import Actor
@@ -65,7 +65,9 @@ def reconcile_stock_status(
         told = client.list_orders(since, until, page=page, limit=size)
         compared = compare(channel, told.orders)
         listed.update(remote.external_id for remote in told.orders)
-        note_same({each.order.pk: _flag(each.order, each.remote) for each in compared if each.order and each.finding == Finding.SAME}, actor=actor)
+        note_same(
+            {each.order.pk: each.order.flag_after(each.remote.known) for each in compared if each.order and each.finding == Finding.SAME}, actor=actor
+        )
         for each in compared:
             counts["compared"] += 1
             counts["same"] += each.finding in (Finding.SAME, Finding.UNDER_WAY)
@@ -100,11 +102,6 @@ def _mend(channel: Channel, each: Compared, client: ChannelClient, actor: Actor)
         logger.warning("%s: order %s could not be mended: %s", channel, each.remote.external_id, error.detail)
         return False
     return operation_id is not None and attempt(operation_id, client, actor=actor).success
-
-
-def _flag(order: ChannelOrder, remote: RemoteOrder) -> bool | None:
-    """The flag there, as it was told last."""
-    return order.known_there if remote.known is None else remote.known
 
 
 def _look_for_missing(

@@ -64,6 +64,10 @@ class ChannelOrder(Versioned):
         """How inventory's books name it; the channel must be loaded."""
         return self.channel.order_ref(self.external_id)
 
+    def flag_after(self, told: bool | None) -> bool | None:
+        """The marketplace's flag once it is told; one that says nothing leaves what was told last."""
+        return self.known_there if told is None else told
+
     @property
     def asked_quantities(self) -> dict[str, Decimal]:
         """What the warehouse was asked to send instead, by SKU; nothing when it has answered."""

@@ -126,7 +126,7 @@ def _note(order: ChannelOrder, remote: RemoteOrder) -> None:
         "state": remote.state,
         "ordered_at": remote.ordered_at or order.ordered_at,
         "changed_at": remote.changed_at or order.changed_at,
-        "known_there": order.known_there if remote.known is None else remote.known,
+        "known_there": order.flag_after(remote.known),
     }
     changed = [name for name, value in told.items() if getattr(order, name) != value]
     for name in changed:

@@ -120,7 +120,7 @@ def note_same(flags: Mapping[int, bool | None], *, actor: Actor) -> int:
 
 
 def _note(order: ChannelOrder, remote: RemoteOrder) -> None:
-    order.known_there, order.compared_at = remote.known, timezone.now()
+    order.known_there, order.compared_at = order.flag_after(remote.known), timezone.now()
     order.save_changes("known_there", "compared_at")
 
 
