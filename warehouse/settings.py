@@ -1,129 +1,34 @@
 """Settings of the site: one file, every value from the environment, each with a default that works on a developer's machine."""
 
-import base64
-import contextlib
 import logging
 import os
 import re
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONCE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from warehouse import embedded
-from warehouse.core.partners.addresses import ADDRESS_FORM, TOKEN_FORM, is_base_url, is_token
+from warehouse.environment import amount, networks, number, one_of, partner_address, partner_token, secret_keys, whole_numbers, yes_or_no
 from warehouse.logs import logging_config
-
-N = TypeVar("N", int, float)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def flag(name: str, default: bool) -> bool:
-    """A yes/no value from the environment."""
-    return os.environ.get(name, str(default)).lower() in {"1", "true", "yes", "on"}
-
-
-def amount(name: str, default: str) -> Decimal:
-    """An amount of money from the environment."""
-    try:
-        value = Decimal(os.environ.get(name) or default)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0:
-        raise ImproperlyConfigured(f"{name}={os.environ.get(name)!r} is no amount of money, such as {default}.")
-    return value
-
-
-def number(name: str, default: N, *, least: float, most: float = 1_000_000) -> N:
-    """A number from the environment within bounds; whole when its default is."""
-    given = os.environ.get(name) or str(default)
-    with contextlib.suppress(ValueError):
-        value = type(default)(given)
-        if least <= value <= most:
-            return value
-    raise ImproperlyConfigured(f"{name}={given!r}: give a {'whole ' * isinstance(default, int)}number from {least} to {most}, such as {default}.")
-
-
-def yes_or_no(name: str, default: bool) -> bool:
-    """A yes/no value from the environment that must be one."""
-    given = os.environ.get(name) or str(default)
-    if given.lower() not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
-        raise ImproperlyConfigured(f"{name}={given!r}: give yes or no.")
-    return given.lower() in {"1", "true", "yes", "on"}
-
-
-def networks(name: str, default: str) -> list[Any]:
-    """Addresses or networks from the environment, separated by commas."""
-    given = os.environ.get(name, default)
-    try:
-        return [ip_network(each.strip()) for each in given.split(",") if each.strip()]
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}={given!r}: {error}. Give networks such as 10.1.0.0/16, separated by commas.") from error
-
-
-def one_of(name: str, words: list[str]) -> str:
-    """One of these words from the environment; the first is the default."""
-    value = os.environ.get(name) or words[0]
-    if value not in words:
-        raise ImproperlyConfigured(f"{name}={value!r} is none of: {', '.join(words)}.")
-    return value
-
-
-def partner_address(name: str, default: str) -> str:
-    """A partner's address from the environment, such as calls can be made below. It is not quoted when it is wrong: a password may stand in it."""
-    given = os.environ.get(name) or default
-    if not is_base_url(given):
-        raise ImproperlyConfigured(f"{name}: {ADDRESS_FORM}, such as {default}.")
-    return given
-
-
-def partner_token(name: str) -> str:
-    """A bearer token from the environment; "" for none. It is not quoted when it is wrong."""
-    given = os.environ.get(name, "")
-    if not is_token(given):
-        raise ImproperlyConfigured(f"{name}: {TOKEN_FORM}.")
-    return given
-
-
-def secret_keys(name: str) -> list[str]:
-    """Fernet keys from the environment, separated by commas: the first one encrypts, all of them decrypt. They are not quoted when they are wrong."""
-    keys = [key.strip() for key in os.environ.get(name, "").split(",") if key.strip()]
-    for number, key in enumerate(keys, start=1):
-        try:
-            usable = len(base64.b64decode(key, altchars=b"-_", validate=True)) == 32
-        except ValueError:
-            usable = False
-        if not usable:
-            raise ImproperlyConfigured(f"{name}: key {number} of {len(keys)} is no Fernet key, 32 bytes in base64 with - and _.")
-    return keys
-
-
-def live_sources(url: str, hosts: list[str], *, secure: bool) -> list[str]:
-    """What the policy of the site's pages lets them ask besides the site itself: the event streams, where they have another port or host.
-
-    A policy has no words for an IPv6 address: pages at one do without the stream."""
-    if not url.startswith(":"):
-        return [url] if url else []
-    return [f"{'https' if secure else 'http'}://{f'*{host}' if host.startswith('.') else host}{url}" for host in hosts if not host.startswith("[")]
-
-
-DEBUG = flag("DEBUG", False)
+DEBUG = yes_or_no("DEBUG", False)
 # The default key serves a developer's machine only; `check --deploy` and the start-up check refuse it in production.
 SECRET_KEY = os.environ.get("SECRET_KEY", "insecure-development-key-that-production-must-replace-0123456789")
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("CSRF_TRUSTED_ORIGINS", "").split(",") if origin]
-SECURE = flag("HTTPS", False)
+SECURE = yes_or_no("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE
-SECURE_HSTS_SECONDS = int(os.environ.get("SECURE_HSTS_SECONDS", "31536000" if SECURE else "0"))
+SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", 31_536_000 if SECURE else 0, least=0, most=315_360_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 # Whose X-Forwarded-For is believed: addresses or networks. The default is a proxy on the same machine, as in deploy/nginx.conf.
-TRUSTED_PROXIES = [ip_network(each.strip()) for each in os.environ.get("TRUSTED_PROXIES", "127.0.0.1,::1").split(",") if each.strip()]
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES", "127.0.0.1,::1")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 
 INSTALLED_APPS = [
@@ -226,8 +131,8 @@ DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     # Worth a fifth on the hot way; behind pgbouncer in transaction mode set PREPARE_THRESHOLD to an empty string.
     "server_side_binding": True,
-    "prepare_threshold": int(os.environ.get("PREPARE_THRESHOLD", "3")) if os.environ.get("PREPARE_THRESHOLD", "3") else None,
-    "options": f"-c lock_timeout={int(os.environ.get('LOCK_TIMEOUT_MS', '5000'))}",
+    "prepare_threshold": number("PREPARE_THRESHOLD", 3, least=0) if os.environ.get("PREPARE_THRESHOLD") != "" else None,
+    "options": f"-c lock_timeout={number('LOCK_TIMEOUT_MS', 5000, least=100, most=600_000)}",
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -249,13 +154,23 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 
 # Where browsers find the event stream, which the process `live` serves at LIVE_PORT: empty where the proxy leads its path there, `:8001` for another port
 # of the same host (`make run`), or an origin such as https://live.example.
-PORT = int(os.environ.get("PORT", "8000"))
-LIVE_PORT = int(os.environ.get("LIVE_PORT") or PORT + 1)
+PORT = number("PORT", 8000, least=1, most=65_000)
+LIVE_PORT = number("LIVE_PORT", PORT + 1, least=1, most=65_535)
 LIVE_URL = os.environ.get("LIVE_URL", "")
 if LIVE_URL and not re.fullmatch(r":[0-9]{1,5}|https?://[^/\s]+", LIVE_URL):
     raise ImproperlyConfigured(f"LIVE_URL={LIVE_URL!r} is neither a port (:8001) nor an origin (https://live.example) nor empty.")
-LIVE_MAX_STREAMS = int(os.environ.get("LIVE_MAX_STREAMS", "500"))
-LIVE_MAX_STREAMS_PER_USER = int(os.environ.get("LIVE_MAX_STREAMS_PER_USER", "20"))
+LIVE_MAX_STREAMS = number("LIVE_MAX_STREAMS", 500, least=1)
+LIVE_MAX_STREAMS_PER_USER = number("LIVE_MAX_STREAMS_PER_USER", 20, least=1)
+
+
+def live_sources(url: str, hosts: list[str], *, secure: bool) -> list[str]:
+    """What the policy of the site's pages lets them ask besides the site itself: the event streams, where they have another port or host.
+
+    A policy has no words for an IPv6 address: pages at one do without the stream."""
+    if not url.startswith(":"):
+        return [url] if url else []
+    return [f"{'https' if secure else 'http'}://{f'*{host}' if host.startswith('.') else host}{url}" for host in hosts if not host.startswith("[")]
+
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -288,8 +203,8 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": True,
 }
 # The largest bodies that are read: of a call or form, and of a file of products (100,000 lines have about 15 MB).
-DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("BODY_BYTES", str(8 * 1024**2)))
-IMPORT_BYTES = int(os.environ.get("IMPORT_BYTES", str(30 * 1024**2)))
+DATA_UPLOAD_MAX_MEMORY_SIZE = number("BODY_BYTES", 8 * 1024**2, least=1024, most=1024**3)
+IMPORT_BYTES = number("IMPORT_BYTES", 30 * 1024**2, least=1024, most=1024**3)
 API_RATE = os.environ.get("API_RATE", "6000/min")
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None}
 SPECTACULAR_SETTINGS = {
@@ -349,21 +264,21 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 
 # --- The product's own settings -------------------------------------------------------------------------------------------------------
 # How long a repeated call or stream entry is still recognised.
-REPETITION_DAYS = int(os.environ.get("REPETITION_DAYS", "30"))
-RESERVATION_TTL_MINUTES = int(os.environ.get("RESERVATION_TTL_MINUTES", "30"))
+REPETITION_DAYS = number("REPETITION_DAYS", 30, least=1, most=3650)
+RESERVATION_TTL_MINUTES = number("RESERVATION_TTL_MINUTES", 30, least=1, most=525_600)
 # How long picked goods may lie on a bench where they can't live, and still be put back on a shelf.
-COLD_CHAIN_LIMIT_MINUTES = int(os.environ.get("COLD_CHAIN_LIMIT_MINUTES", "30"))
-MAX_LINE_QUANTITY = int(os.environ.get("MAX_LINE_QUANTITY", "1000000"))
+COLD_CHAIN_LIMIT_MINUTES = number("COLD_CHAIN_LIMIT_MINUTES", 30, least=0, most=1440)
+MAX_LINE_QUANTITY = number("MAX_LINE_QUANTITY", 1_000_000, least=1, most=99_999_999)
 # Worth more than this in any one currency, a write-off waits for a manager.
 WRITE_OFF_APPROVAL_LIMIT = amount("WRITE_OFF_APPROVAL_LIMIT", "500")
 # A package that weighs this much more or less than its goods and its box should, in percent, is looked into before it is closed.
-PACK_WEIGHT_TOLERANCE_PERCENT = int(os.environ.get("PACK_WEIGHT_TOLERANCE_PERCENT", "10"))
+PACK_WEIGHT_TOLERANCE_PERCENT = number("PACK_WEIGHT_TOLERANCE_PERCENT", 10, least=0, most=1000)
 # What a delivery makes of a page's purchase price.
 PURCHASE_PRICE_POLICY = one_of("PURCHASE_PRICE_POLICY", ["last", "weighted_average"])
 # Goods are told of when so many days are left until they may not be sold any more, and when so much of their life is left, in percent (0: never).
-ALERT_EXPIRING_DAYS = [int(days) for days in os.environ.get("ALERT_EXPIRING_DAYS", "7,3,1").split(",") if days.strip()]
-ALERT_EXPIRING_FRESHNESS = int(os.environ.get("ALERT_EXPIRING_FRESHNESS", "10"))
-ALERT_OVERDUE_MINUTES = int(os.environ.get("ALERT_OVERDUE_MINUTES", "5"))
+ALERT_EXPIRING_DAYS = whole_numbers("ALERT_EXPIRING_DAYS", "7,3,1", least=0, most=3650)
+ALERT_EXPIRING_FRESHNESS = number("ALERT_EXPIRING_FRESHNESS", 10, least=0, most=100)
+ALERT_OVERDUE_MINUTES = number("ALERT_OVERDUE_MINUTES", 5, least=1, most=10_080)
 # Where alerts are sent: addresses of apprise, separated by commas. They hold secrets.
 ALERT_URLS = [url for url in re.split(r"[\s,]+(?=[A-Za-z0-9]+://)", os.environ.get("ALERT_URLS", "").strip(", \n")) if url]
 OUTBOX_SOURCE = os.environ.get("OUTBOX_SOURCE", "wms")
@@ -378,29 +293,29 @@ OUTBOX_STREAMS = {
     "stock": "wms:events:inventory",
     "order": "wms:events:orders",
 }
-OUTBOX_STREAM_MAXLEN = int(os.environ.get("OUTBOX_STREAM_MAXLEN", "1000000"))
+OUTBOX_STREAM_MAXLEN = number("OUTBOX_STREAM_MAXLEN", 1_000_000, least=1000, most=1_000_000_000)
 ORDERS_STREAM = "listings:events:orders"
 ORDERS_GROUP = "wms-consumers"
 # An entry that fails unexpectedly this often goes to the dead-letter stream.
-STREAM_MAX_DELIVERIES = int(os.environ.get("STREAM_MAX_DELIVERIES", "5"))
+STREAM_MAX_DELIVERIES = number("STREAM_MAX_DELIVERIES", 5, least=1, most=1000)
 # Beside a site that `make run` serves on another PORT its partners listen elsewhere too.
-ORDER_SYSTEM_URL = os.environ.get("ORDER_SYSTEM_URL", f"http://127.0.0.1:{PORT + 91}")
-ORDER_SYSTEM_TOKEN = os.environ.get("ORDER_SYSTEM_TOKEN", "")
-DELIVERY_URL = os.environ.get("DELIVERY_URL", f"http://127.0.0.1:{PORT + 92}")
-DELIVERY_TOKEN = os.environ.get("DELIVERY_TOKEN", "")
-PARTNER_TIMEOUT_SECONDS = (float(os.environ.get("PARTNER_CONNECT_TIMEOUT", "3")), float(os.environ.get("PARTNER_READ_TIMEOUT", "10")))
+ORDER_SYSTEM_URL = partner_address("ORDER_SYSTEM_URL", f"http://127.0.0.1:{PORT + 91}")
+ORDER_SYSTEM_TOKEN = partner_token("ORDER_SYSTEM_TOKEN")
+DELIVERY_URL = partner_address("DELIVERY_URL", f"http://127.0.0.1:{PORT + 92}")
+DELIVERY_TOKEN = partner_token("DELIVERY_TOKEN")
+PARTNER_TIMEOUT_SECONDS = (number("PARTNER_CONNECT_TIMEOUT", 3.0, least=0.1, most=60), number("PARTNER_READ_TIMEOUT", 10.0, least=0.1, most=120))
 # So many outages of a partner in a row, and nobody calls it for so many seconds.
-PARTNER_CIRCUIT_FAILURES = int(os.environ.get("PARTNER_CIRCUIT_FAILURES", "5"))
-PARTNER_CIRCUIT_SECONDS = float(os.environ.get("PARTNER_CIRCUIT_SECONDS", "30"))
+PARTNER_CIRCUIT_FAILURES = number("PARTNER_CIRCUIT_FAILURES", 5, least=1, most=1000)
+PARTNER_CIRCUIT_SECONDS = number("PARTNER_CIRCUIT_SECONDS", 30.0, least=1, most=3600)
 # After so many answers that can't be used, a waybill or a status report waits for a person.
-SHIPMENT_MAX_ATTEMPTS = int(os.environ.get("SHIPMENT_MAX_ATTEMPTS", "12"))
+SHIPMENT_MAX_ATTEMPTS = number("SHIPMENT_MAX_ATTEMPTS", 12, least=1, most=1000)
 # Handed-over parcels are asked for so often.
-CARRIER_POLL_MINUTES = int(os.environ.get("CARRIER_POLL_MINUTES", "30"))
+CARRIER_POLL_MINUTES = number("CARRIER_POLL_MINUTES", 30, least=1, most=1440)
 # The sweep of the order system's orders: so many days back the first time; what changed there within the last seconds is left to the stream; an open order
 # is asked for again after so many minutes.
-ORDER_SWEEP_DAYS = int(os.environ.get("ORDER_SWEEP_DAYS", "7"))
-ORDER_SWEEP_GRACE_SECONDS = int(os.environ.get("ORDER_SWEEP_GRACE_SECONDS", "60"))
-ORDER_COMPARE_MINUTES = int(os.environ.get("ORDER_COMPARE_MINUTES", "15"))
+ORDER_SWEEP_DAYS = number("ORDER_SWEEP_DAYS", 7, least=1, most=365)
+ORDER_SWEEP_GRACE_SECONDS = number("ORDER_SWEEP_GRACE_SECONDS", 60, least=0, most=3600)
+ORDER_COMPARE_MINUTES = number("ORDER_COMPARE_MINUTES", 15, least=1, most=1440)
 ORDER_READY_STATUS = os.environ.get("ORDER_READY_STATUS", "ready_for_shipment")
 # What GS1 gave the company for its SSCCs. The default is of the numbers that stay within a company: no carrier or customer can tell whose they are.
 GS1_COMPANY_PREFIX = os.environ.get("GS1_COMPANY_PREFIX") or "2000000"
@@ -408,7 +323,7 @@ if not re.fullmatch("[0-9]{4,12}", GS1_COMPANY_PREFIX):
     raise ImproperlyConfigured(f"GS1_COMPANY_PREFIX={GS1_COMPANY_PREFIX!r} is no company prefix: four to twelve digits, such as 2000000.")
 # Where label printers may stand: who enters a printer can make this site open a connection there.
 PRINTER_NETWORKS = networks("PRINTER_NETWORKS", "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7")
-PRINTER_TIMEOUT_SECONDS = float(os.environ.get("PRINTER_TIMEOUT_SECONDS", "5"))
+PRINTER_TIMEOUT_SECONDS = number("PRINTER_TIMEOUT_SECONDS", 5.0, least=0.1, most=60)
 
 # --- Stock synchronisation ------------------------------------------------------------------------------------------------------------
 # The k-th answered try of an acknowledgement waits anything up to initial delay · base^k seconds (exactly that without jitter), at most the largest delay.

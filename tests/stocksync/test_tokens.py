@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import logging
 import pickle
 from datetime import timedelta
@@ -32,6 +31,7 @@ from tests.stocksync.tokens import ACTOR, asked_for_tokens, connected
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
 from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
+from warehouse.environment import secret_keys
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["allegro_rest"]
@@ -285,7 +285,6 @@ def test_keys_are_rotated(channel: Channel, allegro: AllegroRest, settings: Sett
 @pytest.mark.parametrize("value", ["nonsense", "YWJj", f"{'A' * 43}=,short"])
 def test_a_key_that_is_none_stops_the_start_and_is_not_quoted(monkeypatch: pytest.MonkeyPatch, value: str):
     monkeypatch.setenv("CREDENTIALS_KEY", value)
-    settings_module = importlib.import_module("warehouse.settings")
     with pytest.raises(ImproperlyConfigured, match="CREDENTIALS_KEY: key ") as caught:
-        settings_module.secret_keys("CREDENTIALS_KEY")
+        secret_keys("CREDENTIALS_KEY")
     assert value not in str(caught.value)
