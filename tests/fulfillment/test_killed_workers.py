@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from fulfillment.models import Order, StatusReport
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.tasks import sweep_shipments, sweep_voids
+from tests.concurrency.processes import Process, kill, somebody_waits_for_us, worker
 from tests.factories.fulfillment import ACTOR
 from tests.fulfillment.parcels import due_now, one_living_each, packed_order, shipments
 from tests.partners.fixtures import TOKEN
@@ -25,35 +20,12 @@ from tests.warehouse.outbox.conftest import wait_for
 from warehouse.outbox.models import OutboxEvent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "order_system"), pytest.mark.slow]
-ROOT = Path(__file__).resolve().parents[2]
 MADE = "/api/v1/shipments"
 
 
-@contextmanager
-def worker(environment: dict[str, str], delivery: PartnerServer, flow: str, pk: int) -> Iterator[subprocess.Popen[bytes]]:
+def flow(environment: dict[str, str], delivery: PartnerServer, name: str, pk: int) -> AbstractContextManager[Process]:
     """A process that does one flow, as a worker would."""
-    code = f"import django; django.setup(); from fulfillment import flows; flows.{flow}({pk})"
-    env = environment | {"DELIVERY_URL": delivery.url, "DELIVERY_TOKEN": TOKEN}
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(30)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    assert process.poll() is None, "it came to its end before it could be killed"
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait(30) == -signal.SIGKILL
-
-
-def somebody_waits_for_us() -> bool:
-    """Whether another connection waits for a lock of this one."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))")
-        return bool(cursor.fetchone()[0])
+    return worker(environment | {"DELIVERY_URL": delivery.url, "DELIVERY_TOKEN": TOKEN}, f"from fulfillment import flows\nflows.{name}({pk})")
 
 
 def posts(delivery: PartnerServer) -> list[dict[str, Any]]:
@@ -64,7 +36,7 @@ def test_killed_before_the_request(delivery, environment):
     packed_order()
     pk = shipments()[0].pk
     delivery.fail("latency", seconds=20, path="/api/v1/delivery/*")
-    with worker(environment, delivery, "request_shipment", pk) as process:
+    with flow(environment, delivery, "request_shipment", pk) as process:
         wait_for(lambda: shipments()[0].leased_until is not None and not delivery.faults.as_json(), 30)
         kill(process)
     assert posts(delivery) == []
@@ -75,7 +47,7 @@ def test_killed_while_the_carrier_works(delivery, environment):
     packed_order()
     pk = shipments()[0].pk
     delivery.fail("latency", when="during", seconds=2, path=MADE)
-    with worker(environment, delivery, "request_shipment", pk) as process:
+    with flow(environment, delivery, "request_shipment", pk) as process:
         wait_for(lambda: shipments()[0].in_doubt, 30)
         kill(process)
     wait_for(lambda: len(delivery.partner.shipments()) == 1, 30)
@@ -87,7 +59,7 @@ def test_killed_after_the_carriers_answer(delivery, environment):
     packed_order()
     pk = shipments()[0].pk
     delivery.fail("latency", when="during", seconds=1, path=MADE)
-    with worker(environment, delivery, "request_shipment", pk) as process:
+    with flow(environment, delivery, "request_shipment", pk) as process:
         wait_for(lambda: shipments()[0].in_doubt, 30)
         with transaction.atomic():
             list(Order.objects.select_for_update())
@@ -105,7 +77,7 @@ def test_killed_before_the_commit(delivery, environment):
         stack.enter_context(transaction.atomic())
         # Under way, not yet committed: the worker's own insertion waits for it.
         StatusReport.objects.create(order_id=shipments()[0].order_id, status="ready_for_shipment")
-        process = stack.enter_context(worker(environment, delivery, "request_shipment", pk))
+        process = stack.enter_context(flow(environment, delivery, "request_shipment", pk))
         wait_for(somebody_waits_for_us, 30)
         assert len(posts(delivery)) == 1
         kill(process)
@@ -121,7 +93,7 @@ def test_killed_while_a_waybill_is_voided(delivery, environment, moment):
     process_order_cancelled("listings", "4711", "not wanted", actor=ACTOR)
     pk = shipments()[0].pk
     delivery.fail("latency", when="before" if moment == "before" else "after", seconds=20, path="/api/v1/shipments/*/void")
-    with worker(environment, delivery, "void_shipment", pk) as process:
+    with flow(environment, delivery, "void_shipment", pk) as process:
         wait_for(lambda: shipments()[0].leased_until is not None and not delivery.faults.as_json(), 30)
         if moment == "after":
             wait_for(lambda: len(delivery.partner.voids()) == 1, 30)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from django.db import connection, transaction
@@ -16,6 +11,7 @@ from django.db import connection, transaction
 from inventory.models import Movement
 from stocksync.enums import Fulfilment, OperationStatus
 from stocksync.models import ChannelOrder, PendingStockOperation
+from tests.concurrency.processes import Process, died, kill, somebody_else_works, somebody_waits_for_us, worker
 from tests.partners.fixtures import TOKEN, allegro_microservice
 from tests.partners.server import PartnerServer
 from tests.stocksync.account import FLAG, KINDS, Account, account_at
@@ -25,12 +21,18 @@ from tests.warehouse.outbox.conftest import wait_for
 __all__ = ["allegro_microservice"]  # fixture
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis"), pytest.mark.slow]
-ROOT = Path(__file__).resolve().parents[2]
+IMPORTS = """
+import os, signal
+from stocksync.flows import acknowledging, reading
+from stocksync.models import Channel
+from stocksync.services.reversals import rollback_operation
+from warehouse.core.actor import Actor
+"""
 READ = "reading.read_channel(Channel.objects.get(pk={channel}))"
 PROCESS = "acknowledging.process_pending_operations()"
 ROLL_BACK = "rollback_operation('{operation}', reason='a test', actor=Actor.system('tests'))"
 DIE = "os.kill(os.getpid(), signal.SIGKILL)"
-Start = Callable[..., subprocess.Popen[bytes]]
+Start = Callable[[str], Process]
 
 
 @pytest.fixture(params=KINDS)
@@ -42,37 +44,13 @@ def account(request: pytest.FixtureRequest, allegro_microservice: PartnerServer)
 def start(account: Account, environment: dict[str, str]) -> Iterator[Start]:
     """Starts a process that does the work, as a worker would."""
     env = environment | {"ALLEGRO_MICROSERVICE_BASE_URL": account.server.url, "ALLEGRO_MICROSERVICE_JWT_TOKEN": TOKEN}
-    started: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as processes:
 
-    def worker(work: str) -> subprocess.Popen[bytes]:
-        code = f"""
-import os, signal, django
-django.setup()
-from stocksync.flows import acknowledging, reading
-from stocksync.models import Channel
-from stocksync.services.reversals import rollback_operation
-from warehouse.core.actor import Actor
-{work.format(channel=account.channel.pk, operation=PendingStockOperation.objects.values_list("pk", flat=True).first())}
-"""
-        process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        started.append(process)
-        return process
+        def started(work: str) -> Process:
+            operation = PendingStockOperation.objects.values_list("pk", flat=True).first()
+            return processes.enter_context(worker(env, IMPORTS + work.format(channel=account.channel.pk, operation=operation)))
 
-    yield worker
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait(30)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    assert process.poll() is None, "it came to its end before it could be killed"
-    os.kill(process.pid, signal.SIGKILL)
-    died(process)
-
-
-def died(process: subprocess.Popen[bytes]) -> None:
-    assert process.wait(90) == -signal.SIGKILL
+        yield started
 
 
 @contextmanager
@@ -81,13 +59,6 @@ def log_held() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE stocksync_stocksynchronizationlog IN SHARE MODE")
         yield
-
-
-def somebody_waits_for_us() -> bool:
-    """Whether another connection waits for a lock of this one."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))")
-        return bool(cursor.fetchone()[0])
 
 
 def with_a_worker() -> bool:
@@ -107,7 +78,7 @@ def test_killed_before_the_deduction_commits(account: Account, start: Start) -> 
         process = start(READ)
         wait_for(somebody_waits_for_us, 90)
         kill(process)
-    wait_for(lambda: not with_locks_of_others(), 30)
+    wait_for(lambda: not somebody_else_works(), 30)
     assert (ChannelOrder.objects.count(), Movement.objects.filter(type="sale").count(), flags(account)) == (0, 0, [])
     account.start_again()
     account.assert_deducted_once()
@@ -184,7 +155,7 @@ def test_killed_before_giving_back_commits(account: Account, start: Start, work:
         process = start(work)
         wait_for(somebody_waits_for_us, 90)
         kill(process)
-    wait_for(lambda: not with_locks_of_others(), 30)
+    wait_for(lambda: not somebody_else_works(), 30)
     order = account.order()
     assert (order.reversed_at, order.reversal_asked_at, account.operations()) == (None, None, [("deduction", "completed")])
     account.assert_deducted_once()
@@ -250,12 +221,3 @@ def _is_given_back(account: Account, first: str) -> None:
     assert account.operations() == [("deduction", first), ("refund", "completed")]
     back = Movement.objects.filter(order_ref=account.order().order_ref, type="return_to_stock")
     assert back.count() == (not account.by_us)
-
-
-def with_locks_of_others() -> bool:
-    """Whether a killed worker's session still holds anything of ours."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL)"
-        )
-        return bool(cursor.fetchone()[0])

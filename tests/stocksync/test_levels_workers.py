@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -31,6 +26,7 @@ from stocksync.subscribers import follow_levels
 from stocksync.tasks import follow_levels as follow_levels_task
 from stocksync.tasks import push_levels as push_levels_task
 from stocksync.tasks import sweep_levels
+from tests.concurrency.processes import Process, kill, somebody_waits_for_us, worker
 from tests.concurrency.threads import race
 from tests.factories.inventory import ACTOR, ProductFactory
 from tests.factories.stocksync import ChannelFactory, ListingLevelFactory
@@ -47,9 +43,7 @@ from warehouse.outbox.subscribers import REGISTERED, advance
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
 
-ROOT = Path(__file__).resolve().parents[2]
 WORKER = """
-import django; django.setup()
 from stocksync.flows.publishing import push_levels
 from stocksync.marketplaces.allegro_rest import AllegroRestClient
 from stocksync.models import Channel
@@ -57,29 +51,9 @@ push_levels(Channel.objects.get(pk={channel}), AllegroRestClient({url!r}, lambda
 """
 
 
-@contextmanager
-def worker(environment: dict[str, str], shop: Shop) -> Iterator[subprocess.Popen[bytes]]:
+def cycle(environment: dict[str, str], shop: Shop) -> AbstractContextManager[Process]:
     """A process that does one cycle, as a worker would."""
-    code = WORKER.format(channel=shop.channel.pk, url=shop.server.url, token=TOKEN)
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(30)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    assert process.poll() is None, "it came to its end before it could be killed"
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait(30) == -signal.SIGKILL
-
-
-def somebody_waits_for_us() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))")
-        return bool(cursor.fetchone()[0])
+    return worker(environment, WORKER.format(channel=shop.channel.pk, url=shop.server.url, token=TOKEN))
 
 
 def puts(shop: Shop) -> int:
@@ -190,7 +164,7 @@ def test_an_answer_that_comes_after_another_worker_took_over_changes_nothing(sho
 def test_killed_after_the_command_was_written(shop: Shop, environment: dict[str, str]):
     level = shop.listed(5)
     shop.server.fail("latency", seconds=20, path=COMMANDS)
-    with worker(environment, shop) as process:
+    with cycle(environment, shop) as process:
         wait_for(lambda: LevelCommand.objects.filter(sent_at__isnull=False).exists() and not shop.server.faults.as_json(), 60)
         kill(process)
     assert shop.sent() == []
@@ -201,7 +175,7 @@ def test_killed_after_the_command_was_written(shop: Shop, environment: dict[str,
 def test_killed_while_the_marketplace_works(shop: Shop, environment: dict[str, str]):
     level = shop.listed(5)
     shop.server.fail("latency", when="during", seconds=1, path=COMMANDS)
-    with worker(environment, shop) as process:
+    with cycle(environment, shop) as process:
         wait_for(lambda: len(shop.allegro.commands()) == 1, 60)
         kill(process)
     _is_sent_once(shop, level)
@@ -212,7 +186,7 @@ def test_killed_after_the_answer(shop: Shop, environment: dict[str, str]):
     """Recording it waits for the level, which we hold: the answer is there, and nothing of it is written."""
     level = shop.listed(5)
     shop.server.fail("latency", when="during", seconds=1, path=COMMANDS)
-    with worker(environment, shop) as process:
+    with cycle(environment, shop) as process:
         wait_for(lambda: LevelCommand.objects.filter(sent_at__isnull=False).exists(), 60)
         with transaction.atomic():
             list(ListingLevel.objects.select_for_update())
@@ -229,7 +203,7 @@ def test_killed_while_it_is_read_back(shop: Shop, environment: dict[str, str]):
     shop.push()
     LevelCommand.objects.update(next_look_at=shop.clock.now - timedelta(minutes=1))
     shop.server.fail("latency", seconds=20, path="/sale/product-offers/*")
-    with worker(environment, shop) as process:
+    with cycle(environment, shop) as process:
         wait_for(lambda: told(level) == [(1, 5, "succeeded")] and not shop.server.faults.as_json(), 60)
         kill(process)
     _is_sent_once(shop, level)
