@@ -17,7 +17,6 @@ from unfold.enums import ActionVariant
 
 from stocksync.admin.base import DASH, age, badge, link, orders_named
 from stocksync.admin.bulk import BulkAdmin
-from stocksync.admin.orders import stands
 from stocksync.admin.shown import lines_of
 from stocksync.admin.sides import MEANING, facts
 from stocksync.enums import DiscrepancyKind, Resolution
@@ -64,14 +63,7 @@ BUTTONS: dict[Resolution, tuple[str, str, str, ActionVariant]] = {
 
 
 def _possible(resolution: Resolution) -> Callable[[Discrepancy], bool]:
-    def offered(row: Discrepancy) -> bool:
-        if resolution not in possible(row):
-            return False
-        if resolution == Resolution.ROLL_BACK:
-            return row.order is not None and stands(row.order)
-        return True
-
-    return offered
+    return lambda row: resolution in possible(row)
 
 
 def _call(resolution: Resolution) -> Callable[[Discrepancy, dict[str, Any], Actor, int], Any]:

@@ -31,8 +31,7 @@ def can_be_tried(row: PendingStockOperation) -> bool:
 
 def can_be_rolled_back(row: PendingStockOperation) -> bool:
     """A deduction that stands, and that nobody undoes already."""
-    stands = row.order.is_deducted and row.order.reversal_asked_at is None
-    return row.operation_type == OperationType.DEDUCTION and can("roll_back")(row) and stands
+    return row.operation_type == OperationType.DEDUCTION and can("roll_back")(row) and row.order.stands
 
 
 class DueFilter(admin.SimpleListFilter):

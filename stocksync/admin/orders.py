@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from django.contrib import admin
@@ -35,11 +36,6 @@ HERE_WORDS = {
 }
 
 
-def stands(row: ChannelOrder) -> bool:
-    """Whether it is deducted, and nobody undoes that already."""
-    return row.is_deducted and row.reversal_asked_at is None
-
-
 def stock_of(row: ChannelOrder) -> str:
     """What became of its stock here, as a key of `HERE_WORDS`."""
     if row.reversed_at is not None:
@@ -47,10 +43,6 @@ def stock_of(row: ChannelOrder) -> str:
     if row.deducted_at is not None:
         return "deducted" if row.reversal_asked_at is None else "asked"
     return "alone" if row.left_alone else "not"
-
-
-def is_left_alone(row: ChannelOrder) -> bool:
-    return row.left_alone
 
 
 class StockFilter(admin.SimpleListFilter):
@@ -87,7 +79,7 @@ class ChannelOrderAdmin(StepsAdmin, BigTableAdmin):
             "refund",
             "Refund",
             refund,
-            stands,
+            attrgetter("stands"),
             description="The deduction is undone: the goods come back, or a return awaits them, and the marketplace is told.",
             form=ReasonForm,
             icon="undo",
@@ -97,7 +89,7 @@ class ChannelOrderAdmin(StepsAdmin, BigTableAdmin):
             "follow_again",
             "Follow it again",
             follow_again,
-            is_left_alone,
+            attrgetter("left_alone"),
             description="What the marketplace says of it is done again, beginning with what it says now: the next comparison looks at it.",
             form=ReasonForm,
             icon="visibility",

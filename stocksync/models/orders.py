@@ -78,6 +78,11 @@ class ChannelOrder(Versioned):
         """Whether its goods are off the shelf, or promised, on its account now."""
         return self.deducted_at is not None and self.reversed_at is None
 
+    @property
+    def stands(self) -> bool:
+        """Whether it is deducted, and nobody undoes that already: it can be given back."""
+        return self.is_deducted and self.reversal_asked_at is None
+
 
 class ChannelOrderLine(models.Model):
     """A line of it. `product` is empty for a SKU that we don't know: then the order waits for a person."""

@@ -29,9 +29,12 @@ def possible(row: Discrepancy) -> set[Resolution]:
         return set()
     if row.order is None:
         return {Resolution.PUSH, Resolution.ACCEPT}
+    found = {Resolution.ACCEPT}
     if row.kind in UNTOLD:
-        return {Resolution.RETRY, Resolution.ROLL_BACK, Resolution.ACCEPT} if row.order.is_deducted else {Resolution.RETRY, Resolution.ACCEPT}
-    return {Resolution.ROLL_BACK if row.order.is_deducted else Resolution.DEDUCT, Resolution.ACCEPT}
+        found.add(Resolution.RETRY)
+    elif not row.order.is_deducted:
+        found.add(Resolution.DEDUCT)
+    return found | {Resolution.ROLL_BACK} if row.order.stands else found
 
 
 @operation()

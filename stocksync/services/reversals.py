@@ -77,9 +77,7 @@ def rollback_operation(operation_id: UUID, *, reason: str, actor: Actor, expecte
 
 
 def follow_cancellation(order: ChannelOrder, reason: str, *, actor: Actor) -> PendingStockOperation | None:
-    """Undo the deduction of a locked order that stands because the marketplace says so, once (see `give_back`); what can't be given back opens a Discrepancy."""
-    if order.reversal_asked_at is not None:
-        return None
+    """Undo the deduction of a locked order because the marketplace says so (see `give_back`); what can't be given back opens a Discrepancy."""
     try:
         with transaction.atomic():
             return give_back(order, reason, actor=actor)
@@ -90,10 +88,12 @@ def follow_cancellation(order: ChannelOrder, reason: str, *, actor: Actor) -> Pe
 
 
 def give_back(order: ChannelOrder, reason: str, *, actor: Actor) -> PendingStockOperation | None:
-    """Undo the deduction of a locked order that stands (see `refund`). The operation that is owed; None when that comes with fulfilment's answer.
+    """Undo the deduction of a locked order (see `refund`). The operation that is owed; None when that comes with fulfilment's answer.
 
-    A part that was handed over already opens a Discrepancy, and nothing is done.
+    Fulfilment is asked once: while its answer is out nothing is done. Neither is it for a part that was handed over already; that opens a Discrepancy.
     """
+    if not order.stands:
+        return None
     if order.fulfilment == Fulfilment.ELSEWHERE:
         orchestrator.return_sold.inside(order.order_ref, None, reason=reason, actor=actor)
         return note_reversed(order, actor=actor)

@@ -8,10 +8,11 @@ import pytest
 
 from fulfillment.models import Order, PickingTask, PutBack
 from inventory.models import Location, Movement, Product, Reservation, Return
-from stocksync.enums import OperationStatus, RemoteState
-from stocksync.models import ChannelOrder, PendingStockOperation
+from stocksync.enums import OperationStatus, RemoteState, Resolution
+from stocksync.models import ChannelOrder, Discrepancy, PendingStockOperation
 from stocksync.services.answers import note_answers
 from stocksync.services.operations import cancel_operation, claim_operations
+from stocksync.services.resolutions import possible, resolve_discrepancy
 from stocksync.services.reversals import refund, rollback_operation
 from tests.factories.fulfillment import begun, person, pick, reachable_site
 from tests.factories.inventory import ProductFactory, Site
@@ -140,6 +141,18 @@ def test_this_warehouse_is_asked_and_answers_and_then_that_is_owed(place, apple)
     assert totals(apple.pk, place.id) == (10, 0, 0, 10)
     assert open_kinds(order) == []
     assert_books_balance()
+
+
+def test_asked_already_refunding_again_changes_nothing_and_is_not_offered(place, apple):
+    operation = given_up(owed(channel_at(place, code="shop"), [(apple, 5)], external_id="A1"))
+    refund(operation.order_id, reason="a test order", actor=ACTOR)
+    before = ChannelOrder.objects.values().get(), said("order.cancellation_asked"), state(operation)
+    refund(operation.order_id, reason="once more", actor=ACTOR)
+    assert (ChannelOrder.objects.values().get(), said("order.cancellation_asked"), state(operation)) == before
+    row = Discrepancy.objects.select_related("order").get()
+    assert possible(row) == {Resolution.RETRY, Resolution.ACCEPT}
+    with pytest.raises(ValidationFailed):
+        resolve_discrepancy(row.pk, Resolution.ROLL_BACK, note="x", actor=ACTOR)
 
 
 def test_half_picked_what_was_picked_is_put_back(place, apple):
