@@ -1,10 +1,11 @@
-"""Quantities of a deducted order that the marketplace has changed."""
+"""The lines of an order as the marketplace tells them, and what its changes ask of our stock once they are deducted."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from django.db import transaction
@@ -23,6 +24,9 @@ from warehouse.core.errors import DomainError
 from warehouse.core.order_events import ORDER_CHANGED
 from warehouse.core.quantities import ZERO, plain
 from warehouse.outbox.events import publish
+
+# What a line says.
+SAID = attrgetter("external_id", "offer_id", "sku", "name", "quantity", "product_id")
 
 
 def follow_lines(order: ChannelOrder, lines: Sequence[RemoteLine], revision: str, *, actor: Actor) -> PendingStockOperation | None:
@@ -46,18 +50,22 @@ def follow_lines(order: ChannelOrder, lines: Sequence[RemoteLine], revision: str
     return owe(order, OperationType.ADJUSTMENT, revision, wanted_there=True, actor=actor)
 
 
-def write_quantities(order: ChannelOrder, lines: Sequence[RemoteLine]) -> None:
-    """Note what a locked order is deducted with now."""
-    products = {line.sku.upper(): line.product_id for line in order.lines.all()}
+def write_lines(order: ChannelOrder, lines: Sequence[RemoteLine]) -> None:
+    """Make the lines of a locked order those that are told, each with the product that its SKU names. What is so already stays."""
+    had = list(order.lines.all())
+    # A product that is not sold any more is still what was deducted.
+    products = {line.sku.strip().upper(): line.product_id for line in had}
     products |= {sku: known.product_id for sku, known in orchestrator.products_by_sku({line.sku for line in lines}).items()}
-    order.lines.all().delete()
-    ChannelOrderLine.objects.bulk_create(
+    told = [
         ChannelOrderLine(
             order=order, external_id=line.external_id, offer_id=line.offer_id, sku=line.sku, name=line.name, quantity=line.quantity,
-            product_id=products.get(line.sku.upper()),
+            product_id=products.get(line.sku.strip().upper()),
         )
         for line in lines
-    )  # fmt: skip
+    ]  # fmt: skip
+    if [SAID(line) for line in told] != [SAID(line) for line in had]:
+        order.lines.all().delete()
+        ChannelOrderLine.objects.bulk_create(told)
 
 
 def set_quantities(order: ChannelOrder, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -104,7 +112,7 @@ def _adjust(order: ChannelOrder, wanted: Quantities, had: Quantities, lines: Seq
         orchestrator.return_sold.inside(order.order_ref, back, reason=f"Changed at {order.channel}", actor=actor)
     if more:
         orchestrator.sell_for_order.inside(order.order_ref, orchestrator.resolve_lines(events.lines_of(more, warehouse)), actor=actor)
-    write_quantities(order, lines)
+    write_lines(order, lines)
 
 
 def _plain(quantities: Quantities) -> dict[str, str]:

@@ -73,9 +73,13 @@ def _take_goods(order: ChannelOrder, lines: Sequence[ChannelOrderLine], actor: A
     """Promise or sell the goods of these lines. Raises what inventory refuses with; then nothing of it stands."""
     asked = events.lines_of([(line.sku, line.quantity) for line in lines], order.channel.warehouse.code)
     ordered = orchestrator.resolve_lines(asked)
+    # The SKU may name another product since the order was noted.
+    moved = []
     for line, known in zip(lines, ordered, strict=True):
-        line.product_id = known.product_id
-    ChannelOrderLine.objects.bulk_update(lines, ["product"])
+        if line.product_id != known.product_id:
+            line.product_id = known.product_id
+            moved.append(line)
+    ChannelOrderLine.objects.bulk_update(moved, ["product"])
     if order.channel.fulfilment == Fulfilment.WAREHOUSE:
         orchestrator.promise_order.inside(order.order_ref, ordered, actor=actor)
         publish([events.of_order(ORDER_CONFIRMED, order, lines=asked)], actor=actor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -12,9 +11,9 @@ from django.utils import timezone
 from inventory import orchestrator
 from stocksync.enums import ChannelMode, DiscrepancyKind, RemoteState
 from stocksync.locks import find_and_lock_order
-from stocksync.marketplaces.base import RemoteLine, RemoteOrder
-from stocksync.models import Channel, ChannelOrder, ChannelOrderLine, PendingStockOperation
-from stocksync.services.changes import follow_lines
+from stocksync.marketplaces.base import RemoteOrder
+from stocksync.models import Channel, ChannelOrder, PendingStockOperation
+from stocksync.services.changes import follow_lines, write_lines
 from stocksync.services.deductions import deduct
 from stocksync.services.discrepancies import is_over, open_discrepancy
 from stocksync.services.reversals import follow_cancellation
@@ -66,7 +65,7 @@ def take_in_order(channel_id: int, remote: RemoteOrder, *, actor: Actor) -> Take
     _look_again(order, remote)
     _note(order, remote)
     if order.deducted_at is None:
-        _write_lines(order, remote.lines)
+        write_lines(order, remote.lines)
     if order.left_alone:
         return TakenIn(order, None)
     if channel.mode == ChannelMode.SHADOW:
@@ -134,15 +133,3 @@ def _note(order: ChannelOrder, remote: RemoteOrder) -> None:
     if changed:
         order.save_changes(*changed)
     is_over(order, DiscrepancyKind.UNREADABLE)
-
-
-def _write_lines(order: ChannelOrder, lines: Sequence[RemoteLine]) -> None:
-    """Make the lines of a locked order that is not deducted those that are told."""
-    told = [(line.external_id, line.offer_id, line.sku, line.name, line.quantity) for line in lines]
-    if told == list(order.lines.values_list("external_id", "offer_id", "sku", "name", "quantity")):
-        return
-    order.lines.all().delete()
-    ChannelOrderLine.objects.bulk_create(
-        ChannelOrderLine(order=order, external_id=line.external_id, offer_id=line.offer_id, sku=line.sku, name=line.name, quantity=line.quantity)
-        for line in lines
-    )

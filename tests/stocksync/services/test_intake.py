@@ -54,11 +54,23 @@ def test_what_it_says_is_noted(place, apple):
     assert (taken.order.pk, taken.operation_id) == (order.pk, None)
     assert (order.external_id, order.revision, order.status, order.state, order.known_there) == ("A1", "r5", "BOUGHT", "waiting", False)
     assert (order.ordered_at, order.changed_at, order.is_deducted) == (news.ordered_at, news.changed_at, False)
-    assert [(line.external_id, line.offer_id, line.sku, line.name, line.quantity) for line in order.lines.all()] == [
-        ("line-1", "offer-1", "APPLE", "Goods 1", 2),
-        ("line-2", "offer-2", "", "Goods 2", 1),
+    assert [(line.external_id, line.offer_id, line.sku, line.product_id, line.name, line.quantity) for line in order.lines.all()] == [
+        ("line-1", "offer-1", "APPLE", apple.pk, "Goods 1", 2),
+        ("line-2", "offer-2", "", None, "Goods 2", 1),
     ]
     assert open_kinds(order) == []
+
+
+def test_a_product_that_is_known_later_is_named_with_the_next_news(place, apple):
+    channel = elsewhere(place, mode=ChannelMode.SHADOW)
+    order = taken_in(channel, [(apple, 2), ("PEAR", 1)], external_id="A1").order
+    before = [(line.pk, line.product_id) for line in order.lines.all()]
+    assert [product for _, product in before] == [apple.pk, None]
+    taken_in(channel, [(apple, 2), ("PEAR", 1)], external_id="A1", revision="r2")
+    assert [(line.pk, line.product_id) for line in order.lines.all()] == before
+    pear: Product = ProductFactory(sku="PEAR")
+    taken_in(channel, [(apple, 2), ("PEAR", 1)], external_id="A1", revision="r3")
+    assert [line.product_id for line in order.lines.all()] == [apple.pk, pear.pk]
 
 
 def test_it_is_deducted_when_it_is_ready_and_not_before(place, apple):
