@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stocksync.enums import OPEN_OPERATIONS, ChannelMode, OperationStatus
-from stocksync.models import Channel, ChannelOrder, Discrepancy, ListingLevel, PendingStockOperation
+from stocksync.models import Channel, ChannelCredentials, ChannelOrder, Discrepancy, LevelCommand, ListingLevel, PendingStockOperation
 from warehouse.core.errors import NotFound
 from warehouse.core.locking import check_version, lock_row, lock_rows
 from warehouse.core.transactions import require_transaction
@@ -22,6 +23,12 @@ from warehouse.core.transactions import require_transaction
 def lock_channel(channel_id: int, expected_version: int | None = None) -> Channel:
     """Lock a channel. Raises NotFound, StaleVersion."""
     return lock_row(Channel, channel_id, expected_version)
+
+
+def lock_credentials(channel_id: int) -> ChannelCredentials | None:
+    """Lock the credentials of a channel, and nothing else; None when it has none."""
+    require_transaction()
+    return ChannelCredentials.objects.select_for_update(no_key=True).filter(channel=channel_id).first()
 
 
 def lock_order(order_id: int, expected_version: int | None = None) -> ChannelOrder:
@@ -133,3 +140,9 @@ def lock_free_levels(rows: QuerySet[ListingLevel], limit: int) -> list[ListingLe
     require_transaction()
     locked = rows.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("channel", "product")
     return list(locked[:limit])
+
+
+def lock_to_delete(rows: QuerySet[PendingStockOperation] | QuerySet[LevelCommand], limit: int) -> list[Any]:
+    """Lock at most so many of these rows in the order that they have, to delete them, and return their ids; those that others lock are passed over."""
+    require_transaction()
+    return list(rows.select_for_update(of=("self",), skip_locked=True).values_list("pk", flat=True)[:limit])

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from stocksync.enums import CLOSED_OPERATIONS
+from stocksync.locks import lock_to_delete
 from stocksync.models import Discrepancy, LevelCommand, PendingStockOperation, SyncReport
 from stocksync.queries.reports import LOOK_BACK
 from stocksync.services.reports import last_week
@@ -42,11 +43,11 @@ def cleanup_old_operations(*, actor: Actor, limit: int = BATCH) -> Cleaned:
     before = min(now - timedelta(days=settings.STOCK_SYNC_KEEP_DAYS), _first_needed(now))
     disputed = Discrepancy.objects.filter(operation=OuterRef("pk"), resolved_at=None)
     rows = PendingStockOperation.objects.filter(status__in=CLOSED_OPERATIONS, updated_at__lt=before).exclude(Exists(disputed))
-    ids = list(rows.order_by("updated_at").select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+    ids = lock_to_delete(rows.order_by("updated_at"), limit)
     deleted = PendingStockOperation.objects.filter(pk__in=ids).delete()[1]
     newer = LevelCommand.objects.filter(level=OuterRef("level"), version__gt=OuterRef("version"))
     old = LevelCommand.objects.filter(Exists(newer), created_at__lt=before, next_look_at=None)
-    names = list(old.order_by("created_at").select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:limit])
+    names = lock_to_delete(old.order_by("created_at"), limit)
     LevelCommand.objects.filter(pk__in=names).delete()
     return Cleaned(len(ids), deleted.get("stocksync.StockSynchronizationLog", 0), len(names), more=limit in (len(ids), len(names)))
 

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.utils import timezone
 
+from stocksync.locks import lock_credentials
 from stocksync.models import Channel, ChannelCredentials
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
-from warehouse.core.transactions import lost_race_on, operation, require_transaction
+from warehouse.core.transactions import lost_race_on, operation
 
 # Two that store the first credentials of a channel at once: the second one starts again and finds them.
 lost_race_on(["stocksync_channelcredentials_channel_id_key"])
@@ -59,7 +60,7 @@ def store_application(channel_id: int, client_id: str, client_secret: str, *, ac
         raise ValidationFailed("Give the client id and the secret of the application as Allegro shows them.", errors=errors)
     if not Channel.objects.filter(pk=channel_id).exists():
         raise NotFound(f"There is no channel {channel_id}.", kind="channel", id=channel_id)
-    row = _lock(channel_id) or ChannelCredentials(channel_id=channel_id)
+    row = lock_credentials(channel_id) or ChannelCredentials(channel_id=channel_id)
     if row.client_id != client_id.strip():
         row.access_token = row.refresh_token = b""
         row.expires_at = row.refreshed_at = row.refused_at = row.claimed_until = None
@@ -189,13 +190,8 @@ def _require_connected(row: ChannelCredentials) -> None:
         raise Conflict("This channel is not connected yet: let the seller confirm it at Allegro.")
 
 
-def _lock(channel_id: int) -> ChannelCredentials | None:
-    require_transaction()
-    return ChannelCredentials.objects.select_for_update(no_key=True).filter(channel=channel_id).first()
-
-
 def _require(channel_id: int) -> ChannelCredentials:
-    return _lock(channel_id) or _missing(channel_id)
+    return lock_credentials(channel_id) or _missing(channel_id)
 
 
 def _missing(channel_id: int) -> ChannelCredentials:
