@@ -15,8 +15,8 @@ from stocksync.flows.clients import client_for
 from stocksync.marketplaces.base import ChannelClient, Position, RemoteOrder
 from stocksync.models import Channel
 from stocksync.queries.comparison import without_repetitions
+from stocksync.services.channels import keep_position
 from stocksync.services.intake import take_in_order
-from stocksync.services.positions import keep_position
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError
 from warehouse.outbox.resilience import is_outage

@@ -1,4 +1,4 @@
-"""Accounts at marketplaces: set up, changed, switched on and off."""
+"""Accounts at marketplaces: set up, changed, switched on and off; how far their orders were read."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from stocksync.enums import ChannelKind, ChannelMode, Fulfilment
 from stocksync.locks import lock_channel
+from stocksync.marketplaces.base import Position
 from stocksync.models import Channel, Discrepancy
 from stocksync.services.background import FOLLOW_LEVELS
 from warehouse.core.actor import Actor
@@ -87,6 +88,19 @@ def set_mode(channel_id: int, mode: str, *, actor: Actor, expected_version: int 
     if begins:
         _leave_to_the_scheme_before(channel)
     return channel
+
+
+@operation()
+def keep_position(channel_id: int, position: Position, read_to_end_at: datetime | None, *, actor: Actor) -> None:
+    """Keep where reading goes on, and when nothing more was there to read, which never goes back. Locks the channel; no version of it is counted.
+
+    Two readers at once may put the position back: what is read twice changes nothing.
+    """
+    channel = lock_channel(channel_id)
+    channel.journal_cursor, channel.swept_until = position.journal, position.swept_until
+    if read_to_end_at is not None:
+        channel.read_to_end_at = max(read_to_end_at, channel.read_to_end_at or read_to_end_at)
+    channel.save(update_fields=["journal_cursor", "swept_until", "read_to_end_at"])
 
 
 def _leave_to_the_scheme_before(channel: Channel) -> None:
