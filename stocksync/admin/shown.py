@@ -144,7 +144,7 @@ def lines_of(order: ChannelOrder) -> SafeString:
 
 def _lines_of(order: ChannelOrder) -> SafeString:
     lines = [
-        {"sku": line.sku, "name": line.product.name if line.product else line.name, "quantity": plain(line.quantity), "known": line.product_id}
+        {"sku": line.sku, "name": line.product.name if line.product else line.name, "quantity": plain(line.quantity)}
         for line in order.lines.select_related("product")
     ]
     return render_to_string("admin/stocksync/lines.html", {"lines": lines})

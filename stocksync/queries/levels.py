@@ -25,7 +25,6 @@ class SoldOffer(NamedTuple):
     product_id: int | None
     name: str
     orders: int
-    last_line_id: int
 
 
 def ordered_not_deducted(levels: Sequence[ListingLevel]) -> dict[int, Decimal]:
@@ -85,7 +84,7 @@ def sold_offers(channel: Channel, limit: int = 200) -> list[SoldOffer]:
 
 def _sold_offer(row: Mapping[str, object], product: orchestrator.NamedProduct | None) -> SoldOffer:
     name = product.name if product else ""
-    return SoldOffer(str(row["offer_id"]), str(row["sku"]), product and product.product_id, name, int(str(row["orders"])), int(str(row["last"])))
+    return SoldOffer(str(row["offer_id"]), str(row["sku"]), product and product.product_id, name, int(str(row["orders"])))
 
 
 # By channel, SKU in capitals and listing.
