@@ -5,6 +5,7 @@ An empty variable counts as one that is not set; a list that is empty is empty."
 import base64
 import contextlib
 import os
+import re
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from typing import Any, TypeVar
@@ -52,6 +53,14 @@ def yes_or_no(name: str, default: bool) -> bool:
     if given.lower() not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
         raise ImproperlyConfigured(f"{name}={given!r}: give yes or no.")
     return given.lower() in {"1", "true", "yes", "on"}
+
+
+def rate(name: str, default: str) -> str:
+    """So many in a second, minute, hour or day from the environment."""
+    given = os.environ.get(name) or default
+    if not re.fullmatch(r"[1-9][0-9]{0,8}/(s|sec|second|m|min|minute|h|hour|d|day)", given):
+        raise ImproperlyConfigured(f"{name}={given!r}: give how many in a second, minute, hour or day, such as {default}.")
+    return given
 
 
 def networks(name: str, default: str) -> list[Any]:

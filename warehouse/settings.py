@@ -12,7 +12,7 @@ from csp.constants import NONCE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from warehouse import embedded
-from warehouse.environment import amount, networks, number, one_of, partner_address, partner_token, secret_keys, whole_numbers, yes_or_no
+from warehouse.environment import amount, networks, number, one_of, partner_address, partner_token, rate, secret_keys, whole_numbers, yes_or_no
 from warehouse.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -205,7 +205,7 @@ REST_FRAMEWORK = {
 # The largest bodies that are read: of a call or form, and of a file of products (100,000 lines have about 15 MB).
 DATA_UPLOAD_MAX_MEMORY_SIZE = number("BODY_BYTES", 8 * 1024**2, least=1024, most=1024**3)
 IMPORT_BYTES = number("IMPORT_BYTES", 30 * 1024**2, least=1024, most=1024**3)
-API_RATE = os.environ.get("API_RATE", "6000/min")
+API_RATE = rate("API_RATE", "6000/min")
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Warehouse API",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from warehouse.environment import amount, networks, number, one_of, partner_address, partner_token, whole_numbers, yes_or_no
+from warehouse.environment import amount, networks, number, one_of, partner_address, partner_token, rate, whole_numbers, yes_or_no
 
 
 def _number(name: str) -> int:
@@ -34,6 +34,10 @@ def _networks(name: str) -> list[str]:
     return [str(each) for each in networks(name, "10.0.0.0/8")]
 
 
+def _rate(name: str) -> str:
+    return rate(name, "6000/min")
+
+
 def _address(name: str) -> str:
     return partner_address(name, "http://127.0.0.1:1")
 
@@ -54,6 +58,8 @@ def _address(name: str) -> str:
         (_amount, "12.50", Decimal("12.50")),
         (_networks, "", []),
         (_networks, "10.1.2.3, fc00::/7", ["10.1.2.3/32", "fc00::/7"]),
+        (_rate, "", "6000/min"),
+        (_rate, "3/day", "3/day"),
         (_address, "https://partner.example/api", "https://partner.example/api"),
         (partner_token, "", ""),
     ],
@@ -79,6 +85,9 @@ def test_it_is_read(monkeypatch: pytest.MonkeyPatch, read: Callable[[str], Any],
         (_amount, "-1", True),
         (_amount, "NaN", True),
         (_networks, "10.0.0.0/99", True),
+        (_rate, "100", True),
+        (_rate, "0/min", True),
+        (_rate, "100/month", True),
         (_address, "http://user:secret@host", False),
         (partner_token, "two words\n", False),
     ],
