@@ -15,11 +15,11 @@ from inventory.models import Audit, CountRequest, Location, Product
 from inventory.queries.count_requests import places_asked_for
 from inventory.services.audits import CYCLE_PLACES, create_audit, start_audit
 from warehouse.core.actor import Actor, Role
+from warehouse.core.documents import require_reason
 from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.transactions import operation, require_transaction
 from warehouse.outbox.events import Event, publish
 
-TEXT_LENGTH = 200
 NOTHING_LEFT = "nothing of it is there any more, by the books"
 
 # Asked again it is asked anew: a count that was made before does not close it.
@@ -56,11 +56,10 @@ _CLOSE = """
 def request_count(location_id: int, product_id: int, *, reason: str, actor: Actor) -> CountRequest:
     """Ask that somebody counts a place, because goods of the product are not there. While a request is open, asking again only renews it.
 
-    No locks: one statement that inserts or renews. Event inventory.count.requested for a new one. Raises NotFound, ValidationFailed without a reason or for a
-    place that can't be counted.
+    No locks: one statement that inserts or renews. Event inventory.count.requested for a new one. Raises NotFound, ValidationFailed as
+    `require_reason` and for a place that can't be counted.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say what is missing.", errors=[{"field": "reason", "code": "required"}])
+    reason = require_reason(reason)
     location = Location.objects.select_related("warehouse").filter(pk=location_id).first()
     if location is None:
         raise NotFound(f"There is no location {location_id}.", location=location_id)
@@ -70,7 +69,7 @@ def request_count(location_id: int, product_id: int, *, reason: str, actor: Acto
     if product is None:
         raise NotFound(f"There is no product {product_id}.", product=product_id)
     with connection.cursor() as cursor:
-        cursor.execute(_ASK, [location.pk, product.pk, reason.strip()[:TEXT_LENGTH], actor.name, timezone.now()])
+        cursor.execute(_ASK, [location.pk, product.pk, reason, actor.name, timezone.now()])
         request_id, new = cursor.fetchone()
     row = CountRequest.objects.get(pk=request_id)
     row.location, row.product = location, product
@@ -81,13 +80,12 @@ def request_count(location_id: int, product_id: int, *, reason: str, actor: Acto
 
 @operation(Role.AUDITOR)
 def dismiss_count_request(request_id: int, *, reason: str, actor: Actor) -> CountRequest:
-    """Close a request without a count, and keep why. Locks the request. Raises TransitionRefused when it is closed, ValidationFailed without a reason."""
-    if not reason.strip():
-        raise ValidationFailed("Say why it need not be counted.", errors=[{"field": "reason", "code": "required"}])
+    """Close a request without a count, and keep why. Locks the request. Raises TransitionRefused when it is closed, ValidationFailed as `require_reason`."""
+    reason = require_reason(reason)
     row = lock_count_request(request_id)
     if row.closed_at is not None:
         raise TransitionRefused(f"This request was closed at {row.closed_at:%Y-%m-%d %H:%M} UTC.", status="closed", asked="dismiss")
-    row.closed_at, row.closing_note = timezone.now(), reason.strip()[:TEXT_LENGTH]
+    row.closed_at, row.closing_note = timezone.now(), reason
     row.save(update_fields=["closed_at", "closing_note"])
     return row
 

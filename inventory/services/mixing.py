@@ -27,6 +27,7 @@ from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import next_number
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
+from warehouse.core.texts import require_lengths
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event
 
@@ -60,9 +61,11 @@ def mix_batches(*, warehouse_id: int, to_location_id: int, sources: Sequence[Mix
     its label is the earliest of all. Its cost is the weighted mean. A mix may be mixed again: its components are then the mix itself, so that tracing loses nothing.
 
     Shares the batches, takes the gate. Ledger `mix_out` per source and `mix_in`, events inventory.batch.mixed, stock.changed; the statements do not grow
-    with the sources. Raises ValidationFailed (one batch only, several products, phases or currencies, frozen with fresh goods), UnfitNow for goods on hold,
-    recalled or expired, PlaceNotAllowed, InsufficientStock, Conflict for a lot number that the product has.
+    with the sources. Raises ValidationFailed (one batch only, several products, phases or currencies, frozen with fresh goods, a lot number
+    that is too long), UnfitNow for goods on hold, recalled or expired, PlaceNotAllowed, InsufficientStock, Conflict for a lot number that the product has.
     """
+    lot_number = lot_number.strip()
+    require_lengths(Batch, {"lot_number": lot_number})
     asked = _summed(sources)
     gate, rows = lock_goods(asked)
     target = _target(warehouse_id, to_location_id)
@@ -74,7 +77,7 @@ def mix_batches(*, warehouse_id: int, to_location_id: int, sources: Sequence[Mix
     require_welcome([(row, target) for row in goods], lives)
     parts = _parts(goods, asked, lives, target)
     clock, of_mix = poured([(part.clock, part.lives) for part in parts])
-    mixed = _new_batch(parts, lot_number.strip(), of_mix)
+    mixed = _new_batch(parts, lot_number, of_mix)
     arrival = Arrival(mixed, target, parts[0].row.phase, clock, min(part.row.received_at for part in parts))
     (spot,) = place([arrival], {mixed.pk: of_mix}, actor=actor)
     total = sum((part.quantity for part in parts), ZERO)

@@ -19,6 +19,7 @@ from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, require_known, require_status, take
 from warehouse.core.errors import NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.texts import require_lengths
 from warehouse.core.transactions import operation
 
 HEAD = frozenset({"location_id", "supplier_id", "supplier_reference", "notes"})
@@ -58,7 +59,11 @@ def create_receiving(
     notes: str = "",
     lines: Sequence[ReceivingLine] = (),
 ) -> Receiving:
-    """Write a draft. The goods go to `location_id` (default: the warehouse's receiving dock) unless a line says otherwise."""
+    """Write a draft. The goods go to `location_id` (default: the warehouse's receiving dock) unless a line says otherwise.
+
+    Raises NotFound, PlaceNotAllowed, ValidationFailed naming line and field.
+    """
+    require_lengths(Receiving, {"supplier_reference": supplier_reference})
     warehouse = require_site(warehouse_id, actor)
     _require_supplier(supplier_id)
     if location_id is not None:
@@ -87,8 +92,9 @@ def add_item(receiving_id: int, line: ReceivingLine, *, actor: Actor, expected_v
 @operation(Role.RECEIVER)
 def change_receiving(receiving_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> Receiving:
     """Rewrite the head of a delivery that is not confirmed: `location_id`, `supplier_id`, `supplier_reference`, `notes`. Locks it. Raises ValidationFailed
-    for any other name."""
+    for any other name and for a text that is too long."""
     require_known(values, HEAD)
+    require_lengths(Receiving, values)
     receiving = _lock_open(receiving_id, expected_version)
     _require_supplier(values.get("supplier_id"))
     if "location_id" in values:
@@ -151,6 +157,7 @@ def receive_item(
         )
     counted = quantity if quantity is not None else found.pack_quantity
     lot = _agreed(found.lot_number, lot_number, "lot_number", scan)
+    require_lengths(ReceivingItem, {"lot_number": lot, "short_dated_reason": short_dated_reason})
     item = _line_for(receiving, found.product_id, lot, _agreed(found.expires_on, label_expires_on, "label_expires_on", scan))
     require_step(counted, item.product.quantity_step, sku=item.product.sku, zero_allowed=False)
     require_step(damaged_quantity, item.product.quantity_step, sku=item.product.sku, field="damaged_quantity")
@@ -268,6 +275,7 @@ def _judged(receiving: Receiving, lines: Sequence[ReceivingLine]) -> list[Receiv
             )
         require_dates(line.produced_on, line.label_expires_on, sku=product.sku, field=f"lines[{number}].produced_on")
         values = {name: getattr(line, name) for name in ReceivingLine.__slots__ if name != "actual_quantity"}
+        require_lengths(ReceivingItem, values, where=f"lines[{number}].")
         rows.append(ReceivingItem(receiving=receiving, actual_quantity=actual, **values))
     return rows
 

@@ -12,11 +12,10 @@ from inventory.stock.place import Arrival, child_lot, clock_of, lives_of, lots_b
 from inventory.stock.post import Header, post
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import require_reason
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.errors import Conflict
 from warehouse.core.locking import check_version
+from warehouse.core.texts import require_lengths
 from warehouse.core.transactions import operation
-
-LOT_NUMBER_LENGTH = 60
 
 
 @operation(Role.RECEIVER)
@@ -30,8 +29,7 @@ def split_batch(
     the product has a lot with this number, InsufficientStock when less is free.
     """
     lot_number = lot_number.strip()
-    if len(lot_number) > LOT_NUMBER_LENGTH:
-        raise ValidationFailed(f"A lot number may have {LOT_NUMBER_LENGTH} characters.", errors=[{"field": "lot_number", "code": "too_long"}])
+    require_lengths(Batch, {"lot_number": lot_number})
     reason = require_reason(reason, needed=False)
     gate, rows = lock_goods([batch_location_id])
     source = rows[batch_location_id]

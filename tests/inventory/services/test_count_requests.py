@@ -87,8 +87,9 @@ def test_a_place_is_asked_for_once_and_asked_again_anew(place: BatchLocation) ->
 
 
 def test_what_can_not_be_asked(place: BatchLocation, house: Site) -> None:
-    with pytest.raises(ValidationFailed):
-        ask(place, "  ")
+    for reason in ("  ", "x" * 201):
+        with pytest.raises(ValidationFailed):
+            ask(place, reason)
     with pytest.raises(ValidationFailed):
         request_count(house.transit.pk, place.product_id, reason="x", actor=ACTOR)
     for location, product in ((10**9, place.product_id), (place.location_id, 10**9)):

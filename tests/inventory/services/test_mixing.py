@@ -279,6 +279,8 @@ def test_places_where_nothing_is_mixed(house: Site, apples: Product) -> None:
 
 def test_a_lot_number_is_one_lot(house: Site, apples: Product) -> None:
     one, two = (stocked(apples, house.shelf, 5, lot=lot, expires_in_days=9) for lot in "AB")
+    with pytest.raises(ValidationFailed, match="may have 60 characters"):
+        mix(house, (one, 1), (two, 1), lot="L" * 61)
     with pytest.raises(Conflict, match="has a lot A already"):
         mix(house, (one, 1), (two, 1), lot="A")
     with pytest.raises(NotFound):

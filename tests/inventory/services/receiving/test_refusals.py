@@ -147,6 +147,24 @@ def test_nothing_is_written_for_a_closed_site(house: Site) -> None:
             write()
 
 
+def test_a_text_that_is_longer_than_is_kept_is_not_cut(milk: Product, house: Site) -> None:
+    receiving = draft(house, line(milk, 1))
+    item = receiving.items.get()
+    for field, most, write in (
+        ("supplier_reference", 80, lambda text: draft(house, supplier_reference=text)),
+        ("supplier_reference", 80, lambda text: change_receiving(receiving.pk, {"supplier_reference": text}, actor=ACTOR)),
+        ("lines[1].lot_number", 60, lambda text: draft(house, line(milk, 1), line(milk, 1, lot_number=text))),
+        ("lines[0].short_dated_reason", 200, lambda text: add_item(receiving.pk, line(milk, 1, short_dated_reason=text), actor=ACTOR)),
+        ("lines[0].lot_number", 60, lambda text: change_item(receiving.pk, item.pk, {"lot_number": text}, actor=ACTOR)),
+        ("lot_number", 60, lambda text: receive_item(receiving.pk, scan="MILK", lot_number=text, actor=ACTOR)),
+        ("short_dated_reason", 200, lambda text: receive_item(receiving.pk, scan="MILK", short_dated_reason=text, actor=ACTOR)),
+    ):
+        with pytest.raises(ValidationFailed) as refusal:
+            write("x" * (most + 1))
+        assert [(error["field"], error["code"], error["most"]) for error in refusal.value.errors] == [(field, "too_long", most)]
+        write("x" * most)
+
+
 def test_places_warehouses_suppliers_and_products_that_do_not_exist(milk: Product, house: Site) -> None:
     with pytest.raises(PlaceNotAllowed, match="Location 999999 is not an active place"):
         create_receiving(warehouse_id=house.id, location_id=999_999, actor=ACTOR)
