@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Upper
 
 from inventory.enums import Condition, LocationKind
 from inventory.models.products import Product
@@ -51,6 +52,7 @@ class Location(Versioned):
                 name="only_shelves_are_pickable",
             ),
         ]
+        indexes = [models.Index(Upper("code"), name="location_by_code"), models.Index(Upper("barcode"), name="location_by_barcode")]
 
     def __str__(self) -> str:
         return self.code

@@ -80,6 +80,7 @@ class Barcode(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(pack_quantity__gt=0), name="barcode_pack_positive")]
+        indexes = [models.Index(Upper("code"), name="barcode_by_code")]
 
     def __str__(self) -> str:
         return self.code
