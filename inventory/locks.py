@@ -142,20 +142,23 @@ def lock_products(product_ids: Iterable[int]) -> dict[int, Product]:
 
 def share_products(product_ids: Iterable[int]) -> dict[int, Product]:
     """Products FOR KEY SHARE, in order of id: nobody changes their unit or step while goods of them are received."""
-    rows = Product.objects.raw("SELECT * FROM inventory_product WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE", [sorted(set(product_ids))])
-    return {product.pk: product for product in rows}
+    return _shared(Product, product_ids, "FOR KEY SHARE")
 
 
 def share_batches(batch_ids: Iterable[int]) -> dict[int, Batch]:
     """Batches FOR SHARE, in order of id: nobody holds or recalls them while goods of them are received."""
-    rows = Batch.objects.raw("SELECT * FROM inventory_batch WHERE id = ANY(%s::bigint[]) ORDER BY id FOR SHARE", [sorted(set(batch_ids))])
-    return {batch.pk: batch for batch in rows}
+    return _shared(Batch, batch_ids, "FOR SHARE")
 
 
 def share_locations(location_ids: Iterable[int]) -> dict[int, Location]:
     """Places FOR SHARE, in order of id: nobody closes them or changes their condition while goods in them are judged. After the gates."""
-    rows = Location.objects.raw("SELECT * FROM inventory_location WHERE id = ANY(%s::bigint[]) ORDER BY id FOR SHARE", [sorted(set(location_ids))])
-    return {location.pk: location for location in rows}
+    return _shared(Location, location_ids, "FOR SHARE")
+
+
+def _shared(model: type[M], ids: Iterable[int], strength: str) -> dict[int, M]:
+    require_transaction()
+    rows = model._default_manager.raw(f"SELECT * FROM {model._meta.db_table} WHERE id = ANY(%s::bigint[]) ORDER BY id {strength}", [sorted(set(ids))])
+    return {row.pk: row for row in rows}
 
 
 def lock_reservations(reservation_ids: Iterable[int]) -> dict[int, Reservation]:
