@@ -8,7 +8,7 @@ from inventory.enums import StockStatus
 from inventory.locks import lock_stock_settings
 from inventory.models import Stock
 from warehouse.core.actor import Actor
-from warehouse.core.errors import StaleVersion
+from warehouse.core.errors import StaleVersion, ValidationFailed
 from warehouse.core.transactions import operation
 
 
@@ -16,8 +16,10 @@ from warehouse.core.transactions import operation
 def set_low_stock_threshold(stock_id: int, threshold: Decimal, *, actor: Actor, expected_version: int | None = None) -> Stock:
     """Say below what a product counts as low in a warehouse. Locks the Stock row; `expected_version` is that of its settings, not of its quantities.
 
-    The status follows at once; no event is sent, for what is available has not changed.
+    The status follows at once; no event is sent, for what is available has not changed. Raises ValidationFailed for less than nothing, StaleVersion.
     """
+    if threshold < 0:
+        raise ValidationFailed("A threshold is zero or more.", errors=[{"field": "low_stock_threshold", "code": "too_small"}])
     stock = lock_stock_settings(stock_id)
     if expected_version is not None and stock.settings_version != expected_version:
         raise StaleVersion(

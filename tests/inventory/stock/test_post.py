@@ -17,6 +17,7 @@ from tests.factories.inventory import ACTOR, ProductFactory, Site, StorefrontPro
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
 from warehouse.core.actor import Actor, ActorType
+from warehouse.core.errors import ValidationFailed
 from warehouse.outbox.events import Event
 
 pytestmark = pytest.mark.django_db
@@ -204,6 +205,13 @@ def test_the_threshold_of_the_row_counts(milk: Product, house: Site) -> None:
     set_low_stock_threshold(Stock.objects.get().pk, Decimal(8), actor=ACTOR)
 
     assert change(place, -2) == [["stock.changed", "stock.low"]]
+
+
+def test_a_threshold_below_nothing_is_refused(milk: Product, house: Site) -> None:
+    stocked(milk, house.cool, 10)
+    with pytest.raises(ValidationFailed):
+        set_low_stock_threshold(Stock.objects.get().pk, Decimal(-5), actor=ACTOR)
+    assert set_low_stock_threshold(Stock.objects.get().pk, Decimal(0), actor=ACTOR).settings_version == 2
 
 
 def test_what_changes_nothing_available_says_only_its_fact(milk: Product, house: Site) -> None:
