@@ -82,7 +82,7 @@ def _require_there(reservation: Reservation, items: Sequence[HeldItem], quantiti
     held = {item.id: item for item in items}
     for item_id, quantity in quantities.items():
         there = held[item_id].held if item_id in held else ZERO
-        if there < quantity:
+        if item_id not in held or there < quantity:
             raise Conflict(f"Reservation item {item_id} holds {plain(there)}, not {plain(quantity)}.", item=item_id, held=str(there))
         stock = gate[held[item_id].key]
         require_step(quantity, stock.quantity_step, sku=stock.sku, zero_allowed=False)
