@@ -48,6 +48,11 @@ class Reservation(models.Model):
     def __str__(self) -> str:
         return f"reservation {self.pk} for {self.order_ref}"
 
+    def save_changes(self, *fields: str) -> None:
+        """Write these fields of a locked reservation, or none where only what it holds has changed, and count the version up."""
+        self.version += 1
+        self.save(update_fields=[*fields, "version"])
+
 
 class ReservationItem(models.Model):
     """A part of a promise that lies in one BatchLocation. It still holds quantity − consumed − released."""

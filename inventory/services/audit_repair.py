@@ -132,6 +132,7 @@ def _release(audit: Audit, outlived: Sequence[_Outlived], actor: Actor) -> list[
         )
         post([Entry(item.place_id, MovementType.RELEASE, ZERO, -item.held) for item in items], header)
         update_items({item.item_id: (ZERO, item.held, None) for item in items})
+        reservation.save_changes()
     return [
         Change("ReservationItem", item.item_id, audit.warehouse_id, item.product_id, f"held for {item.order_ref}", str(item.held), "0")
         for item in outlived

@@ -168,3 +168,5 @@ def _release(gate: Gate, reservation: Reservation, items: list[HeldItem], actor:
     release_held(gate, reservation, items, REASON, actor)
     if not items_of_reservations([reservation.pk]):
         set_status(reservation, ReservationStatus.RELEASED, REASON)
+    else:
+        reservation.save_changes()

@@ -303,8 +303,7 @@ def _add(
     reservation.expires_at = None
     reservation.confirmed_at = timezone.now()
     reservation.explanation = [*reservation.explanation, *plan.explanation]
-    reservation.version += 1
-    reservation.save(update_fields=["order_ref", "expires_at", "confirmed_at", "explanation", "version"])
+    reservation.save_changes("order_ref", "expires_at", "confirmed_at", "explanation")
     if not plan.allocations:
         return
     header = Header(

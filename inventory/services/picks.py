@@ -68,9 +68,8 @@ def pick_reserved(
     _require_fit(source, gate[key])
     target = _bring(source, to_location_id, actor)
     picked = _split_item(item, quantity, target)
-    if item.reservation.started_at is None:
-        item.reservation.started_at = timezone.now()
-        item.reservation.save(update_fields=["started_at"])
+    item.reservation.started_at = item.reservation.started_at or timezone.now()
+    item.reservation.save_changes("started_at")
     header = Header(
         actor=actor,
         document_type=document_type,
@@ -127,6 +126,7 @@ def unpick_reserved(
     _require_cold(source, out_since)
     target = _bring(source, to_location_id, actor, out_since)
     kept = _rejoin(item, quantity, target, shelf_item_id)
+    item.reservation.save_changes()
     header = Header(
         actor=actor,
         document_type=document_type,

@@ -229,5 +229,4 @@ def set_status(reservation: Reservation, status: ReservationStatus, reason: str)
     reservation.status = status
     reservation.reason = reason or reservation.reason
     reservation.closed_at = timezone.now()
-    reservation.version += 1
-    reservation.save(update_fields=["status", "reason", "closed_at", "version"])
+    reservation.save_changes("status", "reason", "closed_at")

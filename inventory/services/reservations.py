@@ -123,6 +123,8 @@ def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, rea
     release_held(gate, reservation, [item._replace(held=quantities[item.id]) for item in items if quantities.get(item.id)], reason, actor)
     if sum((item.held for item in items), ZERO) == sum(quantities.values(), ZERO):
         set_status(reservation, ReservationStatus.RELEASED, reason)
+    else:
+        reservation.save_changes()
     return reservation
 
 
@@ -139,8 +141,7 @@ def extend_reservation(reservation_id: int, *, until: datetime, actor: Actor) ->
     if until <= max(reservation.expires_at, timezone.now()):
         raise ValidationFailed("The new limit must be later than the present one and than now.", expires_at=reservation.expires_at.isoformat())
     reservation.expires_at = until
-    reservation.version += 1
-    reservation.save(update_fields=["expires_at", "version"])
+    reservation.save_changes("expires_at")
     return reservation
 
 
@@ -220,8 +221,7 @@ def _equal_promise(
         reservation.confirmed_at = timezone.now()
         changed.append("confirmed_at")
     if changed:
-        reservation.version += 1
-        reservation.save(update_fields=[*changed, "version"])
+        reservation.save_changes(*changed)
     return as_reserved(items)[0]
 
 

@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
-from inventory.models import BatchLocation, Movement, Product
-from inventory.orchestrator import InsufficientStock, consume_reservation, pick_reserved, put_back, release_reservation
+from inventory.models import BatchLocation, Movement, Product, Reservation
+from inventory.orchestrator import (
+    InsufficientStock,
+    consume_reservation,
+    pick_reserved,
+    put_back,
+    quarantine_picked,
+    release_items,
+    release_reservation,
+    unpick_reserved,
+)
 from tests.factories.inventory import ACTOR, ProductFactory, Site, stocked
 from tests.inventory.books import assert_books_balance, totals
 from tests.inventory.events import heard
@@ -74,6 +83,26 @@ def test_what_was_released_is_not_picked(milk: Product, house: Site, reserve: An
         pick(reserved.items[0].id, 1, house, milk)
 
 
+def test_every_change_of_what_is_held_is_a_new_version(milk: Product, house: Site, reserve: Any) -> None:
+    reserved = reserve("shop:1", line(milk, 5))
+    (item,) = reserved.items
+
+    def version() -> int:
+        return Reservation.objects.get().version
+
+    seen = [version()]
+    for _ in range(2):
+        picked = pick(item.id, 1, house, milk)
+        seen.append(version())
+    unpick_reserved(
+        picked.item_id, Decimal(1), warehouse_id=house.id, product_id=milk.pk, to_location_id=house.shelf.pk,
+        document_type="picking_task", document_id=7, actor=ACTOR,
+    )  # fmt: skip
+    seen.append(version())
+    release_items(reserved.reservation_id, {item.id: Decimal(1)}, reason="SHORT", actor=ACTOR)
+    assert [*seen, version()] == [1, 2, 3, 4, 5]
+
+
 def test_picked_seven_of_ten_cancelled_then_put_back(milk: Product, house: Site, reserve: Any) -> None:
     reserved = reserve("shop:1", line(milk, 10))
     on_bench = [pick(item.id, quantity, house, milk) for item, quantity in zip(reserved.items, (5, 2), strict=True)]
@@ -124,3 +153,13 @@ def test_nothing_is_not_put_back(milk: Product, house: Site, quantity: str) -> N
 def test_put_back_of_what_is_not_there(milk: Product, house: Site) -> None:
     with pytest.raises(NotFound):
         put_back(999_999, Decimal(1), warehouse_id=house.id, product_id=milk.pk, to_location_id=house.shelf.pk, document_id=3, actor=ACTOR)
+
+
+@pytest.mark.parametrize("quantity", ["0", "1"])
+def test_an_item_of_nobody_is_not_put_into_quarantine(milk: Product, reserve: Any, quantity: str) -> None:
+    reserved = reserve("shop:1", line(milk, 5))
+
+    with pytest.raises(Conflict, match="item 999999 holds 0"):
+        quarantine_picked(
+            reserved.reservation_id, {999_999: Decimal(quantity)}, reason="bruised", document_type="quality_check", document_id=1, actor=ACTOR
+        )
