@@ -66,7 +66,7 @@ class InboxEntry(models.Model):
 
     stream = models.CharField(max_length=120)
     entry_id = models.CharField(max_length=60)
-    taken_at = models.DateTimeField(default=timezone.now)
+    taken_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
         verbose_name_plural = "inbox entries"

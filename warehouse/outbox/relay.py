@@ -245,15 +245,24 @@ def _mark_published(sequences: list[int]) -> None:
 
 
 def _park(rows: list[Row], refused: dict[int, str]) -> None:
-    """Count the failure of each refused event and set the time of its next try, spread by full jitter."""
+    """Count the failure of each refused event and set the time of its next try, spread by full jitter. One statement."""
     now = timezone.now()
+    parked = []
     for row in rows:
         if (error := refused.get(row.sequence)) is None:
             continue
         pause = full_jitter(row.attempts, base=PARK_BASE_SECONDS, cap=PARK_CAP_SECONDS)
         logger.error("Event %s (%s of %s) can't be published, next try in %.1f s: %s", row.id, row.type, row.aggregate, pause, error)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE outbox_outboxevent SET attempts = attempts + 1, last_error = %s, retry_at = %s WHERE sequence = %s",
-                [error[:1000], now + timedelta(seconds=pause), row.sequence],
-            )
+        parked.append((row.sequence, error[:1000], now + timedelta(seconds=pause)))
+    if not parked:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE outbox_outboxevent AS event
+            SET attempts = event.attempts + 1, last_error = refused.error, retry_at = refused.retry_at
+            FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS refused (sequence, error, retry_at)
+            WHERE event.sequence = refused.sequence
+            """,
+            [list(column) for column in zip(*parked, strict=True)],
+        )

@@ -12,6 +12,7 @@ import pytest
 import redis as redis_client
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -232,6 +233,15 @@ def test_an_unknown_stream_parks_only_its_aggregate(redis: redis_client.Redis) -
     assert relay.publish_batch() == Batch(0, 1)
     parked.refresh_from_db()
     assert parked.attempts == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parking_is_one_statement_however_many_are_refused(redis: redis_client.Redis) -> None:
+    emit(*(fact(n, "weather.changed", n=n) for n in range(1, 6)))
+    with CaptureQueriesContext(connection) as asked:
+        assert Relay(redis).publish_batch() == Batch(0, 5)
+    assert len([query for query in asked.captured_queries if "UPDATE outbox_outboxevent" in query["sql"]]) == 1
+    assert set(OutboxEvent.objects.values_list("attempts", flat=True)) == {1}
 
 
 @pytest.mark.django_db(transaction=True)
