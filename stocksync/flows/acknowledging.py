@@ -14,12 +14,12 @@ from uuid import UUID
 from stocksync.enums import OperationStatus
 from stocksync.flows.clients import client_for
 from stocksync.flows.tokens import NotConnected
-from stocksync.marketplaces.base import ChannelClient, RemoteOrder, is_answer
+from stocksync.marketplaces.base import ChannelClient, RemoteOrder
 from stocksync.models import Channel
 from stocksync.services.intake import take_in_order
 from stocksync.services.operations import BATCH, Claimed, Failure, claim_operations, give_up_unanswered, record_failure, record_success
 from warehouse.core.actor import Actor
-from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
+from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure, is_answer
 from warehouse.outbox.resilience import is_outage
 
 logger = logging.getLogger(__name__)

@@ -9,16 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from django.conf import settings
-
 from stocksync.enums import CommandStatus, RemoteState
-from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +147,6 @@ class ListingClient(ChannelClient):
 # A request waits so many seconds at most for its turn.
 PATIENCE_SECONDS = 2.0
 
-
-def longest_call(requests: int) -> timedelta:
-    """How long a call of so many requests may take: each waits for its turn, connects, waits for an answer and for its end."""
-    connect, read = settings.PARTNER_TIMEOUT_SECONDS
-    return timedelta(seconds=requests * (PATIENCE_SECONDS + connect + 2 * read))
-
-
 READY, CANCELLED = "READY_FOR_PROCESSING", "CANCELLED"
 
 
@@ -170,8 +160,3 @@ def state_of(status: str, fulfilment: str) -> RemoteState:
     if CANCELLED in {status, fulfilment}:
         return RemoteState.CANCELLED
     return RemoteState.READY if status == READY else RemoteState.WAITING
-
-
-def is_answer(failure: RetryableFailure | PermanentFailure) -> bool:
-    """Whether the marketplace answered with something that can't be used. No answer, 429, 5xx and an open circuit use up no try."""
-    return failure.status is not None and failure.status < 500 and failure.status not in {408, 425, 429}

@@ -13,12 +13,13 @@ from django.utils import timezone
 
 from stocksync.enums import OPEN_COMMANDS, ChannelMode, CommandStatus, DiscrepancyKind
 from stocksync.locks import lock_free_levels, lock_level
-from stocksync.marketplaces.base import CommandState, longest_call
+from stocksync.marketplaces.base import PATIENCE_SECONDS, CommandState
 from stocksync.models import Channel, LevelCommand, ListingLevel
 from stocksync.queries.levels import to_push, under_way_now
 from stocksync.services.discrepancies import open_discrepancy
 from stocksync.services.reckoning import Cause, command_for, give_versions, reckon
 from warehouse.core.actor import Actor
+from warehouse.core.partners.http import longest_call
 from warehouse.core.partners.retry import next_retry
 from warehouse.core.transactions import operation
 
@@ -65,7 +66,7 @@ class Step:
     @property
     def in_time(self) -> bool:
         """Whether its calls end before the lease does, however slow they are."""
-        return timezone.now() + longest_call(REQUESTS) <= self.lease
+        return timezone.now() + longest_call(REQUESTS, PATIENCE_SECONDS) <= self.lease
 
 
 @operation()

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from stocksync.enums import UNTOLD_OPERATIONS, DiscrepancyKind, LogAction, OperationStatus
 from stocksync.locks import lock_due_operations, lock_operation, lock_unanswered_operations
-from stocksync.marketplaces.base import longest_call
+from stocksync.marketplaces.base import PATIENCE_SECONDS
 from stocksync.models import PendingStockOperation
 from stocksync.services import logbook
 from stocksync.services.discrepancies import is_over, open_given_up
@@ -21,6 +21,7 @@ from stocksync.services.owed import owe_again
 from warehouse.core.actor import Actor
 from warehouse.core.documents import save_all
 from warehouse.core.errors import TransitionRefused
+from warehouse.core.partners.http import longest_call
 from warehouse.core.partners.retry import next_retry
 from warehouse.core.retry import no_jitter
 from warehouse.core.transactions import operation
@@ -29,7 +30,7 @@ BATCH = 5
 # Each of a batch is at the most read and told, and both again after it changed meanwhile; and a token may have to be renewed.
 REQUESTS = 4
 # Longer than the calls of one batch may take together; a worker that died is followed by another after it.
-LEASE = longest_call((BATCH + 1) * REQUESTS)
+LEASE = longest_call((BATCH + 1) * REQUESTS, PATIENCE_SECONDS)
 ERROR_LENGTH = 500
 
 _NOT_CANCELLED = {

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from stocksync.marketplaces.allegro_rest.orders import Event, read_orders
-from stocksync.marketplaces.base import Changes, Position, RemoteOrder, is_answer
-from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
+from stocksync.marketplaces.base import Changes, Position, RemoteOrder
+from warehouse.core.partners.errors import PermanentFailure, RetryableFailure, is_answer
 
 if TYPE_CHECKING:
     from stocksync.marketplaces.allegro_rest.client import AllegroRestClient

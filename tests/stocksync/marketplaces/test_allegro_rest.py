@@ -10,12 +10,12 @@ import pytest
 
 from stocksync.enums import CommandStatus, RemoteState
 from stocksync.marketplaces.allegro_rest import AllegroRestClient
-from stocksync.marketplaces.base import RemoteLine, Shown, is_answer
+from stocksync.marketplaces.base import RemoteLine, Shown
 from tests.partners.allegro_account import MEDIA_TYPE
 from tests.partners.allegro_rest import AllegroRest
 from tests.partners.server import PartnerServer
 from tests.stocksync.marketplaces.allegro import ClientFor
-from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
+from warehouse.core.partners.errors import PermanentFailure, RetryableFailure, is_answer
 
 
 def test_an_order_is_read_in_our_words(client: AllegroRestClient, allegro: AllegroRest):

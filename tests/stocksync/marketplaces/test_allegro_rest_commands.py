@@ -8,11 +8,11 @@ import pytest
 
 from stocksync.enums import CommandStatus
 from stocksync.marketplaces.allegro_rest import AllegroRestClient
-from stocksync.marketplaces.base import CommandState, Shown, is_answer
+from stocksync.marketplaces.base import CommandState, Shown
 from tests.partners.allegro_offers import PUBLICATION
 from tests.partners.allegro_rest import AllegroRest
 from tests.partners.server import PartnerServer
-from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
+from warehouse.core.partners.errors import PermanentFailure, RetryableFailure, is_answer
 
 NOT_YET = {"taskCount": {"total": 0, "success": 0, "failed": 0}}
 

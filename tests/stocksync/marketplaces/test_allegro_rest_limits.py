@@ -10,11 +10,11 @@ from pytest_django.fixtures import Settings
 from redis import Redis
 
 from stocksync.marketplaces.allegro_rest.limits import OFFER_CHANGES, REQUESTS, Limit, SharedLimits
-from stocksync.marketplaces.base import Shown, is_answer
+from stocksync.marketplaces.base import Shown
 from tests.partners.allegro_rest import AllegroRest
 from tests.partners.server import PartnerServer
 from tests.stocksync.marketplaces.allegro import ClientFor
-from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
+from warehouse.core.partners.errors import PermanentFailure, RetryableFailure, is_answer
 
 
 class Watch:

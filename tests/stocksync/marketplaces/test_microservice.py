@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from stocksync.enums import RemoteState
-from stocksync.marketplaces.base import Position, RemoteLine, RemoteOrder, is_answer
+from stocksync.marketplaces.base import Position, RemoteLine, RemoteOrder
 from stocksync.marketplaces.microservice import MicroserviceClient
 from stocksync.marketplaces.microservice.orders import read_listed, read_order
 from tests.partners.allegro_microservice import ACCOUNT, line_item
 from tests.partners.fixtures import TOKEN
 from tests.partners.server import PartnerServer
-from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
+from warehouse.core.partners.errors import PermanentFailure, RetryableFailure, is_answer
 
 BOUGHT, CHANGED = datetime(2026, 3, 29, 0, 30, tzinfo=UTC), datetime(2026, 3, 29, 1, 30, 5, 250_000, tzinfo=UTC)
 

@@ -8,14 +8,14 @@ import socket
 import pytest
 from redis import Redis
 
-from stocksync.marketplaces.base import Position, is_answer
+from stocksync.marketplaces.base import Position
 from stocksync.marketplaces.microservice import MicroserviceClient
 from stocksync.marketplaces.microservice.client import PARTNER
 from tests.partners.allegro_microservice import ACCOUNT
 from tests.partners.fixtures import TOKEN
 from tests.partners.server import PartnerServer
 from warehouse.core.partners.breaker import Circuit
-from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
+from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure, is_answer
 
 FAULTS = [
     # what strikes, the status that is told, whether it is an answer, what the flag was set to already

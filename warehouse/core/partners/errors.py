@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# The partner wishes to be asked later.
+LATER_STATUSES = frozenset({408, 425, 429})
+
 
 class PartnerFailure(Exception):
     """A call to a partner did not succeed. `partner` is its name, `detail` says what happened, without tokens."""
@@ -48,3 +51,8 @@ class PermanentFailure(PartnerFailure):
 
 class ContractBroken(ValueError):
     """An answer is not what the contract says; raised while it is read, and turned into a RetryableFailure by `PartnerHttp.call`."""
+
+
+def is_answer(failure: RetryableFailure | PermanentFailure) -> bool:
+    """Whether the partner answered with something that can't be used. No answer, 408, 425, 429, 5xx and an open circuit use up no try."""
+    return failure.status is not None and failure.status < 500 and failure.status not in LATER_STATUSES

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from warehouse.core.partners.addresses import ADDRESS_FORM, TOKEN_FORM, is_base_url, is_token
 from warehouse.core.partners.breaker import Circuit, CircuitState
-from warehouse.core.partners.errors import ContractBroken, PermanentFailure, RetryableFailure
+from warehouse.core.partners.errors import LATER_STATUSES, ContractBroken, PermanentFailure, RetryableFailure
 from warehouse.core.partners.retry import RETRY_CAP_SECONDS, parse_retry_after
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,6 @@ T = TypeVar("T")
 
 MAX_ANSWER_BYTES = 1_000_000
 KEPT_BODY_CHARACTERS = 2_000
-RETRYABLE_STATUSES = frozenset({408, 425, 429})
 # The partner has told that it did not begin.
 UNTOUCHED_STATUSES = frozenset({425, 429})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -173,7 +172,7 @@ class PartnerHttp:
                 return read(_parse(raw)), status
             except ContractBroken as error:
                 raise RetryableFailure(self.partner, f"answered {status}, but {error}", ambiguous=changes, status=status) from error
-        if 400 <= status < 500 and status not in RETRYABLE_STATUSES | also_retryable:
+        if 400 <= status < 500 and status not in LATER_STATUSES | also_retryable:
             text = self._printable(raw)
             raise PermanentFailure(self.partner, f"refused with {status}: {text[:200]}", status, text[:KEPT_BODY_CHARACTERS])
         raise RetryableFailure(
@@ -242,6 +241,12 @@ class PartnerClient:
     def close(self) -> None:
         """Give the connection back."""
         self._http.close()
+
+
+def longest_call(requests: int, turn: float = 0.0) -> timedelta:
+    """How long a call of so many requests may take: each waits for its turn (so many seconds), connects, waits for an answer and for its end."""
+    connect, read = settings.PARTNER_TIMEOUT_SECONDS
+    return timedelta(seconds=requests * (turn + connect + 2 * read))
 
 
 def _parse(raw: bytes) -> dict[str, Any]:
