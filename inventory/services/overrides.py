@@ -16,7 +16,7 @@ from inventory.stock.candidates import read_candidates
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import require_reason
-from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
+from warehouse.core.errors import Conflict, NotFound, TransitionRefused
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 
@@ -28,8 +28,6 @@ def reallocate_item(item_id: int, to_batch_location_id: int, *, reason: str, act
     Takes the gate, then the reservation. Ledger `release` and `reservation`, event stock.reallocated. Raises UnfitNow when the other goods are not fit,
     InsufficientStock when less of them is free, Conflict when the item does not hold so much or was picked already.
     """
-    if not reason.strip():
-        raise ValidationFailed("Say why other goods are promised.", errors=[{"field": "reason", "code": "required"}])
     reason = require_reason(reason)
     there = BatchLocation.objects.filter(pk=to_batch_location_id).values_list("warehouse_id", "product_id").first()
     if there is None:

@@ -172,7 +172,7 @@ def put_back(
         raise PlaceNotAllowed(f"{target} is a {target.get_kind_display()}: bring the goods to a shelf, or to quarantine.", location=target.code)
     if target.kind != LocationKind.QUARANTINE:
         _require_cold(source, out_since)
-    header = Header(actor=actor, document_type=DocumentType.PUT_BACK, document_id=document_id, reason=reason[:200])
+    header = Header(actor=actor, document_type=DocumentType.PUT_BACK, document_id=document_id, reason=reason)
     goods = [(source, quantity, target)]
     return shift(gate, goods, MovementType.PUT_BACK, MovementType.PUT_BACK, header, out_since=out_since)[0]
 

@@ -66,7 +66,7 @@ def quarantine_picked(
         document_id=document_id,
         order_ref=reservation.order_ref,
         reservation_id=reservation.pk,
-        reason=reason[:200],
+        reason=reason,
     )
     places = _shut_away(gate, reservation, leaving, header)
     missing: dict[int, Decimal] = defaultdict(Decimal)

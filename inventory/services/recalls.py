@@ -23,7 +23,7 @@ from inventory.stock.place import blocked_reason
 from inventory.stock.post import Header, block
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import require_reason, take
-from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
+from warehouse.core.errors import NotFound, TransitionRefused
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import StartAgain, operation
 from warehouse.outbox.events import Event, publish
@@ -99,8 +99,6 @@ def release_hold(batch_id: int, *, actor: Actor, reason: str = "") -> Batch:
 
 
 def _withdraw(batch_id: int, transition: str, reason: str, actor: Actor) -> Withdrawal:
-    if not reason.strip():
-        raise ValidationFailed("Say why: everybody who has some of it will ask.", errors=[{"field": "reason", "code": "required"}])
     reason = require_reason(reason)
     lots, gate = _lock_family(batch_id)
     batch = lots[batch_id]

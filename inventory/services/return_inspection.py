@@ -16,13 +16,12 @@ from inventory.queries.locations import places_at
 from inventory.services.return_goods import goods_of
 from inventory.services.returns import lock_open
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import take
+from warehouse.core.documents import REASON_LENGTH, take
 from warehouse.core.errors import NotFound, ValidationFailed
 from warehouse.core.photos import keep_photo
 from warehouse.core.transactions import operation
 
 COLDEST, HOTTEST = Decimal(-100), Decimal(100)
-NOTE_LENGTH = 200
 # What spoiled or damaged goods may not become.
 FORBIDDEN = {
     ReturnCondition.SPOILED: {ReturnDecision.RETURN_TO_SHELF, ReturnDecision.RETURN_WITH_DISCOUNT},
@@ -143,8 +142,8 @@ def _faults(finding: Finding, known: Mapping[int, ReturnItem], seen: set[int]) -
         result.append(("temperature", "invalid", f"{name}: the temperature is from {COLDEST} to {HOTTEST} °C, to a tenth."))
     if finding.freshness_remaining is not None and not _within(finding.freshness_remaining, Decimal(0), Decimal(1), Decimal("0.0001")):
         result.append(("freshness_remaining", "invalid", f"{name}: the freshness left is a share from 0 to 1."))
-    if len(finding.inspection_note) > NOTE_LENGTH:
-        result.append(("inspection_note", "too_long", f"{name}: a note may have {NOTE_LENGTH} characters."))
+    if len(finding.inspection_note) > REASON_LENGTH:
+        result.append(("inspection_note", "too_long", f"{name}: a note may have {REASON_LENGTH} characters."))
     return result
 
 

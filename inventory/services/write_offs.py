@@ -13,12 +13,10 @@ from inventory.models import BatchLocation, WriteOff, WriteOffItem
 from inventory.queries.stock import require_own_site, require_site
 from inventory.services.write_off_confirmation import confirm_write_off
 from warehouse.core.actor import Actor, Role
-from warehouse.core.documents import cancel, require_status
+from warehouse.core.documents import REASON_LENGTH, cancel, require_status
 from warehouse.core.errors import NotFound, ValidationFailed
 from warehouse.core.quantities import require_step
 from warehouse.core.transactions import operation
-
-NOTE_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +170,6 @@ def _faults(line: WriteOffLine, place: BatchLocation | None, warehouse_id: int, 
         fault("reason", "invalid", f"{line.reason[:20]!r} is no reason; known: {', '.join(WriteOffReason.values)}.")
     elif line.reason == WriteOffReason.OTHER and not line.note.strip():
         fault("note", "required", "Say what the other reason is.")
-    if len(line.note) > NOTE_LENGTH:
-        fault("note", "too_long", f"A note may have {NOTE_LENGTH} characters.")
+    if len(line.note) > REASON_LENGTH:
+        fault("note", "too_long", f"A note may have {REASON_LENGTH} characters.")
     return found
