@@ -91,7 +91,6 @@ class ChannelOrderAdmin(StepsAdmin, BigTableAdmin):
             follow_again,
             attrgetter("left_alone"),
             description="What the marketplace says of it is done again, beginning with what it says now: the next comparison looks at it.",
-            form=ReasonForm,
             icon="visibility",
         ),
     ]

@@ -69,12 +69,11 @@ def resolve_discrepancy(discrepancy_id: int, resolution: str, *, note: str, acto
 
 
 @operation()
-def follow_again(order_id: int, *, reason: str, actor: Actor, expected_version: int | None = None) -> ChannelOrder:
+def follow_again(order_id: int, *, actor: Actor, expected_version: int | None = None) -> ChannelOrder:
     """Follow an order that is left alone: what the marketplace says of it next is done again. Following one that is followed changes nothing.
 
     The comparison looks at it within half an hour. Locks the order. Raises NotFound, StaleVersion.
     """
-    require_reason(reason)
     order = lock_order(order_id, expected_version)
     if order.left_alone:
         order.left_alone = False

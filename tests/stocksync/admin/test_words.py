@@ -49,7 +49,7 @@ def test_leaving_an_order_alone_says_that_it_is_for_good_and_there_is_a_way_back
     assert "whatever the marketplace says" in manager.get(page(order)).content.decode()
     assert steps_offered(manager, order) == ["follow-again"]
     assert steps_offered(office(Role.VIEWER), order) == []
-    take(manager, order, "follow_again", reason="it was the wrong one")
+    take(manager, order, "follow_again")
     assert not ChannelOrder.objects.get().left_alone
 
 

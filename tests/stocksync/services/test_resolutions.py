@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from inventory.models import Product
 from stocksync.enums import DiscrepancyKind, RemoteState, Resolution
 from stocksync.models import Discrepancy
 from stocksync.services.resolutions import follow_again, possible, resolve_discrepancy
-from tests.factories.fulfillment import reachable_site
-from tests.factories.inventory import ProductFactory, Site
 from tests.factories.stocksync import ACTOR, elsewhere, given_up, open_kinds, operation_of, owed, refused, stocked, taken_in
 from tests.inventory.books import totals
 from warehouse.core.errors import Conflict, ValidationFailed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
-
-
-@pytest.fixture
-def place() -> Site:
-    return reachable_site()
-
-
-@pytest.fixture
-def apple(place: Site) -> Product:
-    made: Product = ProductFactory(sku="APPLE")
-    stocked(made, place.shelf, 10)
-    return made
 
 
 def opened() -> Discrepancy:
@@ -74,6 +59,6 @@ def test_what_could_not_be_deducted_is_left_alone_until_it_is_followed_again(pla
     stocked(apple, place.shelf, 10)
     assert taken_in(channel, [(apple, 11)], external_id="A1", revision="r2").operation_id is None
 
-    follow_again(order.pk, reason="Not sent after all.", actor=ACTOR)
+    follow_again(order.pk, actor=ACTOR)
     assert taken_in(channel, [(apple, 11)], external_id="A1", revision="r3").operation_id is not None
     assert totals(apple.pk, place.id)[0] == 9
