@@ -61,6 +61,11 @@ class ListingLevel(models.Model):
     def __str__(self) -> str:
         return self.offer_id
 
+    def works_again(self, *also: str) -> None:
+        """Save that nothing goes wrong with it any more, and `also` these fields."""
+        self.failures, self.failing_since, self.error_message = 0, None, ""
+        self.save(update_fields=["failures", "failing_since", "error_message", *also])
+
 
 class LevelCommand(models.Model):
     """One version of a level on its way to the listing. Its id is the idempotency key at the marketplace, made new for every version, never from the quantity.

@@ -13,7 +13,7 @@ from stocksync.models import ChannelOrder
 from stocksync.queries.comparison import by_sku
 from stocksync.services.background import PROCESS_OPERATION
 from stocksync.services.changes import set_quantities
-from stocksync.services.discrepancies import is_over, open_discrepancy
+from stocksync.services.discrepancies import close_discrepancies, open_discrepancy
 from stocksync.services.reversals import note_not_reversed, note_reversed
 from warehouse.core import order_events
 from warehouse.core.actor import Actor
@@ -52,7 +52,7 @@ def _note(order: ChannelOrder, event_type: str, payload: Mapping[str, Any], acto
             here = {"deducted": True, "short": payload.get("shortages")}
             open_discrepancy(order, DiscrepancyKind.NO_STOCK, detail, here=here, there={"status": order.status})
         case order_events.ORDER_ACCEPTED:
-            is_over(order, DiscrepancyKind.NO_STOCK)
+            close_discrepancies(order, DiscrepancyKind.NO_STOCK)
         case order_events.ORDER_REVISED:
             _revised(order, payload["lines"])
 

@@ -16,7 +16,7 @@ from stocksync.enums import DiscrepancyKind, Fulfilment, OperationType
 from stocksync.marketplaces.base import RemoteLine
 from stocksync.models import ChannelOrder, ChannelOrderLine, PendingStockOperation
 from stocksync.queries.comparison import Quantities, by_sku
-from stocksync.services.discrepancies import is_over, open_discrepancy
+from stocksync.services.discrepancies import close_discrepancies, open_discrepancy
 from stocksync.services.owed import owe
 from stocksync.services.reversals import follow_cancellation
 from warehouse.core.actor import Actor
@@ -46,7 +46,7 @@ def follow_lines(order: ChannelOrder, lines: Sequence[RemoteLine], revision: str
     except DomainError as error:
         refuse(order, f"Its quantities were changed at {order.channel}. {error.detail}", wanted)
         return None
-    is_over(order, DiscrepancyKind.REFUSED)
+    close_discrepancies(order, DiscrepancyKind.REFUSED)
     return owe(order, OperationType.ADJUSTMENT, revision, wanted_there=True, actor=actor)
 
 

@@ -13,7 +13,7 @@ from stocksync import events
 from stocksync.enums import ChannelMode, DiscrepancyKind, Fulfilment, OperationType, RemoteState
 from stocksync.locks import lock_order
 from stocksync.models import ChannelOrder, ChannelOrderLine, PendingStockOperation
-from stocksync.services.discrepancies import is_over, open_discrepancy
+from stocksync.services.discrepancies import close_discrepancies, open_discrepancy
 from stocksync.services.owed import owe
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, DomainError
@@ -65,7 +65,7 @@ def deduct(order: ChannelOrder, *, actor: Actor) -> PendingStockOperation | None
         return None
     order.deducted_at, order.fulfilment = timezone.now(), order.channel.fulfilment
     order.save_changes("deducted_at", "fulfilment")
-    is_over(order, *OBSTACLES)
+    close_discrepancies(order, *OBSTACLES)
     return owe(order, OperationType.DEDUCTION, order.revision, wanted_there=True, actor=actor)
 
 
@@ -95,6 +95,6 @@ def _kind_of(error: DomainError) -> DiscrepancyKind:
 
 def _stop(order: ChannelOrder, kind: DiscrepancyKind, detail: str, lines: Sequence[ChannelOrderLine]) -> None:
     """Have a person look at a locked order that can't be deducted; another reason takes the place of the one before."""
-    is_over(order, *(other for other in OBSTACLES if other != kind))
+    close_discrepancies(order, *(other for other in OBSTACLES if other != kind))
     there = {"status": order.status, "known": order.known_there, "lines": [str(line) for line in lines]}
     open_discrepancy(order, kind, detail, here={"deducted": False}, there=there)

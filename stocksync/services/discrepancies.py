@@ -44,8 +44,8 @@ def open_given_up(operations: Sequence[PendingStockOperation]) -> None:
     Discrepancy.objects.bulk_update(known.values(), ["operation", "seen_at", "detail", "here", "there"])
 
 
-def is_over(subject: ChannelOrder | ListingLevel, *kinds: DiscrepancyKind) -> int:
-    """Resolve what is open of these kinds about a locked order or level, because its cause is gone. How many there were; one statement."""
+def close_discrepancies(subject: ChannelOrder | ListingLevel, *kinds: DiscrepancyKind) -> int:
+    """Close what is open of these kinds about a locked order or level, because its cause is gone. How many there were; one statement."""
     rows = Discrepancy.objects.filter(kind__in=kinds, resolved_at=None)
     rows = rows.filter(order=subject) if isinstance(subject, ChannelOrder) else rows.filter(level=subject)
     return rows.update(resolved_at=timezone.now(), resolution="The cause is gone.")

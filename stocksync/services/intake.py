@@ -15,7 +15,7 @@ from stocksync.marketplaces.base import RemoteOrder
 from stocksync.models import Channel, ChannelOrder, PendingStockOperation
 from stocksync.services.changes import follow_lines, write_lines
 from stocksync.services.deductions import deduct
-from stocksync.services.discrepancies import is_over, open_discrepancy
+from stocksync.services.discrepancies import close_discrepancies, open_discrepancy
 from stocksync.services.reversals import follow_cancellation
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict
@@ -96,7 +96,7 @@ def _follow(order: ChannelOrder, remote: RemoteOrder, actor: Actor) -> PendingSt
     """Do what a locked order asks as it is told now."""
     if order.deducted_at is None:
         if remote.state == RemoteState.CANCELLED:
-            is_over(order, *DiscrepancyKind)
+            close_discrepancies(order, *DiscrepancyKind)
         # One that the marketplace calls deducted already is for the comparison to judge: the scheme before ours may have done it.
         return deduct(order, actor=actor) if remote.state == RemoteState.READY and not remote.known else None
     if order.reversed_at is not None:
@@ -115,7 +115,7 @@ def _foresee(order: ChannelOrder) -> None:
         detail = f"It could not be deducted: no product is known as {', '.join(sku or '(no SKU)' for sku in unknown)}."
         open_discrepancy(order, DiscrepancyKind.NO_SKU, detail, here={"unknown": unknown}, there={"status": order.status})
     else:
-        is_over(order, DiscrepancyKind.NO_SKU)
+        close_discrepancies(order, DiscrepancyKind.NO_SKU)
 
 
 def _note(order: ChannelOrder, remote: RemoteOrder) -> None:
@@ -132,4 +132,4 @@ def _note(order: ChannelOrder, remote: RemoteOrder) -> None:
         setattr(order, name, told[name])
     if changed:
         order.save_changes(*changed)
-    is_over(order, DiscrepancyKind.UNREADABLE)
+    close_discrepancies(order, DiscrepancyKind.UNREADABLE)

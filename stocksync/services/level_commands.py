@@ -138,7 +138,7 @@ def record_state(step: Step, state: CommandState, *, actor: Actor) -> None:
     else:
         command.next_look_at = now + timedelta(seconds=min(max((now - since).total_seconds(), SOONEST_LOOK), LATEST_LOOK))
     if level.failing_since is not None and state.status != CommandStatus.FAILED:
-        is_answered(level)
+        level.works_again()
     command.save()
 
 
@@ -189,12 +189,6 @@ def take_back(step: Step) -> LevelCommand | None:
     """The command of a step whose level is locked, if nobody else took it since."""
     command = LevelCommand.objects.get(pk=step.command_id)
     return command if command.next_look_at == step.lease else None
-
-
-def is_answered(level: ListingLevel) -> None:
-    """The marketplace answers again about a locked level."""
-    level.failures, level.failing_since, level.error_message = 0, None, ""
-    level.save(update_fields=["failures", "failing_since", "error_message"])
 
 
 def pause_after(differences: int) -> timedelta:

@@ -81,9 +81,8 @@ def push_again(level_id: int, *, actor: Actor) -> ListingLevel:
     level = _lock_listed(level_id)
     if level.channel.mode != ChannelMode.ON:
         raise Conflict(f"{level.channel} is {level.channel.mode}: switch it on to have quantities sent.", mode=level.channel.mode)
-    level.failures, level.failing_since, level.differences, level.error_message = 0, None, 0, ""
-    level.next_push_at = timezone.now()
-    level.save(update_fields=["failures", "failing_since", "differences", "error_message", "next_push_at"])
+    level.differences, level.next_push_at = 0, timezone.now()
+    level.works_again("differences", "next_push_at")
     cause = Cause(f"sent again by {actor.name}")
     if not reckon([level], lambda _: cause):
         give_versions([level], lambda _: cause)

@@ -16,7 +16,7 @@ from stocksync.locks import lock_due_operations, lock_operation, lock_unanswered
 from stocksync.marketplaces.base import PATIENCE_SECONDS
 from stocksync.models import PendingStockOperation
 from stocksync.services import logbook
-from stocksync.services.discrepancies import is_over, open_given_up
+from stocksync.services.discrepancies import close_discrepancies, open_given_up
 from stocksync.services.owed import owe_again
 from warehouse.core.actor import Actor
 from warehouse.core.documents import save_all
@@ -106,7 +106,7 @@ def record_success(claimed: Claimed, took: timedelta, *, actor: Actor) -> bool:
         [(row, LogAction.SYNC_SUCCESS, {"message": "The marketplace took it."}, took), (row, LogAction.COMPLETED, {"message": said}, None)],
         actor=actor,
     )
-    is_over(row.order, DiscrepancyKind.GIVEN_UP, DiscrepancyKind.NOT_ACKNOWLEDGED)
+    close_discrepancies(row.order, DiscrepancyKind.GIVEN_UP, DiscrepancyKind.NOT_ACKNOWLEDGED)
     return True
 
 
@@ -196,7 +196,7 @@ def cancel_operation(operation_id: UUID, *, actor: Actor, reason: str = "", expe
     row.cancel()
     row.save_changes("status", "claimed_until")
     logbook.note(row, LogAction.CANCELLED, actor=actor, message=reason or "Operation cancelled manually")
-    is_over(row.order, DiscrepancyKind.GIVEN_UP)
+    close_discrepancies(row.order, DiscrepancyKind.GIVEN_UP)
     return row
 
 

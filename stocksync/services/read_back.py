@@ -12,7 +12,7 @@ from stocksync.locks import lock_level
 from stocksync.marketplaces.base import Shown
 from stocksync.models import LevelCommand, ListingLevel
 from stocksync.queries.levels import sold_at_listing
-from stocksync.services.discrepancies import is_over
+from stocksync.services.discrepancies import close_discrepancies
 from stocksync.services.level_commands import DIFFERENCE_CAP, MORE_PUSHES, Step, disagree, pause_after, take_back
 from stocksync.services.reckoning import Cause, give_versions, reckon
 from warehouse.core.actor import Actor
@@ -55,9 +55,9 @@ def _note(level: ListingLevel, command: LevelCommand, shown: Shown, now: datetim
 
 
 def _settle(level: ListingLevel) -> None:
-    level.failures, level.failing_since, level.differences, level.error_message = 0, None, 0, ""
-    level.save(update_fields=["failures", "failing_since", "differences", "error_message"])
-    is_over(level, DiscrepancyKind.LEVEL)
+    level.differences = 0
+    level.works_again("differences")
+    close_discrepancies(level, DiscrepancyKind.LEVEL)
 
 
 def _judge(level: ListingLevel, command: LevelCommand, shown: Shown, now: datetime) -> None:

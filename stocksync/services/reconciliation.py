@@ -15,7 +15,7 @@ from stocksync.marketplaces.base import RemoteOrder
 from stocksync.models import ChannelOrder, Discrepancy
 from stocksync.services import logbook
 from stocksync.services.deductions import deduct
-from stocksync.services.discrepancies import is_over, open_discrepancy
+from stocksync.services.discrepancies import close_discrepancies, open_discrepancy
 from stocksync.services.owed import owe_again
 from warehouse.core.actor import Actor
 from warehouse.core.documents import save_all
@@ -71,7 +71,7 @@ def note_told(order_id: int, remote: RemoteOrder, *, actor: Actor) -> bool:
     save_all(rows, "status", "completed_at", "failing_since", "error_message")
     logbook.note_all([(row, LogAction.COMPLETED, {"message": "The marketplace knows already."}, None) for row in rows], actor=actor)
     if rows:
-        is_over(order, DiscrepancyKind.GIVEN_UP, DiscrepancyKind.NOT_ACKNOWLEDGED)
+        close_discrepancies(order, DiscrepancyKind.GIVEN_UP, DiscrepancyKind.NOT_ACKNOWLEDGED)
     return bool(rows)
 
 

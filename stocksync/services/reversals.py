@@ -15,7 +15,7 @@ from stocksync.locks import lock_operation, lock_operations_of, lock_order
 from stocksync.models import ChannelOrder, PendingStockOperation
 from stocksync.services import logbook
 from stocksync.services.background import PROCESS_OPERATION
-from stocksync.services.discrepancies import is_over, open_discrepancy
+from stocksync.services.discrepancies import close_discrepancies, open_discrepancy
 from stocksync.services.owed import owe
 from warehouse.core.actor import Actor, Role
 from warehouse.core.background import soon
@@ -116,7 +116,7 @@ def note_reversed(order: ChannelOrder, *, actor: Actor) -> PendingStockOperation
     order.reversed_at = timezone.now()
     order.save_changes("reversed_at")
     owed = owe(order, OperationType.REFUND, order.revision, wanted_there=False, actor=actor)
-    is_over(order, *DiscrepancyKind)
+    close_discrepancies(order, *DiscrepancyKind)
     return owed
 
 
