@@ -22,13 +22,11 @@ from stocksync.enums import ChannelMode
 from stocksync.flows import acknowledging, circuits, publishing, reading, reconciling
 from stocksync.models import Channel
 from stocksync.services import cleanup, health, reports
-from stocksync.services.background import FOLLOW_LEVELS, PROCESS_OPERATION, PUSH_LEVELS, READ_CHANNEL, RECONCILE
-from warehouse.core.actor import Actor
+from stocksync.services.background import ACTOR, FOLLOW_LEVELS, PROCESS_OPERATION, PUSH_LEVELS, READ_CHANNEL, RECONCILE
 from warehouse.core.partners.errors import PermanentFailure, RetryableFailure
 
 logger = logging.getLogger(__name__)
 
-ACTOR = Actor.system("stock-sync")
 # With the calls of the last batch below the visibility timeout of the broker, or it would be begun twice.
 SECONDS = 15.0
 LIMIT = 2000

@@ -16,6 +16,7 @@ from stocksync.flows.clients import client_for
 from stocksync.flows.tokens import NotConnected
 from stocksync.marketplaces.base import ChannelClient, RemoteOrder
 from stocksync.models import Channel
+from stocksync.services.background import ACTOR
 from stocksync.services.intake import take_in_order
 from stocksync.services.operations import BATCH, Claimed, Failure, claim_operations, give_up_unanswered, record_failure, record_success
 from warehouse.core.actor import Actor
@@ -24,7 +25,6 @@ from warehouse.outbox.resilience import is_outage
 
 logger = logging.getLogger(__name__)
 
-ACTOR = Actor.system("stock-sync")
 # The marketplace was found away by others, or nobody has connected the channel: that says nothing of the operation.
 NOT_ASKED = (CircuitOpen, NotConnected)
 

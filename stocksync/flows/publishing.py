@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from stocksync.enums import ChannelMode
-from stocksync.flows.acknowledging import ACTOR
 from stocksync.flows.clients import listing_client_for
 from stocksync.flows.reading import read_channel
 from stocksync.marketplaces.base import ChannelClient, ListingClient, Shown
 from stocksync.models import Channel
 from stocksync.queries.levels import has_work
+from stocksync.services.background import ACTOR
 from stocksync.services.level_commands import BATCH, Step, Todo, claim_looks, claim_pushes, record_no_answer, record_refusal, record_state
 from stocksync.services.levels import SET, follow_all, follow_orders
 from stocksync.services.read_back import record_shown

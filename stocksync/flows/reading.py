@@ -10,11 +10,12 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from stocksync.flows.acknowledging import ACTOR, sync_order
+from stocksync.flows.acknowledging import sync_order
 from stocksync.flows.clients import client_for
 from stocksync.marketplaces.base import ChannelClient, Position, RemoteOrder
 from stocksync.models import Channel
 from stocksync.queries.comparison import without_repetitions
+from stocksync.services.background import ACTOR
 from stocksync.services.channels import keep_position
 from stocksync.services.intake import take_in_order
 from warehouse.core.actor import Actor

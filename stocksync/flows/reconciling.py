@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from stocksync.flows.acknowledging import ACTOR, attempt, sync_order
+from stocksync.flows.acknowledging import attempt, sync_order
 from stocksync.flows.clients import client_for
 from stocksync.marketplaces.base import ChannelClient
 from stocksync.models import Channel, Discrepancy
 from stocksync.queries.comparison import Compared, Finding, compare, deducted_between
+from stocksync.services.background import ACTOR
 from stocksync.services.reconciliation import acknowledge_again, deduct_late, note_same, note_told, note_unknown_there
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError

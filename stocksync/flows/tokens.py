@@ -9,8 +9,10 @@ import time
 
 from django.conf import settings
 
-from stocksync.marketplaces.allegro_rest.oauth import PARTNER, DeviceRequest, GrantRefused, OAuthClient, TokenPair
+from stocksync.marketplaces.allegro_rest.client import PARTNER
+from stocksync.marketplaces.allegro_rest.oauth import DeviceRequest, GrantRefused, OAuthClient, TokenPair
 from stocksync.models import Channel
+from stocksync.services.background import ACTOR
 from stocksync.services.credentials import (
     Refresh,
     application_of,
@@ -24,8 +26,6 @@ from stocksync.services.credentials import (
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict, DomainError, NotFound
 from warehouse.core.partners.errors import PartnerFailure, PermanentFailure, RetryableFailure
-
-ACTOR = Actor.system("stock-sync")
 
 # The refresh token was used up, has ended, or the seller has taken the right away (RFC 6749).
 ENDED = "invalid_grant"

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from stocksync.marketplaces.allegro_rest.client import PARTNER
 from warehouse.core.partners.breaker import Circuit
 from warehouse.core.partners.errors import ContractBroken, PermanentFailure
 from warehouse.core.partners.http import PartnerHttp
@@ -18,7 +19,6 @@ from warehouse.core.partners.reading import Answer, read_link, read_text, read_w
 
 T = TypeVar("T")
 
-PARTNER = "Allegro REST"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 LONGEST_TOKEN = 20_000
 # The words of RFC 6749 and RFC 8628 for "the seller has not answered yet".
