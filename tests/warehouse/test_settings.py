@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 from django.urls import resolve
+
+from warehouse import environment as readers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHOW = """
@@ -78,6 +81,31 @@ def test_the_paper_names_every_variable_of_the_samples() -> None:
     compose = (ROOT / "deploy" / "compose.yaml").read_text()
     for name in re.findall(r"^    ([A-Z_]+):", compose, re.MULTILINE):
         assert f"`{name}`" in paper
+
+
+def variables_read() -> set[str]:
+    """The variables that the settings read: the name that every reader of the environment is given."""
+    names = set()
+    for node in ast.walk(ast.parse((ROOT / "warehouse" / "settings.py").read_text())):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            reader = node.func
+            of_environ = isinstance(reader, ast.Attribute) and reader.attr == "get" and ast.unparse(reader.value) == "os.environ"
+            if of_environ or (isinstance(reader, ast.Name) and getattr(getattr(readers, reader.id, None), "__module__", "") == readers.__name__):
+                names.add(str(node.args[0].value))
+    return names
+
+
+def test_the_paper_names_every_variable_that_is_read_and_no_other() -> None:
+    table = (ROOT / "docs" / "deployment.md").read_text().split("## Environment")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
+    read = variables_read()
+    assert len(read) > 70
+    # Those of the stock synchronisation stand in a paper of their own, and some are read by the Procfile's programs.
+    assert {name for name in read if not name.startswith("STOCK_SYNC_")} - named == set()
+    assert {name for name in named - read if name not in (ROOT / "Procfile").read_text()} == set()
+    synchronisation = (ROOT / "docs" / "stock-sync.md").read_text()
+    assert {name for name in read - named if name.removeprefix("STOCK_SYNC_") not in synchronisation} == set()
 
 
 SHOW_LABELS = """
