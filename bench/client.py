@@ -11,12 +11,12 @@ import django
 
 
 def main() -> None:
-    """Arguments: case, seconds, products, number of the client."""
+    """Arguments: case, seconds, number of the client."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "warehouse.settings")
     django.setup()
     from bench.reserve import Client
 
-    case, seconds, _, number = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    case, seconds, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     call = Client(case, number)
     for _ in range(20):
         call()

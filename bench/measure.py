@@ -19,9 +19,9 @@ from bench.data import row_counts
 Row = dict[str, Any]
 
 
-def run_clients(case: str, clients: int, seconds: int, products: int) -> tuple[float, list[float]]:
+def run_clients(case: str, clients: int, seconds: int) -> tuple[float, list[float]]:
     """Let so many processes do the operation for some seconds. Returns how many per second all did together, and every latency in ms."""
-    command = [sys.executable, "-m", "bench.client", case, str(seconds), str(products)]
+    command = [sys.executable, "-m", "bench.client", case, str(seconds)]
     processes = [subprocess.Popen([*command, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for number in range(clients)]
     for process in processes:
         assert process.stdout is not None

@@ -52,7 +52,7 @@ def bench(seconds: int, products: int) -> list[Row]:
     for case, script, clients in [("reserve", COLD, 1), ("reserve", COLD, 2), ("reserve", COLD, 4), ("reserve-hot", HOT, 4)]:
         script = script.replace(":first", str(first)).replace(":last", str(last - 2))
         floor = run_floor(script, clients, seconds)
-        per_second, latencies = run_clients(case, clients, seconds, products)
+        per_second, latencies = run_clients(case, clients, seconds)
         rows.append(row(case, clients, per_second, latencies, floor, statements(case, 2_000_000 + clients)))
         ours, theirs = writes_of(Client(case, 1_000_000 + clients)), writes_of(lambda case=case: _floor_once(case, first))  # type: ignore[misc]
         print(f"{case}: rows that one operation adds: {ours}; the floor: {theirs}", file=sys.stderr)

@@ -59,7 +59,9 @@ class Picker:
         self.api.post(f"{self.site}/api/v1/picking-tasks/{self.task.pk}/pick", json=body, timeout=30).raise_for_status()
 
     def look(self) -> None:
-        self.browser.get(f"{self.site}/floor/pick/{self.task.pk}", timeout=30, allow_redirects=False).raise_for_status()
+        answer = self.browser.get(f"{self.site}/floor/pick/{self.task.pk}", timeout=30, allow_redirects=False)
+        if answer.status_code != 200:
+            raise RuntimeError(f"The pick screen answers {answer.status_code}, not the screen.")
 
 
 def bench(seconds: int, products: int) -> list[Row]:
@@ -146,7 +148,7 @@ def _person(name: str, role: Role) -> Any:
 def _session(user: Any, warehouse_id: int) -> str:
     session = SessionStore()
     session.update(
-        {SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: BACKEND, HASH_SESSION_KEY: user.get_session_auth_hash(), "warehouse": warehouse_id}
+        {SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: BACKEND, HASH_SESSION_KEY: user.get_session_auth_hash(), "floor_warehouse": warehouse_id}
     )
     session.save()
     return str(session.session_key)

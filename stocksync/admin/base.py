@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from unfold.utils import display_for_label
 
-from stocksync.enums import ChannelMode, CommandStatus, LogAction, OperationStatus, RemoteState
+from stocksync.enums import ChannelMode, LogAction, OperationStatus, RemoteState
 from stocksync.models import Channel, ChannelOrder
 
 COLOURS = {
@@ -43,7 +43,6 @@ ACTION_COLOURS = dict.fromkeys(LogAction.values, "default") | {
 }
 MODE_COLOURS = {ChannelMode.OFF: "default", ChannelMode.SHADOW: "warning", ChannelMode.ON: "success"}
 REMOTE_COLOURS = {RemoteState.WAITING: "default", RemoteState.READY: "info", RemoteState.CANCELLED: "warning"}
-COMMAND_COLOURS = {CommandStatus.SUCCEEDED: "success", CommandStatus.FAILED: "danger", CommandStatus.ACCEPTED: "info"}
 
 T = TypeVar("T")
 

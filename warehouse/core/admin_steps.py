@@ -18,7 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django_fsm import can_proceed
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from warehouse.core.actor import Actor
 from warehouse.core.admin import RoleAdmin, actor_of
@@ -63,10 +63,6 @@ class ReasonForm(StepForm):
 def text_field(label: str, *, required: bool = True, autofocus: bool = False, help_text: str = "", max_length: int = 200) -> forms.CharField:
     attrs = {"autofocus": True, "autocomplete": "off"} if autofocus else {"autocomplete": "off"}
     return forms.CharField(label=label, required=required, max_length=max_length, help_text=help_text, widget=UnfoldAdminTextInputWidget(attrs=attrs))
-
-
-def long_text_field(label: str) -> forms.CharField:
-    return forms.CharField(label=label, required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
 
 
 def quantity_field(

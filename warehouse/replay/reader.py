@@ -98,10 +98,6 @@ class History:
     bad_rows: list[BadRow]
     lines: int
 
-    def of_kind(self, kind: InvoiceKind) -> list[Invoice]:
-        """The invoices of one kind."""
-        return [invoice for invoice in self.invoices if invoice.kind is kind]
-
 
 def read_history(content: bytes, *, most_quantity: int = 1_000_000) -> History:
     """Read a whole file: UTF-8 with or without BOM, UTF-16 with one, else cp1252; comma, semicolon, tab or bar; dot or comma decimals.
