@@ -49,7 +49,7 @@ class _Known(NamedTuple):
 
 def resolve_lines(lines: Sequence[Mapping[str, Any]], *, storefront_id: str | None = None) -> list[OrderedLine]:
     """Read lines as partners send them: `listing_id` (of that storefront) or `sku`, `quantity`, and perhaps `warehouse_id` (the partners' id) or
-    `warehouse` (our code), `min_remaining_days`. Numbers may come quoted. Two statements for any number of lines.
+    `warehouse` (our code), `min_remaining_days`. Numbers may come quoted. At most three statements for any number of lines.
 
     Raises ValidationFailed, UnknownProduct or UnknownWarehouse; `errors` lists every bad line with its index.
     """

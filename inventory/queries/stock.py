@@ -111,7 +111,7 @@ def explain_reservation(reservation_id: int) -> dict[str, Any]:
     """Why these goods: for every choice what was asked, what was taken and what was passed over, with SKU, lot numbers and places beside the ids.
 
     A choice that somebody made against the order of leaving says so (`override`, `by`), one that followed because goods were taken away too
-    (`reallocated`); both say what the goods are promised `instead_of`. Four statements.
+    (`reallocated`); both say what the goods are promised `instead_of`. Three statements.
     """
     reservation = Reservation.objects.filter(pk=reservation_id).first()
     if reservation is None:

@@ -1,4 +1,7 @@
-"""Who opens a transaction: an operation, or `run_once`. Nobody else.
+"""Who opens a transaction of the business: an operation, or `run_once`. Nobody else.
+
+Beside the business three more do: the relay for a batch of events, a subscription that moves on, and who reads several tables as they stood at one moment
+(`whole_tables.snapshot`).
 
 `op(...)` opens a durable transaction and tries again after a deadlock, a serialisation failure or a lock timeout; `op.inside(...)` joins a transaction
 that is open and trusts its caller to have asked for permission. `run_once(claim, op, ...)` makes a call that may arrive twice have its effect once.
