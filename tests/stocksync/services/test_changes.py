@@ -10,25 +10,12 @@ from fulfillment.models import OrderLine
 from inventory.models import Movement, Product
 from stocksync.enums import OperationType
 from stocksync.models import ChannelOrder, PendingStockOperation
-from tests.factories.fulfillment import reachable_site
-from tests.factories.inventory import ProductFactory, Site
+from tests.factories.inventory import ProductFactory
 from tests.factories.stocksync import channel_at, elsewhere, open_kinds, operation_of, stocked, taken_in, told
 from tests.inventory.books import assert_books_balance, totals
 from tests.stocksync.house import said, settle
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
-
-
-@pytest.fixture
-def place() -> Site:
-    return reachable_site(code="ONE")
-
-
-@pytest.fixture
-def apple(place: Site) -> Product:
-    made: Product = ProductFactory(sku="APPLE")
-    stocked(made, place.shelf, 10)
-    return made
 
 
 def quantities(order: ChannelOrder) -> dict[str, Decimal]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from inventory.models import Movement, Product, Reservation
+from inventory.models import Movement, Reservation
 from stocksync.enums import ChannelMode, OperationStatus
 from stocksync.models import ChannelOrder, PendingStockOperation
 from stocksync.services.deductions import sync_stock_deduction
 from tests.factories.fulfillment import person
-from tests.factories.inventory import ProductFactory, Site
+from tests.factories.inventory import ProductFactory
 from tests.factories.stocksync import (
     ACTOR,
     channel_at,
@@ -23,36 +22,18 @@ from tests.factories.stocksync import (
     operation_of,
     refused,
     remote,
-    site,
     stocked,
     taken_in,
     told,
     unanswered,
 )
 from tests.inventory.books import assert_books_balance, totals
+from tests.stocksync.house import said
 from warehouse.core.actor import Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied
 from warehouse.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def place() -> Site:
-    return site(code="ONE")
-
-
-@pytest.fixture
-def apple(place: Site) -> Product:
-    """Ten, in two lots that expire one after the other."""
-    made: Product = ProductFactory(sku="APPLE")
-    stocked(made, place.shelf, 4, lot="EARLY", expires_in_days=20)
-    stocked(made, place.shelf, 6, lot="LATE", expires_in_days=60)
-    return made
-
-
-def said(kind: str) -> list[dict[str, Any]]:
-    return list(OutboxEvent.objects.filter(type=kind).order_by("sequence").values_list("payload", flat=True))
 
 
 def sold(order: ChannelOrder) -> list[tuple[str, str, Decimal]]:

@@ -17,7 +17,7 @@ from stocksync.queries.comparison import Finding, compare, without_repetitions
 from stocksync.services.intake import take_in_order
 from tests.concurrency.threads import race
 from tests.factories.fulfillment import person
-from tests.factories.inventory import ProductFactory, Site
+from tests.factories.inventory import ProductFactory
 from tests.factories.stocksync import ACTOR, channel_at, elsewhere, open_kinds, remote, site, stocked, taken_in
 from tests.inventory.books import assert_books_balance, totals
 from tests.stocksync.house import said, settle
@@ -26,18 +26,6 @@ from warehouse.core.errors import Conflict, PermissionDenied
 from warehouse.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def place() -> Site:
-    return site(code="ONE")
-
-
-@pytest.fixture
-def apple(place: Site) -> Product:
-    made: Product = ProductFactory(sku="APPLE")
-    stocked(made, place.shelf, 10)
-    return made
 
 
 def everything() -> tuple[int, int, int, list[object]]:

@@ -7,31 +7,16 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from inventory.models import Product
 from stocksync.enums import ChannelMode, RemoteState
 from stocksync.models import Channel
 from stocksync.queries.comparison import without_repetitions
 from stocksync.services.channels import set_mode
 from stocksync.services.intake import take_in_order
 from stocksync.services.reconciliation import deduct_late
-from tests.factories.fulfillment import reachable_site
-from tests.factories.inventory import ProductFactory, Site
-from tests.factories.stocksync import ACTOR, elsewhere, open_kinds, remote, stocked, taken_in
+from tests.factories.stocksync import ACTOR, elsewhere, open_kinds, remote, taken_in
 from tests.inventory.books import assert_books_balance, totals
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
-
-
-@pytest.fixture
-def place() -> Site:
-    return reachable_site()
-
-
-@pytest.fixture
-def apple(place: Site) -> Product:
-    made: Product = ProductFactory(sku="APPLE")
-    stocked(made, place.shelf, 10)
-    return made
 
 
 def switch(channel: Channel, mode: ChannelMode) -> Channel:

@@ -53,11 +53,6 @@ SILENCE = Failure("no answer", answered=False)
 
 
 @pytest.fixture
-def place() -> Site:
-    return site(code="ONE")
-
-
-@pytest.fixture
 def operation(place: Site) -> PendingStockOperation:
     return owed(elsewhere(place))
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory.models import Movement, Product
+from inventory.models import Movement
 from stocksync.enums import RemoteState
 from stocksync.marketplaces.base import RemoteOrder
 from stocksync.models import Channel, ChannelOrder, Discrepancy, PendingStockOperation
@@ -20,24 +20,12 @@ from stocksync.services.intake import take_in_order
 from stocksync.services.operations import cancel_operation
 from stocksync.services.reconciliation import acknowledge_again, deduct_late, note_same, note_told, note_unknown_there
 from stocksync.services.reversals import refund
-from tests.factories.inventory import ProductFactory, Site
-from tests.factories.stocksync import ACTOR, claimed, elsewhere, given_up, open_kinds, operation_of, remote, site, steps, stocked, told
+from tests.factories.inventory import Site
+from tests.factories.stocksync import ACTOR, claimed, elsewhere, given_up, open_kinds, operation_of, remote, steps, told
 from tests.fulfillment.parcels import Clock
 from tests.inventory.books import assert_books_balance, totals
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def place() -> Site:
-    return site(code="ONE")
-
-
-@pytest.fixture
-def apple(place: Site) -> Product:
-    made: Product = ProductFactory(sku="APPLE")
-    stocked(made, place.shelf, 10)
-    return made
 
 
 @pytest.fixture

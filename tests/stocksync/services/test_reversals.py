@@ -7,15 +7,14 @@ from decimal import Decimal
 import pytest
 
 from fulfillment.models import Order, PickingTask, PutBack
-from inventory.models import Location, Movement, Product, Reservation, Return
+from inventory.models import Location, Movement, Reservation, Return
 from stocksync.enums import OperationStatus, RemoteState, Resolution
 from stocksync.models import ChannelOrder, Discrepancy, PendingStockOperation
 from stocksync.services.answers import note_answers
 from stocksync.services.operations import cancel_operation, claim_operations
 from stocksync.services.resolutions import possible, resolve_discrepancy
 from stocksync.services.reversals import refund, rollback_operation
-from tests.factories.fulfillment import begun, person, pick, reachable_site
-from tests.factories.inventory import ProductFactory, Site
+from tests.factories.fulfillment import begun, person, pick
 from tests.factories.stocksync import (
     ACTOR,
     channel_at,
@@ -26,7 +25,6 @@ from tests.factories.stocksync import (
     operation_of,
     owed,
     refused,
-    stocked,
     taken_in,
     told,
 )
@@ -36,19 +34,6 @@ from warehouse.core.actor import Role
 from warehouse.core.errors import Conflict, PermissionDenied, StaleVersion, TransitionRefused, ValidationFailed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
-
-
-@pytest.fixture
-def place() -> Site:
-    return reachable_site(code="ONE")
-
-
-@pytest.fixture
-def apple(place: Site) -> Product:
-    made: Product = ProductFactory(sku="APPLE")
-    stocked(made, place.shelf, 4, lot="EARLY", expires_in_days=20)
-    stocked(made, place.shelf, 6, lot="LATE", expires_in_days=60)
-    return made
 
 
 def came_back(order: ChannelOrder) -> dict[str, Decimal]:
