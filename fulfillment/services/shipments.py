@@ -30,7 +30,7 @@ def retry_shipment(shipment_id: int, *, actor: Actor, expected_version: int | No
     if shipment.leased_until and shipment.leased_until > now:
         raise Conflict(f"{shipment}: the carrier is being asked right now. Wait a minute.")
     require_none_to_void(shipment)
-    stuck.is_over(shipment, actor=actor)
+    stuck.resolve_alert_of(shipment, actor=actor)
     shipment.next_attempt_at = shipment.waiting_since = now
     shipment.answered = 0
     shipment.save_changes("next_attempt_at", "waiting_since", "answered")

@@ -57,7 +57,7 @@ def record_status_sent(report_id: int, message: str, *, actor: Actor) -> None:
         report.save(update_fields=["leased_until"])
         soon(REPORT_STATUS, report.pk)
         return
-    stuck.is_over(report, actor=actor)
+    stuck.resolve_alert_of(report, actor=actor)
     report.sent_at, report.next_attempt_at, report.leased_until, report.last_error = timezone.now(), None, None, ""
     report.save(update_fields=["sent_at", "next_attempt_at", "leased_until", "last_error"])
 
@@ -95,7 +95,7 @@ def report_order_status(order_id: int, *, actor: Actor, expected_version: int | 
         raise Conflict(f"{order}: the order system knows every status it is to know.")
     for report in owed:
         report.order = order
-        stuck.is_over(report, actor=actor)
+        stuck.resolve_alert_of(report, actor=actor)
         report.next_attempt_at = report.waiting_since = timezone.now()
         report.answered = 0
         report.save(update_fields=["next_attempt_at", "waiting_since", "answered"])

@@ -29,7 +29,7 @@ def tell_if_stuck(row: Shipment | StatusReport, *, actor: Actor) -> None:
         )
 
 
-def is_over(row: Shipment | StatusReport, *, actor: Actor) -> None:
+def resolve_alert_of(row: Shipment | StatusReport, *, actor: Actor) -> None:
     """Resolve the alert of a locked row, if it has one: it has got on, or is tried again. One statement."""
     orchestrator.resolve_alert.inside(stuck.kind_of(row), stuck.subject_of(row), actor=actor)
 

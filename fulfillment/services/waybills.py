@@ -91,7 +91,7 @@ def record_waybill(shipment_id: int, waybill: Waybill, *, actor: Actor) -> Shipm
     fields = note_waybill(shipment, waybill)
     shipment.leased_until = None
     if wanted:
-        stuck.is_over(shipment, actor=actor)
+        stuck.resolve_alert_of(shipment, actor=actor)
         shipment.next_attempt_at, shipment.last_error = None, ""
         take(shipment, "create")
         shipment.waybill_at = timezone.now()
@@ -186,7 +186,7 @@ def note_waybill(shipment: Shipment, waybill: Waybill) -> list[str]:
 def give_up(shipment: Shipment, reason: str, *, actor: Actor) -> None:
     """Cancel a locked shipment that is not wanted any more; one that the carrier knows, or may know, is voided there by a worker."""
     known = shipment.status == ShipmentStatus.CREATED or shipment.in_doubt
-    stuck.is_over(shipment, actor=actor)
+    stuck.resolve_alert_of(shipment, actor=actor)
     take(shipment, "request_void" if known else "cancel")
     now = timezone.now()
     shipment.cancelled_at, shipment.cancellation_reason = now, reason
@@ -205,7 +205,7 @@ def close_void(shipment: Shipment, *, actor: Actor) -> None:
     """
     successor = lock_successor(shipment)
     take(shipment, "void")
-    stuck.is_over(shipment, actor=actor)
+    stuck.resolve_alert_of(shipment, actor=actor)
     shipment.voided_at = timezone.now()
     shipment.next_attempt_at = shipment.leased_until = None
     shipment.in_doubt, shipment.last_error = False, ""
