@@ -19,7 +19,7 @@ from fulfillment.partners.order_system import OrderSystemClient
 from fulfillment.services import carrier_news, status_reports, voids, waybills
 from fulfillment.services.waybills import ClaimedShipment, Waybill
 from warehouse.core.actor import Actor
-from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
+from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure, is_answer
 from warehouse.core.partners.retry import next_retry
 from warehouse.core.retry import full_jitter
 
@@ -45,7 +45,7 @@ def request_shipment(shipment_id: int) -> None:
             request = _request_for(claimed, client)
             if request is None:
                 return
-            made = client.create_shipment(request, str(claimed.key))
+            made = client.create_shipment(request, str(claimed.shipment.key))
     except (RetryableFailure, PermanentFailure) as failure:
         _lay_down(claimed, failure)
     else:
@@ -59,13 +59,13 @@ def void_shipment(shipment_id: int) -> None:
         return
     try:
         with DeliveryClient.from_settings() as client:
-            waybill = claimed.external_id or _learn(claimed, client)
+            waybill = claimed.shipment.external_id or _learn(claimed, client)
             if waybill:
                 _void(client, waybill)
     except (RetryableFailure, PermanentFailure) as failure:
         _lay_down(claimed, failure)
     else:
-        voids.record_void(shipment_id, actor=ACTOR)
+        voids.record_void(claimed, actor=ACTOR)
 
 
 def report_status(report_id: int) -> None:
@@ -79,12 +79,12 @@ def report_status(report_id: int) -> None:
     except RetryableFailure as failure:
         asked = not isinstance(failure, CircuitOpen)
         status_reports.postpone_status_report(
-            report_id, str(failure), _again(claimed.attempt, failure), actor=ACTOR, answered=_is_answer(failure), asked=asked
+            claimed, str(failure), _again(claimed.attempt, failure), actor=ACTOR, answered=is_answer(failure), asked=asked
         )
     except PermanentFailure as failure:
-        status_reports.postpone_status_report(report_id, str(failure), None, actor=ACTOR)
+        status_reports.postpone_status_report(claimed, str(failure), None, actor=ACTOR)
     else:
-        status_reports.record_status_sent(report_id, claimed.message, actor=ACTOR)
+        status_reports.record_status_sent(claimed, actor=ACTOR)
 
 
 def poll_carrier(shipment_id: int) -> None:
@@ -106,14 +106,15 @@ def poll_carrier(shipment_id: int) -> None:
 
 def _lay_down(claimed: ClaimedShipment, failure: RetryableFailure | PermanentFailure) -> None:
     """Record how a try ended that brought nothing. A failure that is not ambiguous leaves the doubt as it was before the try."""
+    in_doubt = claimed.shipment.in_doubt
     if isinstance(failure, PermanentFailure):
-        waybills.stop_shipment(claimed.id, str(failure), actor=ACTOR, in_doubt=claimed.in_doubt)
+        waybills.stop_shipment(claimed, str(failure), actor=ACTOR, in_doubt=in_doubt)
         return
-    again, in_doubt = _again(claimed.attempt, failure), claimed.in_doubt or failure.ambiguous
+    again, in_doubt = _again(claimed.attempt, failure), in_doubt or failure.ambiguous
     if isinstance(failure, CircuitOpen):
-        waybills.give_back_shipment(claimed.id, str(failure), again, actor=ACTOR, in_doubt=in_doubt)
+        waybills.give_back_shipment(claimed, str(failure), again, actor=ACTOR, in_doubt=in_doubt)
     else:
-        waybills.postpone_shipment(claimed.id, str(failure), again, actor=ACTOR, in_doubt=in_doubt, answered=_is_answer(failure))
+        waybills.postpone_shipment(claimed, str(failure), again, actor=ACTOR, in_doubt=in_doubt, answered=is_answer(failure))
 
 
 def _again(attempt: int, failure: RetryableFailure) -> datetime:
@@ -123,22 +124,17 @@ def _again(attempt: int, failure: RetryableFailure) -> datetime:
     return next_retry(timezone.now(), attempt, failure.retry_after, base=RETRY_BASE, cap=RETRY_CAP)
 
 
-def _is_answer(failure: RetryableFailure) -> bool:
-    """Whether the partner answered with something that can't be used; a wish to wait and an outage use up no attempt."""
-    return failure.status is not None and failure.status < 500 and failure.status != 429
-
-
 def _learn(claimed: ClaimedShipment, client: DeliveryClient) -> str:
     """The waybill that the carrier has for a request whose answer was lost; "" when it never made one."""
-    if claimed.request is None:
+    if claimed.shipment.request is None:
         return ""
     try:
-        made = client.create_shipment(_read_request(claimed.request), str(claimed.key))
+        made = client.create_shipment(_read_request(claimed.shipment.request), str(claimed.shipment.key))
     except PermanentFailure as failure:
         if failure.status in NEVER_MADE:
             return ""
         raise
-    voids.learn_waybill(claimed.id, _waybill(made), actor=ACTOR)
+    voids.learn_waybill(claimed, _waybill(made), actor=ACTOR)
     return made.id
 
 
@@ -156,8 +152,9 @@ def _waybill(made: CreatedShipment) -> Waybill:
 
 def _request_for(claimed: ClaimedShipment, client: DeliveryClient) -> ShipmentRequest | None:
     """What to ask: what was asked before, else made now; kept before it is sent. None when it is not wanted any more."""
-    made = claimed.request or _make_request(claimed.shipment, client.address_for_order(claimed.order_external_id))
-    kept = waybills.keep_shipment_request(claimed.id, made, actor=ACTOR)
+    shipment = claimed.shipment
+    made = shipment.request or _make_request(shipment, client.address_for_order(shipment.order.external_id))
+    kept = waybills.keep_shipment_request(claimed, made, actor=ACTOR)
     return None if kept is None else _read_request(kept)
 
 

@@ -116,9 +116,13 @@ class Shipment(Document):
     def cancel(self) -> None:
         """The carrier never got a request for it."""
 
-    @transition(field=status, source=[ShipmentStatus.REQUESTED, ShipmentStatus.CREATED], target=ShipmentStatus.VOID_REQUESTED)
+    @transition(
+        field=status,
+        source=[ShipmentStatus.REQUESTED, ShipmentStatus.CREATED, ShipmentStatus.CANCELLED, ShipmentStatus.VOIDED],
+        target=ShipmentStatus.VOID_REQUESTED,
+    )
     def request_void(self) -> None:
-        """The carrier has a waybill, or may have one, that nobody needs."""
+        """The carrier has a waybill, or may have one, that nobody needs; of one that is closed it says so late."""
 
     @transition(field=status, source=ShipmentStatus.VOID_REQUESTED, target=ShipmentStatus.VOIDED)
     def void(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.utils import timezone
@@ -16,20 +16,23 @@ from fulfillment.services.background import REPORT_STATUS
 from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor, Role
 from warehouse.core.background import soon
-from warehouse.core.errors import Conflict, NotFound
+from warehouse.core.errors import Conflict
+from warehouse.core.partners.http import longest_call
 from warehouse.core.transactions import operation
 
-LEASE = timedelta(seconds=60)
+# Twice what telling it may take; a worker that died is followed by another after it.
+LEASE = 2 * longest_call(1)
 # Then the order system is owed a report, should it ever lack one.
 GONE_FAR = {OrderStatus.READY_FOR_SHIPMENT, OrderStatus.SHIPPED}
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedReport:
-    """What is to be told. `attempt` counts from 0."""
+    """What is to be told. `attempt` counts from 0; `lease` proves, when the report is laid down, that nobody else took it since."""
 
     id: int
     attempt: int
+    lease: datetime
     order_external_id: str
     status: str
     message: str
@@ -43,16 +46,21 @@ def claim_status_report(report_id: int, *, actor: Actor) -> ClaimedReport | None
     if report is None or report.next_attempt_at is None or report.next_attempt_at > now or (report.leased_until and report.leased_until > now):
         return None
     report.attempts += 1
-    report.leased_until = now + LEASE
+    report.leased_until = lease = now + LEASE
     report.save(update_fields=["attempts", "leased_until"])
-    return ClaimedReport(report.pk, report.attempts - 1, report.order.external_id, report.status, report.message)
+    return ClaimedReport(report.pk, report.attempts - 1, lease, report.order.external_id, report.status, report.message)
 
 
 @operation()
-def record_status_sent(report_id: int, message: str, *, actor: Actor) -> None:
-    """The order system knows; its alert is resolved. Another message than the one it was told now is still owed. Locks the report alone."""
-    report = _lock(report_id)
-    if report.message != message:
+def record_status_sent(claimed: ClaimedReport, *, actor: Actor) -> None:
+    """The order system knows; its alert is resolved. Another message than the one it was told now is still owed. Locks the report alone.
+
+    One that another worker took since is left to that one, which tells the same again.
+    """
+    report = _still_claimed(claimed)
+    if report is None:
+        return
+    if report.message != claimed.message:
         report.leased_until = None
         report.save(update_fields=["leased_until"])
         soon(REPORT_STATUS, report.pk)
@@ -64,14 +72,16 @@ def record_status_sent(report_id: int, message: str, *, actor: Actor) -> None:
 
 @operation()
 def postpone_status_report(
-    report_id: int, error: str, next_attempt_at: datetime | None, *, actor: Actor, answered: bool = False, asked: bool = True
+    claimed: ClaimedReport, error: str, next_attempt_at: datetime | None, *, actor: Actor, answered: bool = False, asked: bool = True
 ) -> None:
     """It could not be told: a worker tries again at that time, or nobody does until a person says so. Locks the report alone.
 
     `answered`: the try counts; after `SHIPMENT_MAX_ATTEMPTS` of them a person has to look. Not `asked`: the try is as if it had never been. An alert is
-    opened when a person has to look, and after some hours without an answer.
+    opened when a person has to look, and after some hours without an answer. One that another worker took since is left to that one.
     """
-    report = _lock(report_id)
+    report = _still_claimed(claimed)
+    if report is None:
+        return
     report.answered += answered
     if not asked:
         report.attempts = max(report.attempts - 1, 0)
@@ -103,8 +113,6 @@ def report_order_status(order_id: int, *, actor: Actor, expected_version: int | 
     return order
 
 
-def _lock(report_id: int) -> StatusReport:
-    report = lock_status_report(report_id, wait=True)
-    if report is None:
-        raise NotFound(f"There is no status report {report_id}.", kind="statusreport", id=report_id)
-    return report
+def _still_claimed(claimed: ClaimedReport) -> StatusReport | None:
+    report = lock_status_report(claimed.id, wait=True)
+    return report if report is not None and report.leased_until == claimed.lease else None

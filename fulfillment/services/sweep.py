@@ -22,13 +22,14 @@ from inventory import orchestrator
 from inventory.orchestrator import AlertDraft, Severity
 from warehouse.core.actor import Actor
 from warehouse.core.errors import DomainError, TransitionRefused
+from warehouse.core.partners.http import longest_call
 from warehouse.core.transactions import lost_race_on, operation
 
 # Two that see the same disagreement first: the second one starts again and finds it.
 lost_race_on(["one_open_disagreement_per_order"])
 
-# Longer than the calls between two signs of life may take; a sweep that died is followed by another after it.
-LEASE = timedelta(minutes=2)
+# Longer than the call between two signs of life and settling what it brings may take; a sweep that died is followed by another after it.
+LEASE = longest_call(1) + timedelta(minutes=2)
 DISAGREEMENT = "order_disagreement"
 # More is no list that anybody reads: the command and the back office have all of them.
 TOLD = 200

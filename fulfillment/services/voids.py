@@ -5,7 +5,7 @@ from __future__ import annotations
 from fulfillment.enums import ShipmentStatus
 from fulfillment.locks import lock_shipment
 from fulfillment.models import Shipment
-from fulfillment.services.waybills import ClaimedShipment, Waybill, claim, close_void, note_waybill
+from fulfillment.services.waybills import ClaimedShipment, Waybill, claim, close_void, note_waybill, still_claimed
 from warehouse.core.actor import Actor
 from warehouse.core.documents import require_reason
 from warehouse.core.errors import Conflict
@@ -19,24 +19,26 @@ def claim_void(shipment_id: int, *, actor: Actor) -> ClaimedShipment | None:
 
 
 @operation()
-def learn_waybill(shipment_id: int, waybill: Waybill, *, actor: Actor) -> Shipment:
-    """The carrier has told which waybill is to be voided; the claim goes on. Locks order, task, package, shipment."""
-    shipment = lock_shipment(shipment_id)
-    if shipment.status == ShipmentStatus.VOID_REQUESTED and not shipment.external_id:
+def learn_waybill(claimed: ClaimedShipment, waybill: Waybill, *, actor: Actor) -> None:
+    """The carrier has told which waybill is to be voided, whoever heard it: the claim goes on, and one that was closed without it is to be voided again.
+
+    Locks order, task, package, shipment.
+    """
+    shipment = lock_shipment(claimed.id)
+    if not shipment.external_id:
         shipment.save_changes(*note_waybill(shipment, waybill))
-    return shipment
 
 
 @operation()
-def record_void(shipment_id: int, *, actor: Actor) -> Shipment:
+def record_void(claimed: ClaimedShipment, *, actor: Actor) -> None:
     """The carrier has taken the waybill back, or never had one: the shipment is `voided`, and the one that replaces it is asked for.
 
-    Locks order, task, package, shipment, then its successor. Recording it again changes nothing.
+    Locks order, task, package, shipment, then its successor. Recording it again changes nothing; one that another worker took since is left to that one,
+    which may have learnt of a waybill.
     """
-    shipment = lock_shipment(shipment_id)
-    if shipment.status == ShipmentStatus.VOID_REQUESTED:
+    shipment = still_claimed(claimed)
+    if shipment is not None:
         close_void(shipment, actor=actor)
-    return shipment
 
 
 @operation()

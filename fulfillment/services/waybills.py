@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -20,28 +19,27 @@ from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor
 from warehouse.core.background import soon
 from warehouse.core.documents import take
+from warehouse.core.partners.http import longest_call
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import publish
 
-# Longer than the calls of one try may take together; a worker that died is followed by another after it.
-LEASE = timedelta(seconds=90)
+# For an address and a waybill, or for learning a waybill and voiding it.
+REQUESTS = 2
+# Twice what the calls of one try may take together, for what is written between them; a worker that died is followed by another after it.
+LEASE = 2 * longest_call(REQUESTS)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedShipment:
-    """What a worker needs to ask the carrier, or to have a waybill voided.
+    """What a worker needs to ask the carrier, or to have a waybill voided: the shipment as it was when it was claimed. `attempt` counts from 0.
 
-    `request` is what was asked before, word for word, or None; `in_doubt`: what became of it is not known. `attempt` counts from 0.
+    `lease` proves, when the shipment is laid down, that nobody else took it since.
     """
 
     id: int
     attempt: int
-    key: UUID
-    order_external_id: str
-    external_id: str
+    lease: datetime
     shipment: Shipment
-    request: dict[str, Any] | None
-    in_doubt: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +60,14 @@ def claim_shipment(shipment_id: int, *, actor: Actor) -> ClaimedShipment | None:
 
 
 @operation()
-def keep_shipment_request(shipment_id: int, request: dict[str, Any], *, actor: Actor) -> dict[str, Any] | None:
+def keep_shipment_request(claimed: ClaimedShipment, request: dict[str, Any], *, actor: Actor) -> dict[str, Any] | None:
     """Keep what the carrier will be asked, and that it may have been asked, before it is: a repetition must be the same, word for word.
 
-    Returns what was kept first; None when the shipment is not wanted any more, so that nobody must ask. Locks order, task, package, shipment.
+    Returns what was kept first; None when the shipment is not wanted any more, or another worker took it since: then this one must not ask. Locks order,
+    task, package, shipment.
     """
-    shipment = lock_shipment(shipment_id)
-    if shipment.status != ShipmentStatus.REQUESTED:
+    shipment = still_claimed(claimed)
+    if shipment is None or shipment.status != ShipmentStatus.REQUESTED:
         return None
     if shipment.request is None:
         shipment.request = request
@@ -81,11 +80,14 @@ def keep_shipment_request(shipment_id: int, request: dict[str, Any], *, actor: A
 def record_waybill(shipment_id: int, waybill: Waybill, *, actor: Actor) -> Shipment:
     """The carrier has answered: tracking number and label on shipment, package and (the first one's) task. Recording it again changes nothing.
 
+    A waybill that was made is never lost, whoever hears of it and however late: another worker's claim ends with it. A shipment that is not wanted any more
+    keeps it, to be voided at once, also when it was closed already because the carrier seemed to have none.
+
     Locks order, task, package, shipment. Event shipment.created; when all packages of the order have a waybill it is ready, and the order system is
-    owed that news. A shipment that was cancelled meanwhile keeps its waybill, to be voided at once. Its alert is resolved.
+    owed that news. Its alert is resolved.
     """
     shipment = lock_shipment(shipment_id)
-    if shipment.status not in OWED_SHIPMENTS or shipment.external_id:
+    if shipment.external_id:
         return shipment
     wanted = shipment.status == ShipmentStatus.REQUESTED
     fields = note_waybill(shipment, waybill)
@@ -107,15 +109,15 @@ def record_waybill(shipment_id: int, waybill: Waybill, *, actor: Actor) -> Shipm
 
 @operation()
 def postpone_shipment(
-    shipment_id: int, error: str, next_attempt_at: datetime, *, actor: Actor, in_doubt: bool = False, answered: bool = False
+    claimed: ClaimedShipment, error: str, next_attempt_at: datetime, *, actor: Actor, in_doubt: bool = False, answered: bool = False
 ) -> None:
     """The carrier could not be asked, or its answer can't be used: a worker tries again at that time. Locks order, task, package, shipment.
 
     `in_doubt`: it may have done what was asked. `answered`: the try counts; after `SHIPMENT_MAX_ATTEMPTS` of them a person has to look. An alert is
-    opened then, and also after some hours without an answer.
+    opened then, and also after some hours without an answer. One that another worker took since is left to that one.
     """
-    shipment = lock_shipment(shipment_id)
-    if shipment.status not in OWED_SHIPMENTS:
+    shipment = still_claimed(claimed)
+    if shipment is None:
         return
     shipment.answered += answered
     enough = shipment.answered >= settings.SHIPMENT_MAX_ATTEMPTS
@@ -123,26 +125,26 @@ def postpone_shipment(
 
 
 @operation()
-def give_back_shipment(shipment_id: int, error: str, next_attempt_at: datetime, *, actor: Actor, in_doubt: bool = False) -> None:
+def give_back_shipment(claimed: ClaimedShipment, error: str, next_attempt_at: datetime, *, actor: Actor, in_doubt: bool = False) -> None:
     """The carrier was not asked at all: the claim is as if it had never been, and a worker comes again at that time.
 
-    Locks order, task, package, shipment. After some hours it is an alert all the same.
+    Locks order, task, package, shipment. After some hours it is an alert all the same. One that another worker took since is left to that one.
     """
-    shipment = lock_shipment(shipment_id)
-    if shipment.status in OWED_SHIPMENTS:
+    shipment = still_claimed(claimed)
+    if shipment is not None:
         shipment.attempts = max(shipment.attempts - 1, 0)
         _leave(shipment, error, next_attempt_at, in_doubt, actor)
 
 
 @operation()
-def stop_shipment(shipment_id: int, error: str, *, actor: Actor, in_doubt: bool = False) -> None:
+def stop_shipment(claimed: ClaimedShipment, error: str, *, actor: Actor, in_doubt: bool = False) -> None:
     """The carrier refuses: nobody tries again until a person says so, and an alert tells it. Locks order, task, package, shipment.
 
     What was asked is forgotten, so that it can be mended, unless an earlier request may have been heard: that one must be repeated word for word.
-    One that is not wanted any more, and of which the carrier surely knows nothing, is closed.
+    One that is not wanted any more, and of which the carrier surely knows nothing, is closed; one that another worker took since is left to that one.
     """
-    shipment = lock_shipment(shipment_id)
-    if shipment.status not in OWED_SHIPMENTS:
+    shipment = still_claimed(claimed)
+    if shipment is None:
         return
     if not in_doubt and not shipment.external_id:
         shipment.request = None
@@ -161,26 +163,27 @@ def claim(shipment_id: int, status: ShipmentStatus) -> ClaimedShipment | None:
     if shipment.next_attempt_at is None or shipment.next_attempt_at > now or (shipment.leased_until and shipment.leased_until > now):
         return None
     shipment.attempts += 1
-    shipment.leased_until = now + LEASE
+    shipment.leased_until = lease = now + LEASE
     shipment.save_changes("attempts", "leased_until")
-    return ClaimedShipment(
-        id=shipment.pk,
-        attempt=shipment.attempts - 1,
-        key=shipment.key,
-        order_external_id=shipment.order.external_id,
-        external_id=shipment.external_id,
-        shipment=shipment,
-        request=shipment.request,
-        in_doubt=shipment.in_doubt,
-    )
+    return ClaimedShipment(shipment.pk, shipment.attempts - 1, lease, shipment)
+
+
+def still_claimed(claimed: ClaimedShipment) -> Shipment | None:
+    """The shipment, locked with order, task and package; None when nothing is asked of the carrier any more, or another worker took it since."""
+    shipment = lock_shipment(claimed.id)
+    return shipment if shipment.status in OWED_SHIPMENTS and shipment.leased_until == claimed.lease else None
 
 
 def note_waybill(shipment: Shipment, waybill: Waybill) -> list[str]:
-    """Write the carrier's answer into a locked shipment; the caller saves the fields that are returned."""
+    """Write the carrier's answer into a locked shipment, which is to be voided if it was closed; the caller saves the fields that are returned."""
     shipment.external_id, shipment.tracking_number, shipment.label_url = waybill.external_id, waybill.tracking_number, waybill.label_url
     shipment.carrier_status, shipment.estimated_delivery = waybill.status, waybill.estimated_delivery
     shipment.in_doubt = False
-    return ["external_id", "tracking_number", "label_url", "carrier_status", "estimated_delivery", "in_doubt"]
+    fields = ["external_id", "tracking_number", "label_url", "carrier_status", "estimated_delivery", "in_doubt"]
+    if shipment.status in OWED_SHIPMENTS:
+        return fields
+    take(shipment, "request_void")
+    return ["status", *fields, *_tries_begin(shipment, timezone.now())]
 
 
 def give_up(shipment: Shipment, reason: str, *, actor: Actor) -> None:
@@ -188,12 +191,9 @@ def give_up(shipment: Shipment, reason: str, *, actor: Actor) -> None:
     known = shipment.status == ShipmentStatus.CREATED or shipment.in_doubt
     stuck.resolve_alert_of(shipment, actor=actor)
     take(shipment, "request_void" if known else "cancel")
-    now = timezone.now()
-    shipment.cancelled_at, shipment.cancellation_reason = now, reason
-    shipment.next_attempt_at, shipment.waiting_since = (now if known else None), now
-    shipment.attempts = shipment.answered = 0
-    shipment.last_error = ""
-    shipment.save_changes("status", "cancelled_at", "cancellation_reason", "next_attempt_at", "waiting_since", "attempts", "answered", "last_error")
+    shipment.cancelled_at, shipment.cancellation_reason = timezone.now(), reason
+    fields = _tries_begin(shipment, timezone.now() if known else None)
+    shipment.save_changes("status", "cancelled_at", "cancellation_reason", *fields)
     if known:
         soon(VOID_SHIPMENT, shipment.pk)
 
@@ -219,6 +219,14 @@ def close_void(shipment: Shipment, *, actor: Actor) -> None:
 def unlabel(task: PackingTask, package: Package) -> None:
     """A package of a locked task has no waybill any more."""
     _label(task, package, "", "")
+
+
+def _tries_begin(shipment: Shipment, first: datetime | None) -> list[str]:
+    """Void a locked shipment from the beginning, at that time if at all; the caller saves the fields that are returned."""
+    shipment.next_attempt_at, shipment.waiting_since = first, timezone.now()
+    shipment.attempts = shipment.answered = 0
+    shipment.last_error = ""
+    return ["next_attempt_at", "waiting_since", "attempts", "answered", "last_error"]
 
 
 def _leave(shipment: Shipment, error: str, next_attempt_at: datetime | None, in_doubt: bool, actor: Actor) -> None:

@@ -138,8 +138,9 @@ def ready_to_leave(account: Account) -> PackingTask:
     account.deducted()
     task = packed(picked(PickingTask.objects.get(), person(Role.PICKER)), person(Role.PACKER))
     shipment = Shipment.objects.get().pk
-    claim_shipment(shipment, actor=ACTOR)
-    keep_shipment_request(shipment, {"package": {}}, actor=ACTOR)
+    claimed = claim_shipment(shipment, actor=ACTOR)
+    assert claimed is not None
+    keep_shipment_request(claimed, {"package": {}}, actor=ACTOR)
     record_waybill(shipment, Waybill("w-1", "TRACK-1", "", "created", None), actor=ACTOR)
     return task
 

@@ -72,8 +72,9 @@ def alerts() -> list[str]:
 def shipped(order_id: str) -> None:
     task = packed(picked(PickingTask.objects.get(order__external_id=order_id), person(Role.PICKER)), person(Role.PACKER))
     shipment = task.shipments.get()
-    claim_shipment(shipment.pk, actor=ACTOR)
-    keep_shipment_request(shipment.pk, {}, actor=ACTOR)
+    claimed = claim_shipment(shipment.pk, actor=ACTOR)
+    assert claimed is not None
+    keep_shipment_request(claimed, {}, actor=ACTOR)
     record_waybill(shipment.pk, Waybill("w", "T", "", "created", None), actor=ACTOR)
     ship_packing_task(task.pk, actor=ACTOR)
 

@@ -23,7 +23,15 @@ from fulfillment.services.quality_checks import start_quality_check
 from fulfillment.services.quality_failures import fail_quality_check
 from fulfillment.services.shorts import short_item
 from fulfillment.services.undo import undo_pick
-from fulfillment.services.waybills import Waybill, claim_shipment, keep_shipment_request, postpone_shipment, record_waybill, stop_shipment
+from fulfillment.services.waybills import (
+    ClaimedShipment,
+    Waybill,
+    claim_shipment,
+    keep_shipment_request,
+    postpone_shipment,
+    record_waybill,
+    stop_shipment,
+)
 from inventory.models import BatchLocation, Product, Reservation
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, picked, reachable_site, stocked
 from tests.factories.inventory import ProductFactory, Site
@@ -78,17 +86,17 @@ class After:
     status: str = "cancelled"
 
 
-def asked(shipment: Shipment) -> Shipment:
+def asked(shipment: Shipment) -> ClaimedShipment:
     """The carrier is being asked."""
     Shipment.objects.filter(pk=shipment.pk).update(next_attempt_at=shipment.created_at)
     claimed = claim_shipment(shipment.pk, actor=ACTOR)
     assert claimed is not None
-    keep_shipment_request(shipment.pk, {"package": {}}, actor=ACTOR)
-    return shipment
+    keep_shipment_request(claimed, {"package": {}}, actor=ACTOR)
+    return claimed
 
 
 def answered(shipment: Shipment) -> Shipment:
-    return record_waybill(asked(shipment).pk, Waybill(f"w-{shipment.pk}", f"TRACK-{shipment.pk}", "", "created", None), actor=ACTOR)
+    return record_waybill(asked(shipment).id, Waybill(f"w-{shipment.pk}", f"TRACK-{shipment.pk}", "", "created", None), actor=ACTOR)
 
 
 def unknown(house: House) -> After:
@@ -194,7 +202,7 @@ def packed_(house: House) -> After:
 
 def refused(house: House) -> After:
     shipment = house.packed()
-    stop_shipment(asked(shipment).pk, "422: no such street", actor=ACTOR)
+    stop_shipment(asked(shipment), "422: no such street", actor=ACTOR)
     return After(["picking completed", "packing cancelled"], ["cancelled"], [10])
 
 
@@ -204,8 +212,8 @@ def in_flight(house: House) -> After:
 
 
 def in_doubt(house: House) -> After:
-    shipment = asked(house.packed())
-    postpone_shipment(shipment.pk, "no answer in time", shipment.created_at, actor=ACTOR, in_doubt=True)
+    claimed = asked(house.packed())
+    postpone_shipment(claimed, "no answer in time", claimed.shipment.created_at, actor=ACTOR, in_doubt=True)
     return After(["picking completed", "packing cancelled"], ["void_requested"], [10])
 
 

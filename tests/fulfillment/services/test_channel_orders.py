@@ -204,8 +204,9 @@ def test_what_was_handed_over_is_refused(place, product):
     packer = person(Role.PACKER)
     task = packed(picked(PickingTask.objects.get(), person(Role.PICKER)), packer)
     shipment = Shipment.objects.get().pk
-    claim_shipment(shipment, actor=ACTOR)
-    keep_shipment_request(shipment, {"package": {}}, actor=ACTOR)
+    claimed = claim_shipment(shipment, actor=ACTOR)
+    assert claimed is not None
+    keep_shipment_request(claimed, {"package": {}}, actor=ACTOR)
     record_waybill(shipment, Waybill("w-1", "TRACK-1", "", "created", None), actor=ACTOR)
     ship_packing_task(task.pk, actor=packer)
 

@@ -98,8 +98,9 @@ def closing_the_packing(place: Site, product: Product) -> Step:
 def ready(product: Product) -> Shipment:
     packed(to_pack(product), person(Role.PACKER))
     shipment = Shipment.objects.get()
-    claim_shipment(shipment.pk, actor=ACTOR)
-    keep_shipment_request(shipment.pk, {}, actor=ACTOR)
+    claimed = claim_shipment(shipment.pk, actor=ACTOR)
+    assert claimed is not None
+    keep_shipment_request(claimed, {}, actor=ACTOR)
     return shipment
 
 

@@ -89,7 +89,7 @@ def tell() -> None:
     for pk in StatusReport.objects.filter(sent_at=None).values_list("pk", flat=True):
         claimed = claim_status_report(pk, actor=ACTOR)
         assert claimed is not None
-        record_status_sent(pk, claimed.message, actor=ACTOR)
+        record_status_sent(claimed, actor=ACTOR)
 
 
 def test_one_site_has_left_and_the_other_finds_nothing(house: Site, other: Site, picker: Actor, packer: Actor) -> None:
@@ -280,12 +280,12 @@ def test_what_the_order_system_is_being_told_is_not_taken_for_what_it_is_to_know
 
     # While a worker is telling it.
     cancel_packing_task(dropped.pk, "broken glass", actor=ACTOR)
-    record_status_sent(report.pk, claimed.message, actor=ACTOR)
+    record_status_sent(claimed, actor=ACTOR)
 
     assert owed() == [("ready_for_shipment", "Without 2 of HONEY.")]
     claimed = claim_status_report(report.pk, actor=ACTOR)
     assert claimed is not None
-    record_status_sent(report.pk, claimed.message, actor=ACTOR)
+    record_status_sent(claimed, actor=ACTOR)
     assert owed() == []
 
 

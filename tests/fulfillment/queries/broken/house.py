@@ -39,8 +39,9 @@ class House:
 
     def ready(self) -> Shipment:
         shipment = self.packed()
-        claim_shipment(shipment.pk, actor=ACTOR)
-        keep_shipment_request(shipment.pk, {}, actor=ACTOR)
+        claimed = claim_shipment(shipment.pk, actor=ACTOR)
+        assert claimed is not None
+        keep_shipment_request(claimed, {}, actor=ACTOR)
         return record_waybill(shipment.pk, Waybill("w-1", "TRACK-1", "", "created", None), actor=ACTOR)
 
     def shipped(self) -> PackingTask:
