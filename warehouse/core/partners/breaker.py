@@ -105,7 +105,7 @@ class Circuit:
         try:
             result = work()
         except (RetryableFailure, PermanentFailure) as failure:
-            self._note(down=is_outage(failure))
+            self._note(down=is_down(failure))
             raise
         self._note(down=False)
         return result
@@ -139,7 +139,7 @@ class Circuit:
             self._made = CircuitBreaker(
                 fail_max=settings.PARTNER_CIRCUIT_FAILURES,
                 reset_timeout=settings.PARTNER_CIRCUIT_SECONDS,
-                exclude=[lambda error: not is_outage(error)],
+                exclude=[lambda error: not is_down(error)],
                 state_storage=storage,
                 name=self.partner,
                 # The failure that trips the breaker is told as what it is.
@@ -151,7 +151,7 @@ class Circuit:
         logger.warning("%s: called without a circuit breaker, because Redis is away: %s", self.partner, error)
 
 
-def is_outage(error: BaseException) -> bool:
+def is_down(error: BaseException) -> bool:
     """Whether a failure says that the partner is down: no answer, or 5xx. A refusal, a wish to wait and an odd answer come from one that is up."""
     return isinstance(error, RetryableFailure) and not isinstance(error, CircuitOpen) and (error.status is None or error.status >= 500)
 
