@@ -9,14 +9,11 @@ from datetime import datetime
 import pytest
 from django.db import connection, transaction
 
-from inventory.models import Product
 from stocksync.flows.reading import read_channel
 from stocksync.marketplaces.base import Changes, ChannelClient, OrderPage, Position, RemoteOrder
 from stocksync.models import Channel, ChannelOrder
 from tests.concurrency.threads import Started
-from tests.factories.fulfillment import reachable_site
-from tests.factories.inventory import ProductFactory, Site
-from tests.factories.stocksync import elsewhere, open_kinds, remote, stocked, taken_in
+from tests.factories.stocksync import elsewhere, open_kinds, remote, taken_in
 from tests.inventory.books import totals
 from tests.partners.allegro_microservice import ACCOUNT, line_item
 
@@ -43,18 +40,6 @@ class OnePage(ChannelClient):
 
     def close(self) -> None:
         self.orders = ()
-
-
-@pytest.fixture
-def place() -> Site:
-    return reachable_site()
-
-
-@pytest.fixture
-def apple(place: Site) -> Product:
-    made: Product = ProductFactory(sku="APPLE")
-    stocked(made, place.shelf, 10)
-    return made
 
 
 @pytest.fixture
