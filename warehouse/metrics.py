@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from fulfillment.partners.circuits import STATES, circuit_states
 from fulfillment.queries.performance import Duration, performance
+from inventory.queries.alerts import overdue_reservations
 from inventory.queries.reports import open_alerts_by_kind
 from stocksync.flows import circuits as marketplaces
 from stocksync.queries.figures import channel_figures
@@ -174,13 +175,8 @@ class Promises(Collector):
     """Reservations that should be gone."""
 
     def collect(self) -> Iterator[Metric]:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM inventory_reservation"
-                " WHERE status = 'active' AND expires_at < now() - interval '5 minutes' AND started_at IS NULL"
-            )
-            row = cursor.fetchone()
-        yield GaugeMetricFamily("reservations_overdue", "Reservations that have expired and still hold stock", value=row[0] if row else 0)
+        overdue = overdue_reservations().count()
+        yield GaugeMetricFamily("reservations_overdue", "Reservations that have expired and still hold stock", value=overdue)
 
 
 class Alerts(Collector):

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from inventory.enums import AlertKind, ReservationStatus, Severity, StockStatus
@@ -138,11 +139,15 @@ def _stock(kind: AlertKind, stock_ids: Iterable[int] | None) -> list[AlertDraft]
     ]
 
 
+def overdue_reservations() -> QuerySet[Reservation]:
+    """Promises past their time by more than the setting ALERT_OVERDUE_MINUTES that still hold goods."""
+    limit = timezone.now() - timedelta(minutes=settings.ALERT_OVERDUE_MINUTES)
+    return Reservation.objects.filter(status=ReservationStatus.ACTIVE, expires_at__lt=limit, started_at=None)
+
+
 def _overdue() -> list[AlertDraft]:
     """Promises past their time that still hold goods: the job that releases them does not run, or can't."""
     minutes = settings.ALERT_OVERDUE_MINUTES
-    limit = timezone.now() - timedelta(minutes=minutes)
-    rows = Reservation.objects.filter(status=ReservationStatus.ACTIVE, expires_at__lt=limit, started_at=None).select_related("warehouse")
     return [
         AlertDraft(
             f"reservation:{row.pk}",
@@ -151,7 +156,7 @@ def _overdue() -> list[AlertDraft]:
             {"order_ref": row.order_ref, "expires_at": row.expires_at.isoformat() if row.expires_at else None},
             row.warehouse_id,
         )
-        for row in rows.order_by("pk")
+        for row in overdue_reservations().select_related("warehouse").order_by("pk")
     ]
 
 

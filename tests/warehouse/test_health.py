@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 import redis as redis_client
 from django.conf import LazySettings, settings
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
+from inventory.models import Reservation
 from inventory.services.alerts import open_alert, resolve_alert
-from tests.factories.inventory import ACTOR
+from tests.factories.inventory import ACTOR, site
 from warehouse import health
 
 
@@ -88,6 +93,14 @@ def test_metrics_are_for_this_machine_or_the_bearer_of_the_token(client: Client,
     assert client.get("/metrics").status_code == 403
     assert client.get("/metrics", headers={"Authorization": "Bearer another"}).status_code == 403
     assert samples(client, Authorization="Bearer a-token")["outbox_backlog_events"] == 0
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(5, 1), (60, 0)])
+def test_a_reservation_is_overdue_when_the_alert_says_so(client: Client, db: None, settings: LazySettings, minutes: int, count: int) -> None:
+    settings.ALERT_OVERDUE_MINUTES = minutes
+    house = site()
+    Reservation.objects.create(order_ref="shop:1", warehouse=house.warehouse, expires_at=timezone.now() - timedelta(minutes=6))
+    assert samples(client)["reservations_overdue"] == count
 
 
 def test_open_alerts_by_kind(client: Client, db: None) -> None:
