@@ -17,15 +17,14 @@ from fulfillment.models import Shipment
 from fulfillment.partners.delivery import Address, CreatedShipment, DeliveryClient, PackageDetails, ShipmentRequest
 from fulfillment.partners.order_system import OrderSystemClient
 from fulfillment.services import carrier_news, status_reports, voids, waybills
+from fulfillment.services.background import ACTOR
 from fulfillment.services.waybills import ClaimedShipment, Waybill
-from warehouse.core.actor import Actor
 from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure, is_answer
 from warehouse.core.partners.retry import next_retry
 from warehouse.core.retry import full_jitter
 
 logger = logging.getLogger(__name__)
 
-ACTOR = Actor.system("worker")
 # Seconds: a parcel waits on the bench, so the first tries follow soon.
 RETRY_BASE, RETRY_CAP = 5.0, 600.0
 CIRCUIT_SPREAD = 20.0

@@ -15,12 +15,10 @@ from django.conf import settings
 
 from fulfillment.models import LabelPrint, Printer
 from fulfillment.services import label_prints
+from fulfillment.services.background import ACTOR
 from fulfillment.services.labels import PackageLabel
-from warehouse.core.actor import Actor
 
 logger = logging.getLogger(__name__)
-
-ACTOR = Actor.system("worker")
 
 
 class NotPrinted(Exception):

@@ -15,15 +15,14 @@ from fulfillment import flows, order_sweep, printing
 from fulfillment.partners.circuits import circuit_states
 from fulfillment.queries.owed import due_shipments, due_status_reports, due_voids, orders_to_retry, printers_with_queues, shipments_to_poll
 from fulfillment.services import stuck, watch
+from fulfillment.services.background import ACTOR
 from fulfillment.services.label_prints import give_up_label_prints
 from fulfillment.services.orders import retry_order
-from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict
 from warehouse.core.partners.errors import CircuitOpen
 
 logger = logging.getLogger(__name__)
 
-ACTOR = Actor.system("worker")
 LIMIT = 200
 # A sweep that meets a slow partner makes room for the next one.
 SECONDS = 20.0

@@ -1,6 +1,11 @@
-"""The tasks that operations ask for with `soon`; what a lost message leaves behind, the sweeps of `fulfillment.tasks` find."""
+"""Who works in the background, and the tasks that operations ask for with `soon`; what a lost message leaves behind, the sweeps of `fulfillment.tasks` find."""
 
 from __future__ import annotations
+
+from warehouse.core.actor import Actor
+
+# Who does what nobody asked for.
+ACTOR = Actor.system("worker")
 
 REQUEST_SHIPMENT = "fulfillment.tasks.request_shipment"
 VOID_SHIPMENT = "fulfillment.tasks.void_shipment"
