@@ -14,7 +14,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,13 +42,14 @@ MAX_WAITING = 1000
 
 @dataclass(slots=True)
 class Counters:
-    """What became of the entries since the consumer started."""
+    """What became of the entries since the consumer started. `refused` counts the letters that Redis did not take."""
 
     handled: int = 0
     repeated: int = 0
     failed: int = 0
     dead: int = 0
     trimmed: int = 0
+    refused: int = 0
     outages: int = 0
 
 
@@ -65,7 +67,7 @@ class StreamConsumer:
 
     Own pending entries first, then those of members that died, then new ones. A permanent error (a DomainError that is not in RETRYABLE)
     sends the entry to `<stream>:dlq` at once; an unexpected one, or a conflict, after `max_deliveries` tries; an outage of PostgreSQL, of Redis
-    or of a partner never.
+    or of a partner never. A letter that Redis refuses (its key is no stream, or may not be written) is no outage: the entry waits, the others go on.
     """
 
     def __init__(
@@ -210,38 +212,48 @@ class StreamConsumer:
 
     def _retry_due(self, stop: threading.Event) -> None:
         now = time.monotonic()
-        for entry_id, waiting in list(self._waiting.items()):
-            if stop.is_set():
-                break
-            if waiting.due <= now:
-                del self._waiting[entry_id]
-                self._handle(entry_id, waiting.fields, stop, redelivered=True)
-        self._deliveries.flush()
+        with self._acknowledged():
+            for entry_id, waiting in list(self._waiting.items()):
+                if stop.is_set():
+                    break
+                if waiting.due <= now:
+                    del self._waiting[entry_id]
+                    self._handle(entry_id, waiting.fields, stop, redelivered=True)
 
     def _handle_batch(self, entries: list[tuple[bytes, dict[bytes, bytes]]], stop: threading.Event, *, redelivered: bool) -> None:
-        for entry_id, fields in entries:
-            if stop.is_set():
-                break
-            if entry_id in self._waiting:
-                continue
-            if fields:
-                self._handle(entry_id, fields, stop, redelivered=redelivered)
-            else:
-                self._trimmed(entry_id)
+        with self._acknowledged():
+            for entry_id, fields in entries:
+                if stop.is_set():
+                    break
+                if entry_id in self._waiting:
+                    continue
+                if fields:
+                    self._handle(entry_id, fields, stop, redelivered=redelivered)
+                else:
+                    self._trimmed(entry_id)
+
+    @contextmanager
+    def _acknowledged(self) -> Iterator[None]:
+        """Acknowledge what the block has done, also when Redis refuses something within: what is committed is not to come again and be counted."""
+        try:
+            yield
+        except redis.RedisError:
+            self._deliveries.flush()
+            raise
         self._deliveries.flush()
 
     def _handle(self, entry_id: bytes, fields: dict[bytes, bytes], stop: threading.Event, *, redelivered: bool) -> None:
         """One try of one entry. It is counted before it is made, so that an entry which kills the process dies in the end."""
         tries = self._deliveries.count(entry_id) if redelivered else 1
         if tries > self.max_deliveries:
-            self._bury(entry_id, fields, "delivered_too_often", f"Delivered {tries - 1} times without an end.")
+            self._bury(entry_id, fields, tries, "delivered_too_often", f"Delivered {tries - 1} times without an end.")
             return
         try:
             answer = self._call_handler(entry_id, fields, stop)
         except DomainError as error:
             logger.warning("Entry %s of %s: %s: %s", entry_id.decode(), self.stream, error.code, error.detail)
             if not isinstance(error, RETRYABLE):
-                self._bury(entry_id, fields, error.code, error.detail, error.facts())
+                self._bury(entry_id, fields, tries, error.code, error.detail, error.facts())
             elif isinstance(error, Unavailable):
                 self._try_later(entry_id, fields, tries, counted=False)
             else:
@@ -282,7 +294,7 @@ class StreamConsumer:
     def _failed(self, entry_id: bytes, fields: dict[bytes, bytes], tries: int, code: str, detail: str, facts: dict[str, Any] | None = None) -> None:
         self.counters.failed += 1
         if tries >= self.max_deliveries:
-            self._bury(entry_id, fields, code, detail, facts)
+            self._bury(entry_id, fields, tries, code, detail, facts)
         else:
             self._try_later(entry_id, fields, tries, counted=True)
 
@@ -298,8 +310,16 @@ class StreamConsumer:
         if acknowledge:
             self._deliveries.acknowledge(entry_id)
 
-    def _bury(self, entry_id: bytes, fields: dict[bytes, bytes], code: str, detail: str, facts: dict[str, Any] | None = None) -> None:
-        self._deliveries.bury(entry_id, fields, code, detail, json.dumps(facts or {}, default=str))
+    def _bury(self, entry_id: bytes, fields: dict[bytes, bytes], tries: int, code: str, detail: str, facts: dict[str, Any] | None = None) -> None:
+        try:
+            self._deliveries.bury(entry_id, fields, code, detail, json.dumps(facts or {}, default=str))
+        except redis.ResponseError as error:
+            if is_outage(error):
+                raise
+            self.counters.refused += 1
+            logger.exception("Entry %s of %s waits: Redis refuses its letter", entry_id.decode(), self.stream)
+            self._try_later(entry_id, fields, tries, counted=False)
+            return
         self.counters.dead += 1
         logger.error("Entry %s of %s went to %s: %s: %s", entry_id.decode(), self.stream, self._deliveries.dead_letters, code, detail)
 

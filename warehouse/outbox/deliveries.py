@@ -6,6 +6,8 @@ import redis
 from django.conf import settings
 from django.utils import timezone
 
+from warehouse.outbox.letters import in_a_letter
+
 COUNTS_KEPT_SECONDS = 7 * 24 * 3600
 
 # One script is one transaction, and unlike in MULTI an XADD that fails stops it: no entry is acknowledged whose letter is not written.
@@ -67,9 +69,9 @@ class Deliveries:
         self._done.clear()
 
     def bury(self, entry_id: bytes, fields: dict[bytes, bytes], code: str, detail: str, data: str) -> None:
-        """Move the entry to `<stream>:dlq` with all its fields and the reason, in one transaction of Redis."""
+        """Move the entry to `<stream>:dlq` with all its fields (see `in_a_letter`) and the reason, in one transaction of Redis."""
         letter: dict[bytes, bytes | str] = {
-            **fields,
+            **in_a_letter(fields),
             b"error_code": code,
             b"error_detail": detail[:2000],
             b"error_data": data[:20000],

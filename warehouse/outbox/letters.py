@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,13 @@ import redis
 
 # What a consumer writes beside the fields of the entry.
 ADDED = ("error_code", "error_detail", "entry_id", "failed_at", "error_data")
+# The entry as one field: [[name, value], …] in JSON, bytes that are no UTF-8 as lone surrogates.
+PACKED = "entry_fields"
+# A script gives Redis at most 7,999 words in one command. An order has a handful of fields.
+MOST_PLAIN_FIELDS = 1000
 PAGE = 500
 
-# One script is one transaction, and an XADD that fails stops it: the letter stays until its entry is in the stream again.
+# One script is one transaction, and an XADD that fails stops it: the letter stays until its entry is in the stream again. Only for letters that are not packed.
 REQUEUE = """
 local letter = redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1])[1]
 if not letter then return false end
@@ -68,8 +73,17 @@ class DeadLetters:
         return _letter(*found[0]) if found else None
 
     def requeue(self, letter_id: str) -> str | None:
-        """Put the entry back at the end of its stream and take the letter away, both or neither. Its new id; None where there is no such letter."""
-        entry = self._requeue(keys=[self.stream, self.key], args=[letter_id, *ADDED])
+        """Put the entry back at the end of its stream and take the letter away, both or neither. Its new id; None where there is no such letter.
+
+        A packed one is too long for a script: it goes back first and its letter goes after it. A crash between the two leaves both, which is better than neither.
+        """
+        found: Any = self._client.xrange(self.key, min=letter_id, max=letter_id)
+        packed = found[0][1].get(PACKED.encode()) if found else None
+        if packed is None:
+            entry = self._requeue(keys=[self.stream, self.key], args=[letter_id, *ADDED])
+        else:
+            entry = self._client.xadd(self.stream, _unpacked(packed))
+            self._client.xdel(self.key, letter_id)
         return entry.decode() if entry else None
 
     def drop(self, letter_id: str) -> bool:
@@ -77,7 +91,25 @@ class DeadLetters:
         return bool(self._client.xdel(self.key, letter_id))
 
 
+def in_a_letter(fields: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+    """The fields of an entry as its letter keeps them: as they are, or packed into one when they are too many or have the names of what a letter adds."""
+    if len(fields) <= MOST_PLAIN_FIELDS and not _RESERVED & fields.keys():
+        return fields
+    pairs = [[part.decode(errors="surrogateescape") for part in pair] for pair in fields.items()]
+    return {PACKED.encode(): json.dumps(pairs).encode()}
+
+
+def _unpacked(packed: bytes) -> dict[Any, Any]:
+    return {name.encode(errors="surrogateescape"): value.encode(errors="surrogateescape") for name, value in json.loads(packed)}
+
+
 def _letter(letter_id: bytes, raw: dict[bytes, bytes]) -> Letter:
-    fields = {name.decode(errors="backslashreplace"): value.decode(errors="backslashreplace") for name, value in raw.items()}
-    code, detail, entry_id, failed_at, data = (fields.pop(name, "") for name in ADDED)
-    return Letter(letter_id.decode(), entry_id, failed_at, code, detail, data, fields)
+    added = {name: raw.pop(name.encode(), b"").decode(errors="backslashreplace") for name in ADDED}
+    packed = raw.pop(PACKED.encode(), None)
+    fields = raw if packed is None else _unpacked(packed)
+    shown = {name.decode(errors="backslashreplace"): value.decode(errors="backslashreplace") for name, value in fields.items()}
+    code, detail, entry_id, failed_at, data = added.values()
+    return Letter(letter_id.decode(), entry_id, failed_at, code, detail, data, shown)
+
+
+_RESERVED = {name.encode() for name in (*ADDED, PACKED)}

@@ -71,6 +71,18 @@ def test_the_list_says_what_and_why(redis: redis_client.Redis, orders: Orders) -
     assert "sku=ŁOSOŚ n=1" in text()
 
 
+def test_a_terminal_is_not_filled_by_one_letter(redis: redis_client.Redis) -> None:
+    redis.xadd(STREAM, {"sku": "M" * 100_000} | {f"f{n}": str(n) for n in range(2000)})
+    Orders().consume()
+    shown = text()
+    assert len(shown) < 2000
+    assert f"sku={'M' * 200}…(100000 characters, --json shows all) f0=0 " in shown
+    assert "f48=48 … and 1951 more fields (--json shows all)" in shown
+    (letter,) = command()["letters"]
+    assert (len(letter["fields"]["sku"]), len(letter["fields"])) == (100_000, 2001)
+    assert len(text("--drop", letter["id"])) < 2000
+
+
 def test_one_goes_back_as_it_was_and_is_taken_in(redis: redis_client.Redis, orders: Orders) -> None:
     orders.known.add("ŁOSOŚ")
     wanted = command()["letters"][1]["id"]

@@ -15,6 +15,9 @@ from django.core.management.base import BaseCommand, CommandError
 from warehouse.outbox.letters import DeadLetters, Letter
 from warehouse.outbox.resilience import connect_redis
 
+# A terminal is for reading: of a letter so many fields are shown, of each so many characters. JSON has all.
+SHOWN_FIELDS, SHOWN_CHARACTERS = 50, 200
+
 
 def letter_id(text: str) -> str:
     """An id as Redis writes it."""
@@ -64,8 +67,14 @@ def _require(letters: DeadLetters, wanted: str) -> Letter:
 
 
 def _described(letter: Letter) -> str:
-    return f"{letter.id}  {letter.failed_at}  {letter.code}: {letter.detail}\n    entry {letter.entry_id}: {_shown(letter)}"
+    return f"{letter.id}  {letter.failed_at}  {letter.code}: {_cut(letter.detail)}\n    entry {letter.entry_id}: {_shown(letter)}"
 
 
 def _shown(letter: Letter) -> str:
-    return " ".join(f"{name}={value}" for name, value in letter.fields.items())
+    fields = [f"{_cut(name)}={_cut(value)}" for name, value in list(letter.fields.items())[:SHOWN_FIELDS]]
+    more = len(letter.fields) - len(fields)
+    return " ".join([*fields, f"… and {more} more fields (--json shows all)"] if more else fields)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…({len(text)} characters, --json shows all)"
