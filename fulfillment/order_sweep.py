@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from fulfillment.enums import DisagreementKind
@@ -25,6 +24,7 @@ from fulfillment.services.sweep import CANCELLED, CONFIRMED, UNKNOWN, ClaimedSwe
 from warehouse.core.actor import Actor
 from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, RetryableFailure
 from warehouse.core.partners.retry import next_retry
+from warehouse.outbox.resilience import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -184,9 +184,9 @@ def _settle(theirs: TheirOrder, report: SweepReport) -> None:
     """One order; one that fails unexpectedly is kept, so that neither it nor the others are lost."""
     try:
         outcome = sweep.compare_order(theirs, actor=ACTOR)
-    except (OperationalError, InterfaceError):
-        raise
     except Exception as error:
+        if is_outage(error):
+            raise
         logger.exception("Order %s of the order system failed unexpectedly", theirs.external_id)
         detail = f"It failed unexpectedly ({type(error).__name__}). It is tried again with every sweep; the log says more."
         sweep.keep_disagreement(theirs.external_id, DisagreementKind.NOT_TAKEN_IN, "", theirs.status, detail, actor=ACTOR)

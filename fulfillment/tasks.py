@@ -20,6 +20,7 @@ from fulfillment.services.label_prints import give_up_label_prints
 from fulfillment.services.orders import retry_order
 from warehouse.core.errors import Conflict
 from warehouse.core.partners.errors import CircuitOpen
+from warehouse.outbox.resilience import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -131,12 +132,14 @@ def _retry(order_id: int) -> None:
 
 
 def _each(ids: Iterable[int], work: Callable[[int], None]) -> None:
-    """Do the work for each id while there is time; one that fails unexpectedly does not stop the others."""
+    """Do the work for each id while there is time; one that fails unexpectedly does not stop the others, an outage of ours does."""
     deadline = time.monotonic() + SECONDS
     for pk in ids:
         if time.monotonic() > deadline:
             break
         try:
             work(pk)
-        except Exception:
+        except Exception as error:
+            if is_outage(error):
+                raise
             logger.exception("%s(%d) failed", work.__name__, pk)

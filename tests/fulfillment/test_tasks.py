@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError, connection
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from fulfillment import tasks
 from fulfillment.models import PickingTask, Shipment
 from fulfillment.services import background
 from tests.factories.fulfillment import order_for, packed, person, picked, reachable_site, stocked
@@ -46,3 +48,22 @@ def test_a_broker_that_is_away_does_not_stop_the_packer(monkeypatch):
 
     shipment = Shipment.objects.get()
     assert (shipment.status, shipment.next_attempt_at is not None) == ("requested", True)
+
+
+def test_a_mistake_does_not_stop_a_sweep_but_an_outage_does():
+    """Else each of two hundred would meet the same lost connection, and say so."""
+    tried = []
+
+    def work(pk: int) -> None:
+        tried.append(pk)
+        if pk == 1:
+            raise ValueError("a mistake about this one")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    try:
+        with pytest.raises(OperationalError):
+            tasks._each([1, 2, 3], work)
+    finally:
+        connection.close()
+    assert tried == [1, 2]
