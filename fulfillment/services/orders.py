@@ -12,7 +12,8 @@ from django.utils import timezone
 from fulfillment import events
 from fulfillment.enums import OPEN_PACKING, OPEN_PICKING, OPEN_QUALITY, OrderStatus, PackingStatus, Priority, ShipmentStatus
 from fulfillment.locks import Work, find_and_lock_order, lock_order, lock_unsent_reports, lock_work_of
-from fulfillment.models import DeliveryProvider, Order, OrderLine, PackingTask, PickingTask, QualityCheck
+from fulfillment.models import Order, OrderLine, PackingTask, PickingTask, QualityCheck
+from fulfillment.queries.providers import active_provider
 from fulfillment.services import put_backs, waybills
 from fulfillment.services.background import RETRY_DUE_ORDERS
 from fulfillment.services.intake import make_picking_tasks, write_order
@@ -73,7 +74,7 @@ def process_order_confirmed(
         priority=priority,
         ship_by=ship_by,
         retry_when_stocked=retry_when_stocked,
-        provider=_provider(provider_code),
+        provider=active_provider(provider_code) if provider_code else None,
         reservation_ref=reservation_ref,
     )
     if not write_order(order, ordered):
@@ -161,15 +162,6 @@ def _require_key(source: str, external_id: str) -> None:
 def _printable(text: str, length: int) -> str:
     """A partner's remark, cut to what the column holds and without what no database keeps."""
     return "".join(sign for sign in text if sign.isprintable())[:length]
-
-
-def _provider(code: str) -> DeliveryProvider | None:
-    if not code:
-        return None
-    provider = DeliveryProvider.objects.filter(code=code, is_active=True).first()
-    if provider is None:
-        raise NotFound(f"There is no active delivery provider {code[:40]!r}.", kind="deliveryprovider", code=code[:40])
-    return provider
 
 
 def _take_in(order: Order, ordered: Sequence[OrderedLine], actor: Actor) -> list[dict[str, Any]] | None:

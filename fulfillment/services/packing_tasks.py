@@ -17,6 +17,7 @@ from fulfillment.errors import WorkLeft
 from fulfillment.locks import lock_next_packing_task, lock_packing_task, lock_picking_task, lock_shipments_of
 from fulfillment.models import DeliveryProvider, Package, PackingTask, PackingTaskItem, Pick, PickingTask, PutBack, Shipment
 from fulfillment.queries.package_weights import weight_faults
+from fulfillment.queries.providers import default_provider
 from fulfillment.services import put_backs, waybills, weighing
 from fulfillment.services.background import REQUEST_SHIPMENT
 from fulfillment.services.progress import recount, settle
@@ -57,7 +58,7 @@ def make_packing_task(picking: PickingTask, *, actor: Actor) -> list[Event]:
         reservation_id=picking.reservation_id,
         priority=picking.priority,
         ship_by=picking.ship_by,
-        provider=_provider_for(picking),
+        provider=picking.order.provider or default_provider(),
         total_items=len(rows),
     )
     PackingTaskItem.objects.bulk_create(
@@ -134,7 +135,9 @@ def complete_packing_task(task_id: int, *, actor: Actor, expected_version: int |
     take(task, "pack")
     require_worker(task, actor)
     packages = list(task.packages.prefetch_related("items__item__product"))
-    task.provider = task.provider or _default_provider()
+    task.provider = task.provider or default_provider()
+    if task.provider is None:
+        raise Conflict("No delivery provider is chosen, and none is the default. Choose one for the order or make one the default.")
     _require_packed(task, packages, task.provider)
     task.packed_at = timezone.now()
     task.save_changes("status", "packed_at", "provider")
@@ -219,17 +222,6 @@ def _start(task: PackingTask, actor: Actor) -> PackingTask:
     task.worker_id, task.started_at = actor.user_id, timezone.now()
     task.save_changes("status", "worker", "started_at")
     return task
-
-
-def _provider_for(picking: PickingTask) -> DeliveryProvider | None:
-    return picking.order.provider or DeliveryProvider.objects.filter(is_default=True, is_active=True).first()
-
-
-def _default_provider() -> DeliveryProvider:
-    provider = DeliveryProvider.objects.filter(is_default=True, is_active=True).first()
-    if provider is None:
-        raise Conflict("No delivery provider is chosen, and none is the default. Choose one for the order or make one the default.")
-    return provider
 
 
 def _require_packed(task: PackingTask, packages: Sequence[Package], provider: DeliveryProvider) -> None:
