@@ -250,12 +250,7 @@ def lock_packing_tasks(ids: Iterable[int]) -> list[PackingTask]:
     return list(_for_update(PackingTask, "self").select_related("order", "warehouse", "provider").filter(pk__in=wanted).order_by("pk"))
 
 
-def lock_shipments_of(task: PackingTask) -> list[Shipment]:
-    """All shipments of a locked packing task, by id."""
-    return list(_for_update(Shipment, "self").filter(packing_task=task).order_by("pk"))
-
-
-def lock_shipments_of_all(tasks: Iterable[PackingTask]) -> list[Shipment]:
+def lock_shipments_of(tasks: Iterable[PackingTask]) -> list[Shipment]:
     """All shipments of these locked packing tasks, by id; their packages are read with them."""
     return list(_for_update(Shipment, "self").select_related("package").filter(packing_task__in=list(tasks)).order_by("pk"))
 
@@ -344,14 +339,10 @@ def lock_work_of(order: Order) -> Work:
     checks = list(_for_update(QualityCheck, "self").filter(order=order).order_by("pk"))
     packing = list(_for_update(PackingTask, "self").filter(order=order).order_by("pk"))
     shipments = list(_for_update(Shipment, "self").filter(order=order).order_by("pk"))
-    work = Work(picking, checks, packing, shipments)
-    for walk in picking:
-        walk.order = order
-    for check in checks:
-        check.order = order
-    for task in packing:
+    tasks: list[PickingTask | QualityCheck | PackingTask] = [*picking, *checks, *packing]
+    for task in tasks:
         task.order = order
-    return work
+    return Work(picking, checks, packing, shipments)
 
 
 def lock_carrier(provider_id: int, expected_version: int | None = None) -> DeliveryProvider:

@@ -136,8 +136,3 @@ class QualityCheckItem(models.Model):
     def is_checked(self) -> bool:
         """Whether somebody has looked at it."""
         return self.condition_ok is not None and self.quantity_ok is not None
-
-    @property
-    def good_quantity(self) -> Decimal:
-        """What may go to the customer, as far as was found."""
-        return self.quantity - self.failed_quantity

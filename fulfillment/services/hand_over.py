@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, ShipmentStatus
-from fulfillment.locks import lock_packing_tasks, lock_shipments_of_all
+from fulfillment.locks import lock_packing_tasks, lock_shipments_of
 from fulfillment.models import PackingTask, Shipment
 from fulfillment.services import packing_tasks
 from inventory import orchestrator
@@ -56,7 +56,7 @@ def hand_over_shipments(shipment_ids: Sequence[int], *, actor: Actor) -> Manifes
         raise NotFound(f"There is no shipment {unknown[0]}.", kind="shipment", id=unknown[0])
     tasks = lock_packing_tasks(known.values())
     parcels: dict[int, list[Shipment]] = defaultdict(list)
-    for shipment in lock_shipments_of_all(tasks):
+    for shipment in lock_shipments_of(tasks):
         if shipment.status in LIVING_SHIPMENTS or shipment.pk in wanted:
             parcels[shipment.packing_task_id].append(shipment)
     leaving = [task.reservation_id for task in tasks if task.status == PackingStatus.PACKED]

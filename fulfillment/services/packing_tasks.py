@@ -171,7 +171,7 @@ def ship_packing_task(task_id: int, *, actor: Actor, expected_version: int | Non
     """
     task = lock_packing_task(task_id, expected_version)
     take(task, "ship")
-    living = [shipment for shipment in lock_shipments_of(task) if shipment.status in LIVING_SHIPMENTS]
+    living = [shipment for shipment in lock_shipments_of([task]) if shipment.status in LIVING_SHIPMENTS]
     waiting = [shipment.number for shipment in living if shipment.status != ShipmentStatus.CREATED]
     if waiting or not living:
         raise Conflict(f"{task}: no waybill yet for {', '.join(waiting) or 'any package'}. The carrier has to answer first.", waiting=waiting)
@@ -207,7 +207,7 @@ def cancel_packing_task(task_id: int, reason: str, *, actor: Actor, expected_ver
     """
     task = lock_packing_task(task_id, expected_version)
     reason = cancel(task, reason)
-    for shipment in lock_shipments_of(task):
+    for shipment in lock_shipments_of([task]):
         if shipment.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
             waybills.give_up(shipment, reason, actor=actor)
     orchestrator.release_reservation.inside(task.reservation_id, reason=reason, actor=actor, for_order=True)

@@ -40,7 +40,7 @@ def change_provider(task_id: int, provider: str, *, actor: Actor, expected_versi
     chosen = active_provider(provider)
     packages = list(task.packages.all())
     require_within_limits(chosen, packages)
-    living = [row for row in lock_shipments_of(task) if row.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED)]
+    living = [row for row in lock_shipments_of([task]) if row.status in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED)]
     with_waybill = [row.number for row in living if row.status == ShipmentStatus.CREATED and row.provider_id != chosen.pk]
     if with_waybill:
         raise Conflict(

@@ -14,6 +14,7 @@ from fulfillment.tasks import sweep_label_prints
 from tests.api.conftest import Caller, codes
 from tests.fulfillment.labels.conftest import ask_carrier
 from warehouse.core.actor import Role
+from warehouse.outbox.models import IdempotencyKey
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,6 +36,8 @@ def test_print_label(labelled_task, caller):
         read = {code.text for code in zxingcpp.read_barcodes(picture_of(label["label_data"]))}
         assert read == {label["barcode"], label["tracking_number"], f"(00){label['sscc']}"}
     assert caller.post(path, {}, **{"Idempotency-Key": "1"}).json() == body
+    # It changes nothing, so that nothing is kept of it.
+    assert not IdempotencyKey.objects.exists()
     pdf = caller.post(path, {"format": "pdf", "kind": "return", "package": body["labels"][1]["package"]}).json()
     assert [label["sequence_number"] for label in pdf["labels"]] == [2]
     assert base64.b64decode(pdf["label_data"]).startswith(b"%PDF")
