@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -22,11 +21,6 @@ _FREE = """
     WHERE bl.warehouse_id = %s AND bl.product_id = ANY(%s::bigint[]) AND bl.has_stock AND bl.quantity > bl.reserved
 """
 _BY_SKU = "SELECT upper(sku), id, sku, name FROM inventory_product WHERE upper(sku) = ANY(%s::text[]) AND is_active"
-
-
-class _Goods(NamedTuple):
-    expires_at: datetime | None
-    blocked_reason: str
 
 
 class NamedProduct(NamedTuple):
@@ -55,7 +49,7 @@ def sellable_in(warehouse_id: int, product_ids: Iterable[int]) -> dict[int, Deci
     with connection.cursor() as cursor:
         cursor.execute(_FREE, [warehouse_id, list(result)])
         for product_id, free, expires_at, blocked_reason, days in cursor.fetchall():
-            if fefo.unfit(_Goods(expires_at, blocked_reason), now, days) is None:
+            if fefo.unfit(fefo.Judged(expires_at, blocked_reason), now, days) is None:
                 result[product_id] += free
     return result
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -23,11 +22,6 @@ _READ = """
     WHERE r.id = ANY(%s::bigint[]) AND r.status = 'active'
     ORDER BY i.id
 """
-
-
-class _Goods(NamedTuple):
-    expires_at: datetime | None
-    blocked_reason: str
 
 
 class HeldGoods(NamedTuple):
@@ -52,4 +46,4 @@ def held_goods(reservation_ids: Iterable[int]) -> list[HeldGoods]:
     with connection.cursor() as cursor:
         cursor.execute(_READ, [sorted(set(reservation_ids))])
         rows = cursor.fetchall()
-    return [HeldGoods._make((*goods, fefo.unfit(_Goods(expires_at, blocked), now, days) or "")) for *goods, expires_at, blocked, days in rows]
+    return [HeldGoods._make((*goods, fefo.unfit(fefo.Judged(expires_at, blocked), now, days) or "")) for *goods, expires_at, blocked, days in rows]

@@ -99,11 +99,6 @@ _SOLD = """
 """
 
 
-class _Goods(NamedTuple):
-    expires_at: datetime | None
-    blocked_reason: str
-
-
 def sale_conflict(warehouse_id: int, asked: Mapping[int, Decimal], products: Mapping[int, Product]) -> SaleConflict:
     """Which of these quantities, by product, are not for sale here now, and which active reservations hold the goods that are missing.
 
@@ -165,7 +160,7 @@ def _promised(warehouse_id: int, products: Sequence[Product]) -> dict[int, list[
         cursor.execute(_PROMISED, [warehouse_id, list(days)])
         rows = cursor.fetchall()
     for product, reservation, order_ref, held, started, confirmed, expires_at, *goods in rows:
-        if not started and fefo.unfit(_Goods(*goods), now, days[product]) is not None:
+        if not started and fefo.unfit(fefo.Judged(*goods), now, days[product]) is not None:
             continue
         before = found.get((product, reservation))
         quantity = held + (before.quantity if before else ZERO)

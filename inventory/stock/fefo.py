@@ -27,6 +27,13 @@ class Goods(Protocol):
     def blocked_reason(self) -> str: ...
 
 
+class Judged(NamedTuple):
+    """What of goods in hand decides whether they are fit, as a statement read it."""
+
+    expires_at: datetime | None
+    blocked_reason: str
+
+
 class Candidate(NamedTuple):
     """Free goods of a product somewhere, as the database has them."""
 
