@@ -1,7 +1,8 @@
-"""The one door to inventory: every operation, each as `name` and `name.inside`, with the words they speak. Other apps import from here only."""
+"""The one door to inventory: the operations that others need, each as `name` and `name.inside`, and readings, with the words they speak. Other apps import
+from here only; what only inventory's own faces and jobs do stands in its services."""
 
 from inventory.enums import DocumentType, LocationKind, PhaseChange, Severity, WriteOffReason
-from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, Shortage, TooLongOut, UnfitNow, UnknownProduct, UnknownWarehouse
+from inventory.errors import InsufficientStock, MoreThanShipped, PlaceNotAllowed, TooLongOut, UnfitNow, UnknownProduct, UnknownWarehouse
 from inventory.events import (
     AUDIT_COMPLETED,
     BATCH_MIXED,
@@ -16,7 +17,7 @@ from inventory.events import (
 )
 from inventory.queries.alerts import AlertDraft
 from inventory.queries.availability import Availability, get_availability
-from inventory.queries.channel_levels import NamedProduct, OrderHolds, products_by_sku, sellable_in, what_order_holds
+from inventory.queries.channel_levels import NamedProduct, products_by_sku, sellable_in, what_order_holds
 from inventory.queries.cycle_counts import suggest_cycle_count
 from inventory.queries.held_goods import HeldGoods, held_goods
 from inventory.queries.ledger import LedgerLine, ledger_of
@@ -24,18 +25,18 @@ from inventory.queries.locations import Place, active_warehouses, default_locati
 from inventory.queries.lot_families import made_of
 from inventory.queries.offline_sales import SaleConflict, SaleLine
 from inventory.queries.order_lines import OrderedLine, resolve_lines
-from inventory.queries.prices import EffectivePrice, effective_prices
 from inventory.queries.product_names import product_named, skus_of
-from inventory.queries.put_away import Suggestion, suggest_places
+from inventory.queries.promises import Reserved, ReservedItem, get_reserved_items
+from inventory.queries.put_away import suggest_places
 from inventory.queries.returns import Shipped, shipped_under
 from inventory.queries.scan import Scanned, find_by_scan, is_taken_code
 from inventory.queries.site_maps import SitePlace, site_map
 from inventory.queries.stock import explain_reservation, free_in, get_location_stock, get_low_stock, get_product_stock
-from inventory.queries.tracing import Trace, trace_batch
+from inventory.queries.tracing import trace_batch
 from inventory.services.alerts import acknowledge_alert, evaluate_alerts, open_alert, resolve_alert, settle_alerts
 from inventory.services.audit_adjustment import adjust_stock
 from inventory.services.audit_completion import complete_audit
-from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, scan_audit_places, update_audit_items
+from inventory.services.audit_counts import add_found_goods, count_again, record_count, scan_audit_place, update_audit_items
 from inventory.services.audits import cancel_audit, change_audit, create_audit, start_audit
 from inventory.services.consumption import consume_reservation, take_gates_of
 from inventory.services.count_requests import count_requested_places, dismiss_count_request, request_count
@@ -50,7 +51,6 @@ from inventory.services.order_sales import sell_for_order
 from inventory.services.overrides import reallocate_item
 from inventory.services.phases import change_phase
 from inventory.services.picks import PickedItem, UnpickedItem, pick_reserved, put_back, unpick_reserved
-from inventory.services.promises import Reserved, ReservedItem, get_reserved_items
 from inventory.services.quarantine import Quarantined, quarantine_picked
 from inventory.services.recalls import Withdrawal, hold_batch, recall_batch, release_hold
 from inventory.services.receiving import (
@@ -113,7 +113,6 @@ __all__ = [
     "Availability",
     "CameBack",
     "DocumentType",
-    "EffectivePrice",
     "Finding",
     "HeldGoods",
     "InsufficientStock",
@@ -123,7 +122,6 @@ __all__ = [
     "MoreThanShipped",
     "Move",
     "NamedProduct",
-    "OrderHolds",
     "OrderedLine",
     "PhaseChange",
     "PickedItem",
@@ -140,11 +138,8 @@ __all__ = [
     "Severity",
     "Shipped",
     "ShortPart",
-    "Shortage",
     "SitePlace",
-    "Suggestion",
     "TooLongOut",
-    "Trace",
     "TransferLine",
     "UnfitNow",
     "UnknownProduct",
@@ -193,7 +188,6 @@ __all__ = [
     "default_location",
     "dismiss_count_request",
     "draft_expired_write_offs",
-    "effective_prices",
     "end_discount",
     "evaluate_alerts",
     "expire_reservation",
@@ -253,7 +247,6 @@ __all__ = [
     "resolve_lines",
     "return_sold",
     "scan_audit_place",
-    "scan_audit_places",
     "sell_for_order",
     "sellable_in",
     "send_transfer",

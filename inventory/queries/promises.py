@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -106,3 +108,39 @@ def items_of_reservations(reservation_ids: Iterable[int]) -> list[HeldItem]:
     with connection.cursor() as cursor:
         cursor.execute(_OF_RESERVATIONS, [sorted(set(reservation_ids))])
         return [HeldItem(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedItem:
+    """A part of a promise and where it lies."""
+
+    id: int
+    product_id: int
+    batch_id: int
+    batch_location_id: int
+    location_id: int
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What is promised in one warehouse."""
+
+    reservation_id: int
+    warehouse_id: int
+    items: tuple[ReservedItem, ...]
+
+
+def as_reserved(items: Iterable[HeldItem]) -> list[Reserved]:
+    """What reservations hold, one answer for each reservation."""
+    grouped: dict[tuple[int, int], list[ReservedItem]] = defaultdict(list)
+    for item in items:
+        grouped[item.reservation_id, item.warehouse_id].append(
+            ReservedItem(item.id, item.product_id, item.batch_id, item.batch_location_id, item.location_id, item.held)
+        )
+    return [Reserved(reservation, warehouse, tuple(parts)) for (reservation, warehouse), parts in sorted(grouped.items())]
+
+
+def get_reserved_items(reservation_id: int) -> list[ReservedItem]:
+    """What a reservation holds now, wherever it lies; nothing when it is closed. Takes no locks."""
+    return [part for promise in as_reserved(held_items(reservation_id=reservation_id)) for part in promise.items]

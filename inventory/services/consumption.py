@@ -13,12 +13,12 @@ from inventory.enums import BlockedReason, DocumentType, MovementType, Reservati
 from inventory.errors import InsufficientStock, Shortage, UnfitNow
 from inventory.models import BatchLocation, Product, Reservation
 from inventory.queries.promises import HeldItem, items_of_reservations
-from inventory.services.promises import lock_with_items, require_owner, set_status, update_items
+from inventory.services.promises import lock_with_items, require_active, require_owner, set_status, update_items
 from inventory.stock import fefo
 from inventory.stock.gate import Gate, lock_stock
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import TransitionRefused, ValidationFailed
+from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 
@@ -42,8 +42,7 @@ def consume_reservation(
     gate, reservation, items = lock_with_items(reservation_id)
     if reservation.status == ReservationStatus.FULFILLED:
         return reservation
-    if reservation.status != ReservationStatus.ACTIVE:
-        raise TransitionRefused(f"{reservation} is {reservation.status}: nothing is promised by it any more.", status=reservation.status)
+    require_active(reservation)
     require_owner(reservation, for_order=for_order)
     weights = _actual_quantities(items, actual or {})
     _require_fit([item for item in items if weights[item.id]], gate)

@@ -17,10 +17,8 @@ from inventory.errors import InsufficientStock, Shortage
 from inventory.locks import lock_reservations
 from inventory.models import Reservation, ReservationItem, Stock, Warehouse
 from inventory.queries.order_lines import OrderedLine
-from inventory.queries.promises import HeldItem, held_items
+from inventory.queries.promises import HeldItem, Reserved, as_reserved, held_items
 from inventory.services.promises import (
-    Reserved,
-    as_reserved,
     listings_in,
     plan_lines,
     promise,

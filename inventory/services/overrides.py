@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from inventory.enums import ReservationStatus
 from inventory.errors import InsufficientStock, PromiseMoved, Shortage, UnfitNow
 from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, ReservationItem
 from inventory.queries.promises import holders_of
 from inventory.services.moving import BENCHES
+from inventory.services.promises import require_active
 from inventory.services.reallocation import Moved, Seizure, keep_moved, post_moved, ship_at_of
 from inventory.stock import fefo
 from inventory.stock.candidates import read_candidates
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import require_reason
-from warehouse.core.errors import Conflict, NotFound, TransitionRefused
+from warehouse.core.errors import Conflict, NotFound
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 
@@ -84,8 +84,7 @@ def less_promised(item: ReservationItem, asked: Decimal) -> Conflict:
 def _require_movable(item: ReservationItem, amount: Decimal, to_batch_location_id: int, gate: Gate, key: StockKey) -> None:
     if StockKey(item.batch_location.warehouse_id, item.product_id) != key:
         raise Conflict("The other goods are not of this product in this warehouse.", item=item.pk, batch_location=to_batch_location_id)
-    if item.reservation.status != ReservationStatus.ACTIVE:
-        raise TransitionRefused(f"{item.reservation} is {item.reservation.status}: it can't be moved.", status=item.reservation.status)
+    require_active(item.reservation)
     require_step(amount, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=not item.held)
     if not item.held or item.held < amount:
         raise Conflict(f"Reservation item {item.pk} holds {plain(item.held)}, not {plain(amount)}.", item=item.pk, held=str(item.held))

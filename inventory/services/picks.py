@@ -9,18 +9,19 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils import timezone
 
-from inventory.enums import DocumentType, LocationKind, MovementType, ReservationStatus
+from inventory.enums import DocumentType, LocationKind, MovementType
 from inventory.errors import PlaceNotAllowed, TooLongOut, UnfitNow
 from inventory.locks import lock_reservation_item
 from inventory.models import BatchLocation, ReservationItem
 from inventory.services.moving import BENCHES, ON_THE_WAY, places_within, shift
 from inventory.services.overrides import less_promised
+from inventory.services.promises import require_active
 from inventory.stock import fefo
 from inventory.stock.gate import LockedStock, StockKey, lock_stock
 from inventory.stock.place import bring, clock_of, lives_of
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, NotFound, TransitionRefused, ValidationFailed
+from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 
@@ -52,20 +53,11 @@ def pick_reserved(
     are fit now. From the first pick the reservation never expires. Raises PromiseMoved when other goods are promised instead by now, Conflict when the item
     holds less, UnfitNow when the goods may not leave.
     """
-    key = StockKey(warehouse_id, product_id)
-    gate = lock_stock([key])
-    item = lock_reservation_item(item_id)
+    stock, item = _lock_promised(item_id, quantity, StockKey(warehouse_id, product_id))
     source = item.batch_location
-    if StockKey(source.warehouse_id, source.product_id) != key:
-        raise ValidationFailed(f"Reservation item {item_id} is not of this product in this warehouse.", item=item_id)
-    if item.reservation.status != ReservationStatus.ACTIVE:
-        raise TransitionRefused(
-            f"{item.reservation} is {item.reservation.status}: nothing is promised by it any more.", status=item.reservation.status
-        )
-    require_step(quantity, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
     if item.held < quantity:
         raise less_promised(item, quantity)
-    _require_fit(source, gate[key])
+    _require_fit(source, stock)
     target = _bring(source, to_location_id, actor)
     picked = _split_item(item, quantity, target)
     item.reservation.started_at = item.reservation.started_at or timezone.now()
@@ -111,18 +103,11 @@ def unpick_reserved(
     reservation. Raises Conflict when the item holds less or lies on no bench, TransitionRefused for a closed reservation, PlaceNotAllowed when the shelf
     was closed, TooLongOut.
     """
-    key = StockKey(warehouse_id, product_id)
-    gate = lock_stock([key])
-    item = lock_reservation_item(item_id)
+    stock, item = _lock_promised(item_id, quantity, StockKey(warehouse_id, product_id))
     source = item.batch_location
-    if StockKey(source.warehouse_id, source.product_id) != key:
-        raise ValidationFailed(f"Reservation item {item_id} is not of this product in this warehouse.", item=item_id)
-    if item.reservation.status != ReservationStatus.ACTIVE:
-        raise TransitionRefused(f"{item.reservation} is {item.reservation.status}: it can't be picked or put back.", status=item.reservation.status)
-    require_step(quantity, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
     if source.location.kind not in BENCHES or item.held < quantity:
         held = item.held if source.location.kind in BENCHES else ZERO
-        raise Conflict(f"Only {plain(held)} of {gate[key].sku} still lie on the bench for it, not {plain(quantity)}.", held=str(held))
+        raise Conflict(f"Only {plain(held)} of {stock.sku} still lie on the bench for it, not {plain(quantity)}.", held=str(held))
     _require_cold(source, out_since)
     target = _bring(source, to_location_id, actor, out_since)
     kept = _rejoin(item, quantity, target, shelf_item_id)
@@ -177,6 +162,17 @@ def put_back(
     return shift(gate, goods, MovementType.PUT_BACK, MovementType.PUT_BACK, header, out_since=out_since)[0]
 
 
+def _lock_promised(item_id: int, quantity: Decimal, key: StockKey) -> tuple[LockedStock, ReservationItem]:
+    """The gate, then the item of an active promise that so much of may be moved. Raises ValidationFailed, TransitionRefused."""
+    gate = lock_stock([key])
+    item = lock_reservation_item(item_id)
+    if StockKey(item.batch_location.warehouse_id, item.batch_location.product_id) != key:
+        raise ValidationFailed(f"Reservation item {item_id} is not of this product in this warehouse.", item=item_id)
+    require_active(item.reservation)
+    require_step(quantity, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
+    return gate[key], item
+
+
 def _require_cold(source: BatchLocation, out_since: datetime | None) -> None:
     """Raise TooLongOut for goods that have lain for too long where they have no life."""
     place, limit = source.location, timedelta(minutes=settings.COLD_CHAIN_LIMIT_MINUTES)
@@ -195,18 +191,7 @@ def _require_cold(source: BatchLocation, out_since: datetime | None) -> None:
 
 
 def _require_fit(source: BatchLocation, stock: LockedStock) -> None:
-    free = fefo.Candidate(
-        source.pk,
-        source.warehouse_id,
-        source.product_id,
-        source.batch_id,
-        source.location_id,
-        source.quantity,
-        source.effective_expires_at,
-        source.received_at,
-        source.blocked_reason,
-    )
-    reason = fefo.unfit(free, timezone.now(), stock.min_remaining_days)
+    reason = fefo.unfit(fefo.Judged(source.effective_expires_at, source.blocked_reason), timezone.now(), stock.min_remaining_days)
     if reason is not None:
         raise UnfitNow(f"{stock.sku}, {source.batch} in {source.location}: {reason}. Report it short.", reason=reason, batch_location=source.pk)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,39 +15,18 @@ from inventory.errors import InsufficientStock, Shortage
 from inventory.locks import lock_reservations
 from inventory.models import Product, Reservation, ReservationItem
 from inventory.queries.order_lines import OrderedLine
-from inventory.queries.promises import HeldItem, held_items
+from inventory.queries.promises import HeldItem, Reserved, ReservedItem, held_items
 from inventory.stock import fefo
 from inventory.stock.gate import Gate, LockedStock, StockKey, lock_stock
 from inventory.stock.post import Entry, Header, NewReservation, post, post_reservation
 from warehouse.core.actor import Actor
-from warehouse.core.errors import Conflict, NotFound
+from warehouse.core.errors import Conflict, NotFound, TransitionRefused
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import StartAgain, lost_race_on
 from warehouse.outbox.events import Event
 
 # Two that promise to the same order at once: the second one starts again and finds the first one's promise.
 lost_race_on(["one_active_reservation_per_order"])
-
-
-@dataclass(frozen=True, slots=True)
-class ReservedItem:
-    """A part of a promise and where it lies."""
-
-    id: int
-    product_id: int
-    batch_id: int
-    batch_location_id: int
-    location_id: int
-    quantity: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """What is promised in one warehouse."""
-
-    reservation_id: int
-    warehouse_id: int
-    items: tuple[ReservedItem, ...]
 
 
 def start_again_if_promised(order_refs: Iterable[str], warehouse_id: int | None = None) -> None:
@@ -144,19 +122,10 @@ def listings_in(lines: Iterable[OrderedLine]) -> dict[int, str]:
     return {line.product_id: line.listing_id for line in lines if line.listing_id}
 
 
-def as_reserved(items: Iterable[HeldItem]) -> list[Reserved]:
-    """What reservations hold, one answer for each reservation."""
-    grouped: dict[tuple[int, int], list[ReservedItem]] = defaultdict(list)
-    for item in items:
-        grouped[item.reservation_id, item.warehouse_id].append(
-            ReservedItem(item.id, item.product_id, item.batch_id, item.batch_location_id, item.location_id, item.held)
-        )
-    return [Reserved(reservation, warehouse, tuple(parts)) for (reservation, warehouse), parts in sorted(grouped.items())]
-
-
-def get_reserved_items(reservation_id: int) -> list[ReservedItem]:
-    """What a reservation holds now, wherever it lies; nothing when it is closed. Takes no locks."""
-    return [part for promise in as_reserved(held_items(reservation_id=reservation_id)) for part in promise.items]
+def require_active(reservation: Reservation) -> None:
+    """Raise TransitionRefused when the locked reservation promises nothing any more."""
+    if reservation.status != ReservationStatus.ACTIVE:
+        raise TransitionRefused(f"{reservation} is {reservation.status}: nothing is promised by it any more.", status=reservation.status)
 
 
 def require_owner(reservation: Reservation, *, for_order: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from inventory.enums import DocumentType, LocationKind, MovementType, ReservationStatus
+from inventory.enums import DocumentType, LocationKind, MovementType
 from inventory.errors import PlaceNotAllowed
 from inventory.locks import share_batches
 from inventory.models import BatchLocation, Location, Reservation
@@ -15,12 +15,12 @@ from inventory.queries.locations import default_location
 from inventory.queries.lot_families import made_of
 from inventory.queries.promises import HeldItem, Holder, held_items
 from inventory.services.moving import BENCHES, shift
-from inventory.services.promises import lock_with_items
+from inventory.services.promises import lock_with_items, require_active
 from inventory.services.reallocation import Seizure, free_elsewhere, keep_moved, plan_elsewhere, post_moved, release_missing
 from inventory.stock.gate import Gate
 from inventory.stock.post import Header
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, TransitionRefused
+from warehouse.core.errors import Conflict
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 
@@ -77,8 +77,7 @@ def quarantine_picked(
 
 
 def _require_there(reservation: Reservation, items: Sequence[HeldItem], quantities: Mapping[int, Decimal], gate: Gate) -> list[HeldItem]:
-    if reservation.status != ReservationStatus.ACTIVE:
-        raise TransitionRefused(f"{reservation} is {reservation.status}: nothing is promised by it any more.", status=reservation.status)
+    require_active(reservation)
     held = {item.id: item for item in items}
     for item_id, quantity in quantities.items():
         there = held[item_id].held if item_id in held else ZERO

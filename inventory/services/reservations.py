@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from django.conf import settings
 from django.utils import timezone
@@ -16,15 +16,14 @@ from inventory.errors import InsufficientStock
 from inventory.locks import lock_reservations
 from inventory.models import Reservation
 from inventory.queries.order_lines import OrderedLine
-from inventory.queries.promises import HeldItem, held_items
+from inventory.queries.promises import HeldItem, Reserved, as_reserved, held_items
 from inventory.services.promises import (
-    Reserved,
-    as_reserved,
     listings_in,
     lock_with_items,
     plan_lines,
     promise,
     release_held,
+    require_active,
     require_owner,
     set_status,
     start_again_if_promised,
@@ -34,10 +33,9 @@ from inventory.stock.candidates import read_candidates
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
+from warehouse.core.jobs import one_by_one
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import StartAgain, operation
-
-logger = logging.getLogger(__name__)
 
 
 @operation(Role.INTEGRATION)
@@ -109,8 +107,7 @@ def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, rea
     Locks and events as `release_reservation`. Raises Conflict when an item does not hold so much.
     """
     gate, reservation, items = lock_with_items(reservation_id)
-    if reservation.status != ReservationStatus.ACTIVE:
-        raise TransitionRefused(f"{reservation} is {reservation.status}: nothing can be taken back from it.", status=reservation.status)
+    require_active(reservation)
     require_owner(reservation, for_order=for_order)
     by_id = {item.id: item for item in items}
     for item_id, quantity in quantities.items():
@@ -132,8 +129,7 @@ def release_items(reservation_id: int, quantities: Mapping[int, Decimal], *, rea
 def extend_reservation(reservation_id: int, *, until: datetime, actor: Actor) -> Reservation:
     """Move the limit of a checkout's promise further away. Locks the reservation only: no quantity changes."""
     reservation = lock_reservations([reservation_id])[reservation_id]
-    if reservation.status != ReservationStatus.ACTIVE:
-        raise TransitionRefused(f"{reservation} is {reservation.status}: it can't be extended.", status=reservation.status)
+    require_active(reservation)
     if reservation.expires_at is None:
         raise Conflict(f"{reservation} has no time limit.")
     if reservation.started_at is not None:
@@ -158,13 +154,7 @@ def expire_reservations(*, actor: Actor, limit: int = 1000) -> int:
     """
     due = Reservation.objects.filter(status=ReservationStatus.ACTIVE, expires_at__lte=timezone.now(), started_at=None)
     ids = list(due.order_by("expires_at").values_list("pk", flat=True)[:limit])
-    expired = 0
-    for pk in ids:
-        try:
-            expired += expire_reservation(pk, actor=actor)
-        except Conflict as error:
-            logger.warning("reservation %s not expired now: %s", pk, error.detail)
-    return expired
+    return one_by_one(partial(expire_reservation, actor=actor), ids, told="expire a reservation")
 
 
 def default_ttl() -> timedelta:

@@ -8,19 +8,18 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from inventory.enums import ReservationStatus
 from inventory.locks import lock_reservation_item
 from inventory.models import ReservationItem
-from inventory.queries.promises import held_items, holders_of
+from inventory.queries.promises import ReservedItem, held_items, holders_of
 from inventory.services.moving import BENCHES
 from inventory.services.overrides import less_promised
-from inventory.services.promises import ReservedItem
+from inventory.services.promises import require_active
 from inventory.services.reallocation import Seizure, free_elsewhere, keep_moved, plan_elsewhere, post_moved, release_missing
 from inventory.stock import fefo
 from inventory.stock.gate import Gate, StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, NotFound, TransitionRefused
-from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.errors import Conflict, NotFound
+from warehouse.core.quantities import require_step
 from warehouse.core.transactions import operation
 
 
@@ -67,10 +66,7 @@ def reallocate_short(item_id: int, quantity: Decimal, *, reason: str, actor: Act
 
 
 def _require_short(item: ReservationItem, quantity: Decimal, gate: Gate, key: StockKey) -> None:
-    if item.reservation.status != ReservationStatus.ACTIVE:
-        raise TransitionRefused(
-            f"{item.reservation} is {item.reservation.status}: nothing is promised by it any more.", status=item.reservation.status
-        )
+    require_active(item.reservation)
     if item.held < quantity or not item.held:
         raise less_promised(item, quantity)
     require_step(quantity, gate[key].quantity_step, sku=gate[key].sku, zero_allowed=False)
@@ -80,8 +76,5 @@ def _require_short(item: ReservationItem, quantity: Decimal, gate: Gate, key: St
 
 def _unfit(item: ReservationItem, gate: Gate, key: StockKey) -> str:
     """Why the goods of its place may not leave now, as picking judges it."""
-    place = item.batch_location
-    goods = fefo.Candidate(
-        place.pk, *key, place.batch_id, place.location_id, ZERO, place.effective_expires_at, place.received_at, place.blocked_reason
-    )
+    goods = fefo.Judged(item.batch_location.effective_expires_at, item.batch_location.blocked_reason)
     return fefo.unfit(goods, timezone.now(), gate[key].min_remaining_days) or ""
