@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -117,6 +117,11 @@ class MoreThanShipped(Conflict):
 
     code = "more_than_shipped"
     title = "More than was shipped"
+
+    def __init__(self, told: str, lines: Sequence[Mapping[str, Any]]) -> None:
+        names = [f"{line['sku']} lot {line['lot']}" if "lot" in line else line["sku"] for line in lines]
+        text = "; ".join(f"{name}: asked {line['asked']}, may come back {line['may_come_back']}" for name, line in zip(names, lines, strict=True))
+        super().__init__(f"{told}. {text}.", errors=[dict(line) for line in lines])
 
 
 class PromiseMoved(Conflict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from django.db.models import OuterRef, Subquery
 from inventory.enums import MovementType
 from inventory.models import BatchLocation, Movement, PastClock
 from inventory.models.stock import StockKey
+from warehouse.core.quantities import ZERO, plain
 
 SALES = (MovementType.SALE, MovementType.OFFLINE_SALE)
 
@@ -73,6 +74,15 @@ def shipped_under(order_ref: str) -> list[Shipped]:
     with connection.cursor() as cursor:
         cursor.execute(_SHIPPED, {"ref": order_ref})
         return [Shipped(*row) for row in cursor.fetchall()]
+
+
+def balance_of(rows: Sequence[Shipped]) -> dict[str, str]:
+    """What these rows add up to, for a refusal."""
+    return {
+        "shipped": plain(sum((row.quantity for row in rows), ZERO)),
+        "came_back": plain(sum((row.back for row in rows), ZERO)),
+        "in_open_returns": plain(sum((row.claimed for row in rows), ZERO)),
+    }
 
 
 class SoldFrom(NamedTuple):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import connection
 from django.utils import timezone
 
 from inventory import events
@@ -28,18 +27,14 @@ from inventory.stock.place import Arrival, clock_of, lives_of, lives_of_products
 from inventory.stock.post import Entry, Header, post
 from inventory.stock.shelf_life import Clock, Lives
 from warehouse.core.actor import Actor, Role
+from warehouse.core.columns import write_columns
 from warehouse.core.documents import take
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
 
-_BOOKED = """
-    UPDATE inventory_auditline l
-    SET difference = n.difference, batch_id = n.batch, batch_location_id = coalesce(n.place, l.batch_location_id), unit_cost = n.cost, currency = n.currency
-    FROM unnest(%s::bigint[], %s::numeric[], %s::bigint[], %s::bigint[], %s::numeric[], %s::text[]) AS n (id, difference, batch, place, cost, currency)
-    WHERE l.id = n.id
-"""
+_BOOKED = ("difference", "batch_id", "batch_location_id", "unit_cost", "currency")
 
 
 @dataclass(slots=True)
@@ -230,26 +225,29 @@ def _post(changes: Sequence[_Change], gate: Gate, header: Header, reason: str) -
 
 def _write_back(changes: Sequence[_Change]) -> None:
     """Keep in each line what was booked, where, and what a unit of it cost."""
-    rows = [(c.line.pk, c.difference, c.batch.pk, c.place, c.batch.purchase_price, c.batch.currency) for c in changes]
+    rows = []
     for change in changes:
-        change.line.difference = change.difference
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(_BOOKED, [list(column) for column in zip(*rows, strict=True)])
+        line, place = change.line, change.line.batch_location_id if change.place is None else change.place
+        line.difference = change.difference
+        rows.append((line.pk, change.difference, change.batch.pk, place, change.batch.purchase_price, change.batch.currency))
+    write_columns(AuditLine, _BOOKED, rows)
 
 
 def _completed(audit: Audit, lines: Sequence[AuditLine], changes: Sequence[_Change]) -> Event:
+    worth = [(change.batch.currency, change.difference * change.batch.purchase_price) for change in changes if change.difference]
+    return completed_event(audit, worth, lines=len(lines), counted=len(changes), differences=len(worth))
+
+
+def completed_event(audit: Audit, worth: Iterable[tuple[str, Decimal]], **more: int) -> Event:
+    """What is told of an audit that is done: `worth` says, currency by currency, what each difference is worth."""
     value: dict[str, Decimal] = defaultdict(Decimal)
-    for change in changes:
-        if change.difference:
-            value[change.batch.currency] += change.difference * change.batch.purchase_price
+    for currency, amount in worth:
+        value[currency] += amount
     facts = {
         "audit_id": audit.pk,
         "number": audit.number,
         "warehouse_id": audit.warehouse.external_id,
-        "lines": len(lines),
-        "counted": len(changes),
-        "differences": sum(1 for change in changes if change.difference),
         "value": {currency: plain(amount) for currency, amount in sorted(value.items())},
+        **more,
     }
     return Event(events.AUDIT_COMPLETED, "audit", audit.pk, facts)

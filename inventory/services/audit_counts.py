@@ -20,6 +20,7 @@ from inventory.stock.gate import StockKey, lock_stock
 from inventory.stock.place import lives_of_products, require_allowed
 from inventory.stock.shelf_life import Lives
 from warehouse.core.actor import Actor, Role
+from warehouse.core.columns import write_columns
 from warehouse.core.documents import require_reason, require_status
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
@@ -41,18 +42,8 @@ _SEEN = """
     ) n
     WHERE l.id = n.id
 """
-_WRITE = """
-    UPDATE inventory_auditline l
-    SET status = n.status, recount_reason = n.reason, scanned_at = n.scanned_at, scanned_by_id = n.scanned_by, books_quantity = n.books_quantity,
-        books_version = n.books_version, counted_quantity = n.counted_quantity, counted_by_id = n.counted_by, counted_at = n.counted_at,
-        first_counted_quantity = n.first_quantity, first_counted_by_id = n.first_by
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[], %s::numeric[], %s::int[], %s::numeric[], %s::bigint[],
-                %s::timestamptz[], %s::numeric[], %s::bigint[])
-         AS n (id, status, reason, scanned_at, scanned_by, books_quantity, books_version, counted_quantity, counted_by, counted_at, first_quantity, first_by)
-    WHERE l.id = n.id
-"""
 _WRITTEN = (
-    "pk", "status", "recount_reason", "scanned_at", "scanned_by_id", "books_quantity", "books_version", "counted_quantity", "counted_by_id", "counted_at",
+    "status", "recount_reason", "scanned_at", "scanned_by_id", "books_quantity", "books_version", "counted_quantity", "counted_by_id", "counted_at",
     "first_counted_quantity", "first_counted_by_id",
 )  # fmt: skip
 
@@ -199,9 +190,7 @@ def difference_of(line: AuditLine, books: Books) -> Decimal:
 
 def write_counts(lines: Collection[AuditLine]) -> None:
     """Write what became of these lines by counting; one statement."""
-    if lines:
-        with connection.cursor() as cursor:
-            cursor.execute(_WRITE, [[getattr(line, name) for line in lines] for name in _WRITTEN])
+    write_columns(AuditLine, _WRITTEN, ([line.pk, *(getattr(line, name) for name in _WRITTEN)] for line in lines))
 
 
 def _lock_running(audit_id: int, expected_version: int | None = None) -> Audit:

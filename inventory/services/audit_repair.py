@@ -10,10 +10,10 @@ from typing import NamedTuple
 from django.db import connection
 from django.utils import timezone
 
-from inventory import events
 from inventory.enums import AuditLineStatus, AuditScope, BlockedReason, DocumentType, MovementType
 from inventory.locks import lock_reservations
 from inventory.models import Audit, AuditLine, BatchLocation
+from inventory.services.audit_completion import completed_event
 from inventory.services.promises import update_items
 from inventory.services.rebuild import Change, rebuild_stock
 from inventory.stock.gate import StockKey
@@ -21,9 +21,9 @@ from inventory.stock.place import blocked_reason
 from inventory.stock.post import Entry, Header, block, post
 from warehouse.core.actor import Actor
 from warehouse.core.documents import take
-from warehouse.core.quantities import ZERO, plain
+from warehouse.core.quantities import ZERO
 from warehouse.core.transactions import operation
-from warehouse.outbox.events import Event, publish
+from warehouse.outbox.events import publish
 
 REASON = "repaired"
 
@@ -80,7 +80,8 @@ def repair_stock(warehouse_id: int, product_ids: Sequence[int], *, actor: Actor)
     audit.started_at = audit.completed_at = timezone.now()
     audit.notes = "The books were repaired:\n" + "\n".join(told(change) for change in changes)
     audit.save_changes("status", "started_at", "completed_at", "notes")
-    publish([_completed(audit, lines)], actor=actor)
+    worth = [(line.currency, (line.difference or ZERO) * line.unit_cost) for line in lines]
+    publish([completed_event(audit, worth, lines=len(lines), counted=0, differences=len(lines), repair=True)], actor=actor)
     return audit, changes
 
 
@@ -164,20 +165,3 @@ def _write_lines(audit: Audit, changes: Sequence[Change], rows: Mapping[int, Bat
                 )
             )
     return AuditLine.objects.bulk_create(lines)
-
-
-def _completed(audit: Audit, lines: Sequence[AuditLine]) -> Event:
-    value: dict[str, Decimal] = defaultdict(Decimal)
-    for line in lines:
-        value[line.currency] += (line.difference or ZERO) * line.unit_cost
-    facts = {
-        "audit_id": audit.pk,
-        "number": audit.number,
-        "warehouse_id": audit.warehouse.external_id,
-        "lines": len(lines),
-        "counted": 0,
-        "differences": len(lines),
-        "value": {currency: plain(amount) for currency, amount in sorted(value.items())},
-        "repair": True,
-    }
-    return Event(events.AUDIT_COMPLETED, "audit", audit.pk, facts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection
 from django.utils import timezone
 
 from inventory.models import BatchLocation, Location
@@ -13,20 +12,10 @@ from inventory.stock.place import blocked_reason, clock_of, lives_of, require_we
 from inventory.stock.post import Header, block
 from inventory.stock.shelf_life import as_decimal
 from warehouse.core.actor import Actor
+from warehouse.core.columns import write_columns
 from warehouse.core.transactions import require_transaction
 
-_WRITE = """
-    UPDATE inventory_batchlocation b SET effective_expires_at = n.expires_at
-    FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, expires_at) WHERE b.id = n.id
-"""
-
-
-_WRITE_CLOCKS = """
-    UPDATE inventory_batchlocation b
-    SET consumed_fraction = n.fraction, clock_started_at = n.started, clock_condition = n.condition, effective_expires_at = n.expires_at
-    FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[], %s::text[], %s::timestamptz[]) AS n (id, fraction, started, condition, expires_at)
-    WHERE b.id = n.id
-"""
+_CLOCK = ("consumed_fraction", "clock_started_at", "clock_condition", "effective_expires_at")
 
 
 def judge_contents(location: Location, rows: Sequence[BatchLocation], *, actor: Actor) -> None:
@@ -42,10 +31,8 @@ def judge_contents(location: Location, rows: Sequence[BatchLocation], *, actor: 
     clocks = {row.pk: clock_of(row).moved(lives[row.batch_id], now, location.condition) for row in rows}
     dates = {row.pk: clocks[row.pk].effective(lives[row.batch_id]) for row in rows}
     moved = [row.pk for row in rows if clocks[row.pk] != clock_of(row)]
-    if moved:
-        columns = [(pk, as_decimal(clocks[pk].fraction), clocks[pk].started_at, clocks[pk].condition, dates[pk]) for pk in moved]
-        with connection.cursor() as cursor:
-            cursor.execute(_WRITE_CLOCKS, [list(column) for column in zip(*columns, strict=True)])
+    columns = [(pk, as_decimal(clocks[pk].fraction), clocks[pk].started_at, clocks[pk].condition, dates[pk]) for pk in moved]
+    write_columns(BatchLocation, _CLOCK, columns)
     reasons = {row.pk: str(blocked_reason(row.batch, location, dates[row.pk], now)) for row in rows}
     block({row.pk: reasons[row.pk] for row in rows if reasons[row.pk] != row.blocked_reason}, Header(actor=actor))
 
@@ -68,7 +55,5 @@ def judge_again(product_id: int, *, actor: Actor) -> None:
         reason = str(blocked_reason(row.batch, row.location, expires_at, now))
         if reason != row.blocked_reason:
             reasons[row.pk] = reason
-    if dates:
-        with connection.cursor() as cursor:
-            cursor.execute(_WRITE, [list(dates), list(dates.values())])
+    write_columns(BatchLocation, ["effective_expires_at"], dates.items())
     block(reasons, Header(actor=actor))

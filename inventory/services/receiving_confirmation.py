@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from inventory import events
@@ -27,6 +26,7 @@ from inventory.stock.place import Arrival, lives_of, lives_of_products, place, r
 from inventory.stock.post import Entry, Header, post
 from inventory.stock.shelf_life import Lives
 from warehouse.core.actor import Actor, Role
+from warehouse.core.columns import write_columns
 from warehouse.core.documents import take
 from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
@@ -65,7 +65,7 @@ def confirm_receiving(receiving_id: int, *, actor: Actor, expected_version: int 
     entries = [Entry(spot, MovementType.RECEIVING, quantity, ZERO) for spot, (_, quantity, _) in zip(spots, arrivals, strict=True)]
     header = Header(actor=actor, fact=events.STOCK_RECEIVED, document_type=DocumentType.RECEIVING, document_id=receiving.pk)
     post(entries, header, _events(receiving, arrivals, gate))
-    _bind({item.pk: batches[item.pk].pk for item in arrived})
+    write_columns(ReceivingItem, ["batch_id"], ((item.pk, batches[item.pk].pk) for item in arrived))
     receiving.confirmed_at = now
     receiving.save_changes("status", "confirmed_at")
     return receiving
@@ -214,12 +214,3 @@ def _events(receiving: Receiving, arrivals: Iterable[tuple[Arrival, Decimal, Rec
         "differences": differences,
     }
     return [*result, Event(events.RECEIVING_CONFIRMED, "receiving", receiving.pk, confirmed)]
-
-
-def _bind(batches: Mapping[int, int]) -> None:
-    """Write into each line the batch that it became."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE inventory_receivingitem i SET batch_id = b.batch FROM unnest(%s::bigint[], %s::bigint[]) AS b (item, batch) WHERE i.id = b.item",
-            [list(batches), list(batches.values())],
-        )

@@ -8,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from inventory import events
@@ -25,17 +24,13 @@ from inventory.stock.gate import Gate, StockKey, lock_stock
 from inventory.stock.place import place
 from inventory.stock.post import Entry, Header, post
 from warehouse.core.actor import Actor, Role
+from warehouse.core.columns import write_columns
 from warehouse.core.documents import take
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
 
-_BIND = """
-    UPDATE inventory_returnitem i
-    SET batch_location_id = n.place, new_expires_at = n.expires_at, discount_id = n.discount, write_off_id = n.write_off
-    FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[]) AS n (item, place, expires_at, discount, write_off)
-    WHERE i.id = n.item
-"""
+_BOUND = ("batch_location_id", "new_expires_at", "discount_id", "write_off_id")
 
 
 @operation(Role.RECEIVER)
@@ -96,8 +91,7 @@ def _refuse_more_than_shipped(document: Return, items: Sequence[ReturnItem]) -> 
                 {"sku": item.product.sku, "lot": item.batch.lot_number, "asked": plain(asked.pop(item.batch_id)), "may_come_back": plain(left)}
             )
     if faults:
-        text = "; ".join(f"{f['sku']} lot {f['lot']}: asked {f['asked']}, may come back {f['may_come_back']}" for f in faults)
-        raise MoreThanShipped(f"More than was shipped under {document.order_ref}. {text}.", errors=faults)
+        raise MoreThanShipped(f"More than was shipped under {document.order_ref}", faults)
 
 
 def _write_off(document: Return, goods: Sequence[GoodsBack], places: Mapping[int, int], actor: Actor) -> WriteOff | None:
@@ -166,8 +160,7 @@ def _bind(
                 None if one.for_sale or write_off is None else write_off.pk,
             )
         )
-    with connection.cursor() as cursor:
-        cursor.execute(_BIND, [list(column) for column in zip(*rows, strict=True)])
+    write_columns(ReturnItem, _BOUND, rows)
 
 
 def _completed(document: Return, goods: Sequence[GoodsBack], gate: Gate, write_off: WriteOff | None) -> Event:

@@ -15,7 +15,7 @@ from inventory.errors import MoreThanShipped
 from inventory.locks import lock_return, lock_returns_of
 from inventory.models import Product, Return, ReturnItem
 from inventory.queries.locations import default_location, places_at
-from inventory.queries.returns import Shipped, shipped_under
+from inventory.queries.returns import Shipped, balance_of, shipped_under
 from inventory.queries.stock import require_site
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, require_known, require_status
@@ -164,21 +164,14 @@ def _write_lines(document: Return, lines: Sequence[ReturnLine], shipped: Sequenc
         if missing > 0:
             faults.append({"field": f"lines[{number}].quantity", "sku": products[line.product_id].sku, **_balance(line, shipped, missing)})
     if faults:
-        text = "; ".join(f"{f['sku']}: asked {f['asked']}, may come back {f['may_come_back']}" for f in faults)
-        raise MoreThanShipped(f"More than was shipped under {document.order_ref}. {text}.", errors=faults)
+        raise MoreThanShipped(f"More than was shipped under {document.order_ref}", faults)
     return ReturnItem.objects.bulk_create(rows)
 
 
 def _balance(line: ReturnLine, shipped: Sequence[Shipped], missing: Decimal) -> Fault:
     """What there was, for the one who asked for too much; lines before this one have taken their part of `may_come_back`."""
     mine = [row for row in shipped if row.product_id == line.product_id and line.batch_id in (None, row.batch_id)]
-    return {
-        "asked": plain(line.quantity),
-        "may_come_back": plain(line.quantity - missing),
-        "shipped": plain(sum((row.quantity for row in mine), ZERO)),
-        "came_back": plain(sum((row.back for row in mine), ZERO)),
-        "in_open_returns": plain(sum((row.claimed for row in mine), ZERO)),
-    }
+    return {"asked": plain(line.quantity), "may_come_back": plain(line.quantity - missing), **balance_of(mine)}
 
 
 def _refuse_senseless(lines: Sequence[ReturnLine], products: Mapping[int, Product]) -> None:

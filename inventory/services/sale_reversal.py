@@ -15,7 +15,7 @@ from inventory.enums import MovementType
 from inventory.errors import MoreThanShipped
 from inventory.locks import lock_returns_of, share_batches, share_locations, share_products
 from inventory.models import BatchLocation, Location, PastClock, Product
-from inventory.queries.returns import Shipped, SoldFrom, places_sold_from, shipped_under, sold_from
+from inventory.queries.returns import Shipped, SoldFrom, balance_of, places_sold_from, shipped_under, sold_from
 from inventory.stock.gate import lock_stock
 from inventory.stock.place import blocked_reason, clock_of, lives_of, require_welcome
 from inventory.stock.post import Entry, Header, block, post
@@ -92,21 +92,12 @@ def _judged(order_ref: str, quantities: Mapping[int, Decimal], shipped: Sequence
             raise NotFound(f"There is no product {product_id}.", product=product_id)
         require_step(quantity, product.quantity_step, sku=product.sku, zero_allowed=False)
         if quantity > out.get(product_id, ZERO):
-            faults.append({"sku": product.sku, "asked": plain(quantity), **_balance(product_id, shipped)})
+            mine = [row for row in shipped if row.product_id == product_id]
+            free = sum((max(row.free, ZERO) for row in mine), ZERO)
+            faults.append({"sku": product.sku, "asked": plain(quantity), "may_come_back": plain(free), **balance_of(mine)})
     if faults:
-        text = "; ".join(f"{f['sku']}: asked {f['asked']}, may come back {f['may_come_back']}" for f in faults)
-        raise MoreThanShipped(f"More than was sold under {order_ref} and is still out. {text}.", errors=faults)
+        raise MoreThanShipped(f"More than was sold under {order_ref} and is still out", faults)
     return quantities
-
-
-def _balance(product_id: int, shipped: Iterable[Shipped]) -> dict[str, str]:
-    mine = [row for row in shipped if row.product_id == product_id]
-    return {
-        "may_come_back": plain(sum((max(row.free, ZERO) for row in mine), ZERO)),
-        "shipped": plain(sum((row.quantity for row in mine), ZERO)),
-        "came_back": plain(sum((row.back for row in mine), ZERO)),
-        "in_open_returns": plain(sum((row.claimed for row in mine), ZERO)),
-    }
 
 
 def _newest_first(order_ref: str, asked: Mapping[int, Decimal], shipped: Iterable[Shipped]) -> list[tuple[SoldFrom, Decimal]]:

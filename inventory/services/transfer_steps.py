@@ -9,7 +9,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from inventory import events
@@ -28,11 +27,16 @@ from inventory.stock.place import bring, clock_of, lives_of, require_welcome
 from inventory.stock.post import Header, post
 from inventory.stock.shelf_life import Clock, Lives
 from warehouse.core.actor import Actor, Role
+from warehouse.core.columns import write_columns
 from warehouse.core.documents import cancel, take
 from warehouse.core.errors import ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
 from warehouse.outbox.events import Event, publish
+
+_WRITTEN = (
+    "transit_id", "target_id", "target_location_id", "received_quantity", "freshness_before", "freshness_after", "expires_before", "expires_after",
+)  # fmt: skip
 
 
 @operation(Role.RECEIVER)
@@ -269,15 +273,4 @@ def _event(kind: str, transfer: Transfer, items: Iterable[TransferItem], gate: G
 
 def _write(items: Sequence[TransferItem]) -> None:
     """Write what a step has found out about the lines, one statement."""
-    fields = {
-        "transit_id": "bigint", "target_id": "bigint", "target_location_id": "bigint", "received_quantity": "numeric",
-        "freshness_before": "numeric", "freshness_after": "numeric", "expires_before": "timestamptz", "expires_after": "timestamptz",
-    }  # fmt: skip
-    columns = ", ".join(fields)
-    arrays = ", ".join(f"%s::{kind}[]" for kind in fields.values())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE inventory_transferitem i SET ({columns}) = ({', '.join('n.' + name for name in fields)}) "
-            f"FROM unnest(%s::bigint[], {arrays}) AS n (id, {columns}) WHERE i.id = n.id",
-            [[item.pk for item in items], *([getattr(item, name) for item in items] for name in fields)],
-        )
+    write_columns(TransferItem, _WRITTEN, ([item.pk, *(getattr(item, name) for name in _WRITTEN)] for item in items))
