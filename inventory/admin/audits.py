@@ -39,7 +39,7 @@ from inventory.services.audit_counts import add_found_goods, count_again, scan_a
 from inventory.services.audits import cancel_audit, change_audit, create_audit, start_audit
 from warehouse.core import code128
 from warehouse.core.actor import Actor
-from warehouse.core.admin import ReadOnlyInline, actor_of, plain, signed
+from warehouse.core.admin import ReadOnlyInline, actor_of, adopt, plain, signed
 from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
 from warehouse.core.errors import ValidationFailed
@@ -251,8 +251,7 @@ class AuditAdmin(RefusalsSaid, StepsAdmin, SiteRows):
             change_audit.inside(obj.pk, form.values(), actor=actor, expected_version=form.cleaned_data.get("seen_version") or 0)
             return
         made = create_audit.inside(warehouse_id=form.cleaned_data["warehouse"].pk, actor=actor, **form.values())
-        obj.pk, obj.number, obj.version = made.pk, made.number, made.version
-        obj._state.adding = False
+        adopt(obj, made)
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm[Audit], formsets: Any, change: bool) -> None:
         """Places and products were written with the paper; of a cycle count the operation has chosen them."""

@@ -32,7 +32,7 @@ from inventory.services.receiving import (
 )
 from inventory.services.receiving_confirmation import confirm_receiving
 from warehouse.core.actor import Actor
-from warehouse.core.admin import RoleTabularInline, actor_of, signed
+from warehouse.core.admin import RoleTabularInline, actor_of, adopt, signed
 from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepsAdmin, can
 from warehouse.core.errors import DomainError, ValidationFailed
@@ -200,8 +200,7 @@ class ReceivingAdmin(RefusalsSaid, StepsAdmin, SiteRows):
             made = create_receiving.inside(warehouse_id=data["warehouse"].pk, location_id=place, actor=actor, **head)
         except DomainError as error:
             raise Refused(error) from error
-        obj.pk, obj.number, obj.version = made.pk, made.number, made.version
-        obj._state.adding = False
+        adopt(obj, made)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Line by line through the operations; a line that gets another product is struck off and written anew."""

@@ -29,7 +29,7 @@ from inventory.services.return_completion import complete_return
 from inventory.services.return_inspection import Finding, attach_return_photo, inspect_return
 from inventory.services.returns import ReturnLine, add_return_item, cancel_return, change_return, create_return, remove_return_item
 from warehouse.core.actor import Actor
-from warehouse.core.admin import ReadOnlyInline, actor_of, plain
+from warehouse.core.admin import ReadOnlyInline, actor_of, adopt, plain
 from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
 from warehouse.core.errors import DomainError, ValidationFailed
@@ -345,8 +345,7 @@ class ReturnAdmin(RefusalsSaid, StepsAdmin, SiteRows):
         out = shipped_under(data["order_ref"]) if data["everything"] else []
         lines = [ReturnLine(row.product_id, row.free, row.batch_id) for row in out if row.free > 0]
         made = create_return.inside(warehouse_id=data["warehouse"].pk, order_ref=data["order_ref"], lines=lines, actor=actor_of(request), **head)
-        obj.pk, obj.number, obj.version = made.pk, made.number, made.version
-        obj._state.adding = False
+        adopt(obj, made)
 
     @display(description="status", label=COLOURS)
     def state(self, row: Return) -> tuple[str, str]:

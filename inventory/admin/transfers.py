@@ -25,7 +25,7 @@ from inventory.queries.stock import visible_to
 from inventory.services.transfer_steps import cancel_transfer, receive_transfer, send_transfer
 from inventory.services.transfers import TransferLine, add_transfer_item, change_transfer, create_transfer, remove_transfer_item
 from warehouse.core.actor import Actor
-from warehouse.core.admin import ReadOnlyInline, actor_of, pairs, plain
+from warehouse.core.admin import ReadOnlyInline, actor_of, adopt, pairs, plain
 from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
 from warehouse.core.errors import DomainError
@@ -281,8 +281,7 @@ class TransferAdmin(RefusalsSaid, StepsAdmin):
         made = create_transfer.inside(
             source_warehouse_id=data["source_warehouse"].pk, target_warehouse_id=data["target_warehouse"].pk, actor=actor_of(request), **head
         )
-        obj.pk, obj.number, obj.version = made.pk, made.number, made.version
-        obj._state.adding = False
+        adopt(obj, made)
 
     @display(description="from, to")
     def way(self, row: Transfer) -> str:

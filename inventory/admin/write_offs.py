@@ -27,7 +27,7 @@ from inventory.services.write_offs import (
     remove_write_off_item,
 )
 from warehouse.core.actor import Actor
-from warehouse.core.admin import ReadOnlyInline, actor_of, plain
+from warehouse.core.admin import ReadOnlyInline, actor_of, adopt, plain
 from warehouse.core.admin_forms import RefusalsSaid
 from warehouse.core.admin_steps import ReasonForm, Step, StepForm, StepsAdmin, can, choice_field, quantity_field, text_field
 from warehouse.core.errors import ValidationFailed
@@ -220,8 +220,7 @@ class WriteOffAdmin(RefusalsSaid, StepsAdmin, SiteRows):
             change_write_off.inside(obj.pk, **head, actor=actor_of(request), expected_version=form.cleaned_data.get("seen_version") or 0)
             return
         made = create_write_off.inside(warehouse_id=form.cleaned_data["warehouse"].pk, actor=actor_of(request), **head)
-        obj.pk, obj.number, obj.version = made.pk, made.number, made.version
-        obj._state.adding = False
+        adopt(obj, made)
 
     @display(description="status", label=COLOURS)
     def state(self, row: WriteOff) -> tuple[str, str]:

@@ -149,6 +149,12 @@ class ReadOnlyInline(RoleTabularInline):
         return False
 
 
+def adopt(row: Any, made: Any) -> None:
+    """Make a form's new row the document that an operation has made, so that the page goes on with it."""
+    row.pk, row.number, row.version = made.pk, made.number, made.version
+    row._state.adding = False
+
+
 def pairs(names: Sequence[str]) -> list[tuple[str, ...]]:
     """Field names two to a row, for pages that are read more than written."""
     return [tuple(names[n : n + 2]) for n in range(0, len(names), 2)]
