@@ -17,6 +17,7 @@ from inventory.admin.base import StockedProducts
 from inventory.admin.export import LimitedExport, SafeResource, SmallFileForm
 from inventory.models import Barcode, Product, ShelfLife, StorefrontProduct
 from inventory.queries.codes import taken_by_places, taken_by_products
+from inventory.queries.product_file import FIELDS
 from inventory.services.products import COUNTED_IN, change_product, create_product
 from inventory.services.storefronts import change_listing, create_listing, delete_listing
 from warehouse.core.actor import Actor
@@ -61,10 +62,7 @@ class ProductResource(SafeResource):
     class Meta:
         model = Product
         import_id_fields = ["sku"]
-        fields = [
-            "sku", "name", "base_unit", "quantity_step", "weight_tolerance", "rotation", "tracks_expiry", "min_remaining_days", "freezable",
-            "default_low_stock_threshold", "weight", "length", "width", "height", "is_active",
-        ]  # fmt: skip
+        fields = list(FIELDS)
         export_order = fields
         clean_model_instances = True
         skip_unchanged = True

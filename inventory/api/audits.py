@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory import orchestrator
-from inventory.api.names import SkuField, locations_by_code, named_warehouse, products_by_sku
+from inventory.api.names import SkuField, locations_by_code, named_warehouse, product_ids_by_sku
 from inventory.enums import AuditLineStatus, AuditScope, AuditStatus, Phase, Uncounted
 from inventory.models import Audit, AuditLine
 from inventory.queries.audit_report import audit_report, progress, with_difference
@@ -335,7 +335,7 @@ class Audits(ReadEndpoints):
             found = locations_by_code(warehouse_id, body["locations"], field="locations[{}]")
             body["location_ids"] = list(found.values())
         if "products" in body:
-            body["product_ids"] = list(products_by_sku(body["products"], field="products[{}]").values())
+            body["product_ids"] = list(product_ids_by_sku(body["products"], field="products[{}]").values())
         return {name: value for name, value in body.items() if name not in ("locations", "products")}
 
 

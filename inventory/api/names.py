@@ -60,7 +60,7 @@ class StorefrontField(NameField):
     model, attribute, lookup = Storefront, "external_id", "external_id"
 
 
-def products_by_sku(skus: Iterable[str], *, field: str) -> dict[str, int]:
+def product_ids_by_sku(skus: Iterable[str], *, field: str) -> dict[str, int]:
     """Product ids by upper-case SKU, one statement. Raises UnknownProduct naming every one that is none; `field` has a place for the index."""
     wanted = [sku.upper() for sku in skus]
     found = dict(Product.objects.annotate(key=Upper("sku")).filter(key__in=set(wanted)).values_list("key", "pk"))
@@ -76,7 +76,7 @@ def named_product(body: Mapping[str, Any]) -> int:
     Raises ValidationFailed without any, UnknownProduct for a name that is none, or several.
     """
     if body.get("sku"):
-        return products_by_sku([body["sku"]], field="sku")[body["sku"].upper()]
+        return product_ids_by_sku([body["sku"]], field="sku")[body["sku"].upper()]
     if not body.get("listing_id"):
         raise ValidationFailed("Name the product, by sku or listing_id.", errors=[{"field": "sku", "code": "required"}])
     return product_of_listing(body["listing_id"], body.get("storefront_id"), field="listing_id")

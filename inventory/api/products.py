@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from inventory.api.catalogue import CatalogueEndpoints, ModelInput
 from inventory.models import Barcode, Product, ShelfLife
-from inventory.queries.product_file import read_products
+from inventory.queries.product_file import FIELDS, read_products
 from inventory.queries.stock import stocked_by
 from inventory.services.product_import import import_products
 from inventory.services.products import change_product, create_product
@@ -24,11 +24,6 @@ from warehouse.core.api.csv import CsvParser
 from warehouse.core.api.filters import TextFilter
 from warehouse.core.quantities import ZERO
 from warehouse.outbox.http import perform
-
-FIELDS = (
-    "sku", "name", "base_unit", "quantity_step", "weight_tolerance", "rotation", "tracks_expiry", "min_remaining_days", "freezable",
-    "default_low_stock_threshold", "weight", "length", "width", "height", "is_active",
-)  # fmt: skip
 
 NOT_NEGATIVE = ("weight_tolerance", "default_low_stock_threshold", "weight", "length", "width", "height")
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory import orchestrator
-from inventory.api.names import SupplierField, locations_by_code, named_warehouse, products_by_sku
+from inventory.api.names import SupplierField, locations_by_code, named_warehouse, product_ids_by_sku
 from inventory.enums import Condition, ReceivingStatus
 from inventory.models import Receiving, ReceivingItem
 from inventory.orchestrator import ReceivingLine
@@ -156,7 +156,7 @@ def summary_rows() -> QuerySet[Receiving]:
 
 def receiving_lines(items: Sequence[Mapping[str, Any]], locations: Mapping[str, int], field: str = "sku") -> list[ReceivingLine]:
     """Lines as the operations want them; products are looked up in one statement."""
-    products = products_by_sku([item["sku"] for item in items], field=field)
+    products = product_ids_by_sku([item["sku"] for item in items], field=field)
     lines = []
     for item in items:
         values = {name: value for name, value in item.items() if name not in ("sku", "location")}

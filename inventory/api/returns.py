@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory import orchestrator
-from inventory.api.names import locations_by_code, named_warehouse, products_by_sku
+from inventory.api.names import locations_by_code, named_warehouse, product_ids_by_sku
 from inventory.enums import ReturnCondition, ReturnDecision, ReturnStatus
 from inventory.models import Batch, Return, ReturnItem
 from inventory.models.batches import lot_key
@@ -148,7 +148,7 @@ def return_rows() -> QuerySet[Return]:
 
 def return_lines(items: Sequence[Mapping[str, Any]], locations: Mapping[str, int], field: str = "{}") -> list[ReturnLine]:
     """Lines as the operations want them; products and lots are looked up in one statement each. `field` has places for the index and the name."""
-    products = products_by_sku([item["sku"] for item in items], field=field.replace("name", "sku"))
+    products = product_ids_by_sku([item["sku"] for item in items], field=field.replace("name", "sku"))
     wanted = {lot_key(products[item["sku"].upper()], item["lot_number"]) for item in items if item.get("lot_number")}
     lots = _lots(wanted)
     missing = [

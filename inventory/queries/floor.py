@@ -7,11 +7,9 @@ from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 
-from inventory.enums import OPEN_RETURNS, AuditLineStatus, AuditStatus, LocationKind, ReceivingStatus
+from inventory.enums import OPEN_RECEIVINGS, OPEN_RETURNS, AuditLineStatus, AuditStatus, LocationKind
 from inventory.models import Audit, AuditLine, BatchLocation, Movement, Receiving, Return
 from inventory.queries.returns import SALES
-
-OPEN_RECEIVINGS = [ReceivingStatus.DRAFT, ReceivingStatus.IN_PROGRESS]
 
 
 def open_receivings(warehouse_id: int) -> QuerySet[Receiving]:
