@@ -70,11 +70,14 @@ class Capacity:
             if value is not None and not (Decimal(value).is_finite() and value > 0):
                 raise ValueError(f"{name} {value}: give more than 0, or None for no limit.")
 
-    def exceeded_by(self, loads: Collection[Load]) -> tuple[str, ...]:
-        """The limits that these orders in one walk exceed: some of totes, items, volume, weight. Of an order that has to go alone it says why."""
+    def exceeded_by(self, loads: Collection[Load]) -> dict[str, tuple[Decimal, Decimal]]:
+        """The limits that these orders in one walk exceed: some of totes, items, volume, weight, each with what is asked and what is taken.
+
+        Of an order that has to go alone it says why.
+        """
         items, volume, weight = sum(load.items for load in loads), _known(load.volume for load in loads), _known(load.weight for load in loads)
         limits = (("totes", self.totes, len(loads)), ("items", self.items, items), ("volume", self.volume, volume), ("weight", self.weight, weight))
-        return tuple(name for name, limit, asked in limits if limit is not None and asked > limit)
+        return {name: (Decimal(asked), Decimal(limit)) for name, limit, asked in limits if limit is not None and asked > limit}
 
     def takes(self, a: _Walk, b: _Walk) -> bool:
         """Whether both fit into one walk."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import prefetch_related_objects
@@ -12,7 +12,7 @@ from fulfillment.locks import lock_picking_tasks
 from fulfillment.models import PickingBatch, PickingTask
 from fulfillment.queries.picking_tasks import let_go
 from fulfillment.queries.site_layout import SiteLayout
-from fulfillment.services.batch_planning import BatchPlan, TaskLoad, cart_of, loads_of, most_urgent_first, remarks
+from fulfillment.services.batch_planning import BatchPlan, TaskLoad, loads_of, most_urgent_first, remarks
 from fulfillment.services.chosen_tasks import named_tasks, require_all_fit, why_not_waiting
 from warehouse.core.actor import Actor
 from warehouse.core.documents import next_numbers, save_all
@@ -42,13 +42,6 @@ def write_planned(plan: BatchPlan, task_ids: Sequence[int], *, wave_id: int | No
         raise StartAgain
     groups = [[loads[number] for number in numbers] for numbers in plan.walks]
     return write_batches(groups, plan.site, batching=plan.method, wave_id=wave_id, actor=actor)
-
-
-def over_limits(exceeded: Iterable[str], loads: Sequence[TaskLoad], site: SiteLayout) -> list[dict[str, str]]:
-    """By how much these tasks are more than a cart takes, for each limit that they exceed."""
-    cart = cart_of(site.settings)
-    asked = {"totes": len(loads)} | {limit: sum((getattr(each.load, limit) or 0) for each in loads) for limit in ("items", "volume", "weight")}
-    return [{"limit": limit, "asked": str(asked[limit]), "takes": str(getattr(cart, limit))} for limit in exceeded]
 
 
 def write_batches(groups: Sequence[Sequence[TaskLoad]], site: SiteLayout, *, batching: str, wave_id: int | None, actor: Actor) -> list[PickingBatch]:

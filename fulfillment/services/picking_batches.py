@@ -17,7 +17,7 @@ from fulfillment.queries.picking_batches import my_picking_batch, my_single_task
 from fulfillment.queries.site_layout import layout_of
 from fulfillment.services import quality_checks
 from fulfillment.services.batch_planning import cart_of, loads_of, plan_batches
-from fulfillment.services.batch_rows import lock_waiting, over_limits, urgency_of, write_batches, write_planned
+from fulfillment.services.batch_rows import lock_waiting, urgency_of, write_batches, write_planned
 from fulfillment.services.batch_walks import plan_batch
 from fulfillment.services.chosen_tasks import named_tasks
 from fulfillment.services.picking_tasks import claim_next_picking_task
@@ -61,7 +61,7 @@ def create_picking_batch(warehouse_id: int, task_ids: Sequence[int], *, actor: A
     if exceeded:
         raise CartTooSmall(
             f"{len(loads)} orders are more than one cart takes, by {', '.join(exceeded)}. Choose fewer, or change the walk settings of the warehouse.",
-            errors=over_limits(exceeded, loads, site),
+            errors=[{"limit": limit, "asked": str(asked), "takes": str(takes)} for limit, (asked, takes) in exceeded.items()],
         )
     (batch,) = write_batches([loads], site, batching="", wave_id=None, actor=actor)
     return batch

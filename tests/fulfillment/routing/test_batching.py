@@ -117,9 +117,9 @@ def test_an_order_that_exceeds_the_cart_goes_alone_and_is_known(method: Batching
     batches = make_batches(orders, capacity, method, costs)
     assert (1,) in batches
     assert {number for batch in batches for number in batch} == {0, 1, 2, 3}
-    assert capacity.exceeded_by([big]) == ("items", "weight")
-    assert capacity.exceeded_by([orders[0], orders[2], orders[3]]) == ()
-    assert Capacity(1).exceeded_by(orders[:2]) == ("totes",)
+    assert capacity.exceeded_by([big]) == {"items": (12, 10), "weight": (40, 39)}
+    assert capacity.exceeded_by([orders[0], orders[2], orders[3]]) == {}
+    assert Capacity(1).exceeded_by(orders[:2]) == {"totes": (2, 1)}
 
 
 @pytest.mark.parametrize("method", Batching)
@@ -198,7 +198,7 @@ def test_every_order_once_and_no_walk_over_its_limits(orders: list[Load], capaci
     assert sorted(number for batch in batches for number in batch) == list(range(len(orders)))
     assert batches == sorted(tuple(sorted(batch)) for batch in batches)
     for batch in batches:
-        assert len(batch) == 1 or capacity.exceeded_by([orders[number] for number in batch]) == ()
+        assert len(batch) == 1 or capacity.exceeded_by([orders[number] for number in batch]) == {}
     assert make_batches(orders, capacity, method, returning, nearest=nearest) == batches
 
 
