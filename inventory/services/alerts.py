@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -19,9 +19,8 @@ from inventory.models import Alert
 from inventory.queries.alerts import AlertDraft, current_causes, stock_subject
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict
+from warehouse.core.jobs import one_by_one
 from warehouse.core.transactions import operation
-
-logger = logging.getLogger(__name__)
 
 # Told by the stock events at once; the job settles them too.
 OF_STOCK = (AlertKind.LOW_STOCK, AlertKind.OUT_OF_STOCK)
@@ -50,11 +49,7 @@ _RESOLVE = """
 
 def evaluate_alerts(*, actor: Actor) -> None:
     """The job: compare every kind with what there is now, each in its own transaction. A kind that is busy waits for the next run."""
-    for kind in AlertKind:
-        try:
-            evaluate_kind(kind, actor=actor)
-        except Conflict as error:
-            logger.warning("Alerts of the kind %s not evaluated now: %s", kind.value, error.detail)
+    one_by_one(partial(evaluate_kind, actor=actor), AlertKind, told="evaluate the alerts of a kind")
 
 
 @operation()

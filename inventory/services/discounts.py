@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -17,10 +17,9 @@ from inventory.queries.prices import listings_to_reprice
 from inventory.services.pricing import LARGEST_PRICE, NewPrice, write_prices
 from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
+from warehouse.core.jobs import in_parts, one_by_one
 from warehouse.core.quantities import plain
 from warehouse.core.transactions import operation
-
-logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
 
@@ -99,12 +98,7 @@ def follow_discounts(*, actor: Actor) -> int:
     Returns how many pages it looked at. A lot that is busy stays for the next run and does not keep the others waiting.
     """
     due = listings_to_reprice()
-    for start in range(0, len(due), AT_ONCE):
-        lot = due[start : start + AT_ONCE]
-        try:
-            reprice(lot, actor=actor)
-        except (Conflict, NotFound) as error:
-            logger.warning("%d pages from %d on not repriced now: %s", len(lot), lot[0], error.detail)
+    one_by_one(partial(reprice, actor=actor), in_parts(due, AT_ONCE), told="give pages the price of their discounts")
     return len(due)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet, Value
 from django.utils import timezone
@@ -14,10 +14,8 @@ from inventory.models import BatchLocation
 from inventory.stock.gate import StockKey, lock_stock
 from inventory.stock.post import Header, block
 from warehouse.core.actor import Actor
-from warehouse.core.errors import Conflict
+from warehouse.core.jobs import in_parts, one_by_one
 from warehouse.core.transactions import operation
-
-logger = logging.getLogger(__name__)
 
 AT_ONCE = 200
 
@@ -31,14 +29,7 @@ def expire_stock(*, actor: Actor) -> int:
     """
     names = ("warehouse_id", "product_id")
     keys = sorted(StockKey(*key) for key in _due().values_list(*names).union(_fit_again().values_list(*names)))
-    changed = 0
-    for start in range(0, len(keys), AT_ONCE):
-        lot = keys[start : start + AT_ONCE]
-        try:
-            changed += judge_by_time(lot, actor=actor)
-        except Conflict as error:
-            logger.warning("%s products from %s on not judged now: %s", len(lot), lot[0], error.detail)
-    return changed
+    return one_by_one(partial(judge_by_time, actor=actor), in_parts(keys, AT_ONCE), told="judge goods by time")
 
 
 @operation()

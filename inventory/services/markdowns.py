@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 from django.utils import timezone
 
@@ -15,10 +15,8 @@ from inventory.queries.freshness import markdowns_due
 from inventory.services.catalogue import Same, Values, change_row, create_row, delete_row
 from inventory.services.pricing import NewPrice, write_prices
 from warehouse.core.actor import Actor
-from warehouse.core.errors import Conflict, NotFound
+from warehouse.core.jobs import in_parts, one_by_one
 from warehouse.core.transactions import operation
-
-logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
 
@@ -48,14 +46,7 @@ def mark_down(*, actor: Actor) -> int:
     next run and does not keep the others waiting.
     """
     due = [page.listing_id for page in markdowns_due()]
-    changed = 0
-    for start in range(0, len(due), AT_ONCE):
-        lot = due[start : start + AT_ONCE]
-        try:
-            changed += mark_down_pages(lot, actor=actor)
-        except (Conflict, NotFound) as error:
-            logger.warning("%d pages from %d on not marked down now: %s", len(lot), lot[0], error.detail)
-    return changed
+    return one_by_one(partial(mark_down_pages, actor=actor), in_parts(due, AT_ONCE), told="mark pages down")
 
 
 @operation()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 from django.db.models import F, Sum
 from django.utils import timezone
@@ -21,11 +21,10 @@ from inventory.stock import fefo
 from inventory.stock.candidates import read_candidates
 from inventory.stock.gate import StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict, NotFound
+from warehouse.core.errors import NotFound
+from warehouse.core.jobs import one_by_one
 from warehouse.core.quantities import ZERO, require_step
 from warehouse.core.transactions import StartAgain, operation
-
-logger = logging.getLogger(__name__)
 
 EXPIRED_NOTE = "Drafted for what has expired."
 
@@ -36,13 +35,7 @@ def draft_expired_write_offs(*, actor: Actor) -> int:
     Returns how many lines it wrote. A warehouse that is busy stays for the next run.
     """
     sites = BatchLocation.objects.filter(has_stock=True, effective_expires_at__lte=timezone.now()).values_list("warehouse", flat=True).distinct()
-    written = 0
-    for warehouse_id in sorted(sites):
-        try:
-            written += draft_expired(warehouse_id, actor=actor)
-        except Conflict as error:
-            logger.warning("what expired in warehouse %s not drafted now: %s", warehouse_id, error.detail)
-    return written
+    return one_by_one(partial(draft_expired, actor=actor), sorted(sites), told="draft a write-off for what expired in a warehouse")
 
 
 @operation()
