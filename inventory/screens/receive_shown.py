@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from inventory.enums import OPEN_RECEIVINGS
 from inventory.models import Location, Product, Receiving, ReceivingItem, Warehouse
-from inventory.queries.floor import OPEN_RECEIVINGS
 from inventory.screens.entered import typed_day
 from inventory.screens.once import new_token
 from inventory.stock.fefo import too_short
