@@ -321,8 +321,7 @@ def _late_row(late: work.LateTask) -> list[Any]:
 
 def _eyes(actor: Actor) -> str:
     """Who sees the same: a seller only what it sees itself, everybody else everything."""
-    sees_own_sites = Role.SELLER in actor.roles and Role.MANAGER not in actor.roles
-    return f"seller-{actor.user_id}" if sees_own_sites else "all"
+    return f"seller-{actor.user_id}" if actor.own_sites_only else "all"
 
 
 def _list(model: str) -> str:

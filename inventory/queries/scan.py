@@ -14,7 +14,7 @@ from django.db.models import Q, Value
 from inventory.models import Barcode, Batch, BatchLocation, Location, Product
 from inventory.queries.lots import find_lot
 from inventory.queries.stock import stocked_by, visible_to
-from warehouse.core.actor import Actor, Role
+from warehouse.core.actor import Actor
 from warehouse.core.texts import storable
 
 GS1_GTIN, GS1_LOT, GS1_EXPIRY, GS1_BEST_BEFORE, GS1_PRODUCED = "01", "10", "17", "15", "11"
@@ -71,7 +71,7 @@ def is_taken_code(code: str, *, warehouse_id: int) -> bool:
 def seen_by(found: Scanned, actor: Actor) -> Scanned:
     """What of it the actor may see: to a seller the places of other sites and the products that it never had are unknown codes, and a lot that lay
     with others only is its product alone."""
-    if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:
+    if not actor.own_sites_only:
         return found
     strange_place = found.location_id and not visible_to(Location.objects.filter(pk=found.location_id), actor).exists()
     strange_product = found.product_id and not stocked_by(Product.objects.filter(pk=found.product_id), actor).exists()

@@ -11,14 +11,14 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from inventory.enums import StockStatus
 from inventory.models import BatchLocation, Location, Product, Reservation, Stock, StorefrontProduct, Warehouse
 from inventory.models.stock import StockKey
-from warehouse.core.actor import Actor, Role
+from warehouse.core.actor import Actor
 from warehouse.core.errors import NotFound
 from warehouse.core.quantities import plain
 
 
 def visible_to(rows: QuerySet[Any], actor: Actor, *, warehouse: str = "warehouse") -> QuerySet[Any]:
     """What the actor may see: a seller only what lies in (or belongs to) its own sites, everybody else all. `warehouse` is the path to the site."""
-    if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:
+    if not actor.own_sites_only:
         return rows
     # A subquery, not a join: no duplicates, so that a list needs no DISTINCT over the whole table.
     sites = Warehouse.objects.filter(seller__members=actor.user_id)
@@ -30,7 +30,7 @@ def require_own_site(warehouse_id: int, actor: Actor) -> None:
 
     Every operation that admits sellers asks this for itself, whoever calls it.
     """
-    if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:
+    if not actor.own_sites_only:
         return
     if not visible_to(Warehouse.objects.filter(pk=warehouse_id), actor, warehouse="").exists():
         raise NotFound(f"There is no warehouse {warehouse_id} among your sites.", warehouse=warehouse_id)
@@ -55,7 +55,7 @@ def require_site(warehouse_id: int, actor: Actor, *, closed: bool = False) -> Wa
 
 def stocked_by(rows: QuerySet[Any], actor: Actor, *, product: str = "pk") -> QuerySet[Any]:
     """Products that the actor may see: a seller what it has, or had, in its own sites, everybody else all. `product` is the path to the product."""
-    if Role.MANAGER in actor.roles or Role.SELLER not in actor.roles:
+    if not actor.own_sites_only:
         return rows
     return rows.filter(**{f"{product}__in": Stock.objects.filter(warehouse__seller__members=actor.user_id).values("product")})
 

@@ -63,6 +63,11 @@ class Actor:
             kind = ActorType.SYSTEM
         return cls(name=user.get_username(), type=kind, roles=frozenset(roles), user_id=user.pk)
 
+    @property
+    def own_sites_only(self) -> bool:
+        """Whether it sees the goods and papers of its own sites only: a seller."""
+        return Role.SELLER in self.roles and Role.MANAGER not in self.roles
+
     def may(self, allowed: frozenset[Role]) -> bool:
         """Whether one of the allowed roles is held. A manager may do everything."""
         return Role.MANAGER in self.roles or bool(self.roles & allowed)
