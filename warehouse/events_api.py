@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -21,12 +21,11 @@ from warehouse.core.api.auth import actor_of
 from warehouse.core.api.inputs import Input
 from warehouse.core.errors import Conflict, DomainError, ValidationFailed
 from warehouse.core.live import LISTENERS, stream_url
+from warehouse.outbox.feed import events_after, newest_position
 from warehouse.outbox.http import Endpoints
 from warehouse.outbox.models import OutboxEvent
 
 LARGEST = 1000
-# Events that one answer looks through for those of the asked type.
-WINDOW = 10_000
 
 
 class EventOut(serializers.ModelSerializer):
@@ -87,22 +86,6 @@ id: 42
 event: picking.completed
 data: {"position":42,"id":"0b0e…","type":"picking.completed","aggregate_type":"picking_task","aggregate_id":"7","time":"…","actor":"picker","data":{…}}
 """
-
-
-def newest_position() -> int:
-    """The position of the event that was published last; 0 when there is none."""
-    return OutboxEvent.objects.filter(position__isnull=False).aggregate(newest=Max("position"))["newest"] or 0
-
-
-def events_after(after: int, newest: int, limit: int, kind: str = "") -> tuple[list[OutboxEvent], int]:
-    """The next published events behind a position, of a type or an area if one is given, and how far that is. Looks through at most `WINDOW` of them."""
-    looked_at = max(after, min(after + WINDOW, newest))
-    rows = OutboxEvent.objects.filter(position__gt=after, position__lte=looked_at).order_by("position")
-    if kind:
-        rows = rows.filter(type=kind) if "." in kind else rows.filter(type__startswith=f"{kind}.")
-    events = list(rows[:limit])
-    last = events[-1].position if len(events) == limit else None
-    return events, looked_at if last is None else last
 
 
 class Events(Endpoints):

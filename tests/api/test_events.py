@@ -40,7 +40,7 @@ def test_by_type(integration, events):
 
 def test_events_of_other_types_are_passed_by(integration, events, monkeypatch):
     assert integration.get("events", type="nothing").json() == {"position": len(events), "events": []}
-    monkeypatch.setattr("warehouse.events_api.WINDOW", 1)
+    monkeypatch.setattr("warehouse.outbox.feed.WINDOW", 1)
     wanted = events[-1].type
     assert events[0].type != wanted
     assert integration.get("events", type=wanted).json() == {"position": 1, "events": []}

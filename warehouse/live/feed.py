@@ -19,7 +19,8 @@ from django.db import close_old_connections, connection
 from rest_framework.renderers import JSONRenderer
 
 from warehouse.core.retry import full_jitter
-from warehouse.events_api import EventOut, events_after, newest_position
+from warehouse.events_api import EventOut
+from warehouse.outbox.feed import events_after, newest_position
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.resilience import is_outage
 

@@ -17,10 +17,11 @@ from datetime import timedelta
 
 import redis
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Max
+from django.db.models import F
 from django.utils import timezone
 
 from warehouse.core.retry import full_jitter
+from warehouse.outbox.feed import newest_position
 from warehouse.outbox.models import OutboxEvent, Subscription
 from warehouse.outbox.resilience import is_outage
 
@@ -141,8 +142,7 @@ def lock_subscription(name: str) -> Subscription | None:
 
 def _unseen(position: int, types: frozenset[str], batch: int) -> tuple[list[OutboxEvent], int]:
     """The next events of these types, and how far that is. The end is read first: what is published meanwhile waits for the next time."""
-    end: int = OutboxEvent.objects.filter(position__isnull=False).aggregate(end=Max("position"))["end"] or 0
-    end = min(end, position + WINDOW)
+    end = min(newest_position(), position + WINDOW)
     if end <= position:
         return [], position
     events = list(OutboxEvent.objects.filter(position__gt=position, position__lte=end, type__in=sorted(types)).order_by("position")[:batch])
