@@ -22,6 +22,11 @@ class StockKey(NamedTuple):
     product_id: int
 
 
+def status_sql(available: str, threshold: str) -> str:
+    """The rule that gives a total its status, as SQL over these two expressions. Everybody who writes or checks a status asks here."""
+    return f"CASE WHEN {available} <= 0 THEN 'out_of_stock' WHEN {available} <= {threshold} THEN 'low_stock' ELSE 'in_stock' END"
+
+
 class Stock(models.Model):
     """The total of a product in a warehouse, as of the last operation or expiry job.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
+from inventory.models.stock import status_sql
 from warehouse.core.whole_tables import stream
 
 
@@ -78,12 +79,10 @@ _STOCK = """
     WHERE f.stored IS DISTINCT FROM f.computed
 """
 
-_STATUS = """
+_STATUS = f"""
     SELECT s.id, s.product_id, s.warehouse_id, 'status', s.status, c.status
     FROM inventory_stock s
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN s.available <= 0 THEN 'out_of_stock' WHEN s.available <= s.low_stock_threshold THEN 'low_stock' ELSE 'in_stock' END AS status
-    ) c
+    CROSS JOIN LATERAL (SELECT {status_sql("s.available", "s.low_stock_threshold")} AS status) c
     WHERE s.status <> c.status
 """
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from inventory.models.stock import status_sql
 from inventory.stock.gate import StockKey, lock_stock
 from inventory.stock.post import Header, rebuild
 from warehouse.core.actor import Actor
@@ -35,9 +36,9 @@ _PLACES = """
     ORDER BY b.id
 """
 
-_TOTALS = """
+_TOTALS = f"""
     SELECT s.warehouse_id, s.product_id, s.id, s.quantity, s.reserved, s.blocked, s.status,
-           CASE WHEN s.available <= 0 THEN 'out_of_stock' WHEN s.available <= s.low_stock_threshold THEN 'low_stock' ELSE 'in_stock' END
+           {status_sql("s.available", "s.low_stock_threshold")}
     FROM unnest(%s::bigint[], %s::bigint[]) AS k (warehouse_id, product_id)
     JOIN inventory_stock s ON s.warehouse_id = k.warehouse_id AND s.product_id = k.product_id
 """

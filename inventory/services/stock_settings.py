@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from inventory.enums import StockStatus
+from django.db import connection
+
 from inventory.locks import lock_stock_settings
 from inventory.models import Stock
+from inventory.models.stock import status_sql
 from warehouse.core.actor import Actor
 from warehouse.core.errors import StaleVersion, ValidationFailed
 from warehouse.core.transactions import operation
+
+_SET = f"""
+    UPDATE inventory_stock s
+    SET low_stock_threshold = %(threshold)s, status = {status_sql("s.available", "%(threshold)s")}, settings_version = s.settings_version + 1
+    WHERE s.id = %(id)s
+"""
 
 
 @operation()
@@ -25,12 +33,7 @@ def set_low_stock_threshold(stock_id: int, threshold: Decimal, *, actor: Actor, 
         raise StaleVersion(
             "The settings were changed meanwhile. Read them again and repeat.", version=stock.settings_version, expected=expected_version
         )
-    stock.low_stock_threshold = threshold
-    stock.status = StockStatus.IN_STOCK
-    if stock.available <= 0:
-        stock.status = StockStatus.OUT_OF_STOCK
-    elif stock.available <= threshold:
-        stock.status = StockStatus.LOW_STOCK
-    stock.settings_version += 1
-    stock.save(update_fields=["low_stock_threshold", "status", "settings_version"])
+    with connection.cursor() as cursor:
+        cursor.execute(_SET, {"id": stock.pk, "threshold": threshold})
+    stock.refresh_from_db()
     return stock

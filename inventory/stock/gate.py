@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from inventory.models.stock import StockKey
+from inventory.models.stock import StockKey, status_sql
 from inventory.stock.fefo import Rules
 from warehouse.core.errors import NotFound
 from warehouse.core.transactions import require_transaction
@@ -50,9 +50,10 @@ _LOCK = """
     FOR NO KEY UPDATE OF s
 """
 
-_CREATE = """
+_CREATE = f"""
     INSERT INTO inventory_stock (warehouse_id, product_id, quantity, reserved, blocked, low_stock_threshold, status, version, settings_version, updated_at)
-    SELECT k.warehouse_id, k.product_id, 0, 0, 0, p.default_low_stock_threshold, 'out_of_stock', 1, 1, now()
+    SELECT k.warehouse_id, k.product_id, 0, 0, 0, p.default_low_stock_threshold,
+           {status_sql("0", "p.default_low_stock_threshold")}, 1, 1, now()
     FROM unnest(%s::bigint[], %s::bigint[]) AS k (warehouse_id, product_id)
     JOIN inventory_product p ON p.id = k.product_id
     ORDER BY k.warehouse_id, k.product_id

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from inventory.enums import DocumentType, MovementType
 from inventory.errors import BooksDisagree
-from inventory.models.stock import StockKey
+from inventory.models.stock import StockKey, status_sql
 from warehouse.core.actor import Actor
 from warehouse.core.documents import REASON_LENGTH
 from warehouse.core.transactions import require_transaction
@@ -113,12 +113,11 @@ _FIGURES = """
              AS d (warehouse_id, product_id, dq, dr, db)
     )"""
 
-_STOCK = """
+_STOCK = f"""
     st AS (
         UPDATE inventory_stock s
         SET quantity = s.quantity + d.dq, reserved = s.reserved + d.dr, blocked = s.blocked + d.dq - d.dr - d.da, version = s.version + 1, updated_at = now(),
-            status = CASE WHEN s.available + d.da <= 0 THEN 'out_of_stock' WHEN s.available + d.da <= s.low_stock_threshold THEN 'low_stock'
-                          ELSE 'in_stock' END
+            status = {status_sql("s.available + d.da", "s.low_stock_threshold")}
         FROM delta d WHERE s.warehouse_id = d.warehouse_id AND s.product_id = d.product_id
         RETURNING s.id, s.warehouse_id, s.product_id, s.available, s.status, s.low_stock_threshold AS low, s.available - d.da AS was
     )"""
