@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 
 from inventory.enums import Condition, Phase
 from warehouse.core.errors import ValidationFailed
+from warehouse.core.moments import can_be_meant
 
 MERGE_TOLERANCE = timedelta(days=1)
-FIRST_YEAR, LAST_YEAR = 1900, 9000
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ def end_of_day(day: date | None, time_zone: str) -> datetime | None:
     """
     if day is None:
         return None
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+    if not can_be_meant(day):
         raise ValidationFailed(f"{day} is no date on a label. Leave it empty for goods that do not expire.", date=str(day))
     return datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(time_zone)).astimezone(ZoneInfo("UTC"))
 

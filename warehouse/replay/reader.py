@@ -1,4 +1,4 @@
-"""Reading an order history from CSV. Pure: a file in, invoices and the rows that can't be used out."""
+"""Reading an order history from CSV: a file in, invoices and the rows that can't be used out. Nothing is read from the database."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from django.conf import settings
+
 from warehouse.replay.fields import names_day_first, read_number, read_time
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
@@ -21,6 +23,10 @@ DELIMITERS = ",;\t|"
 MOST_LINES_OF_A_FIELD = 5  # a quote that is still open then was never meant to open a field
 CODE_LENGTH, INVOICE_LENGTH = 64, 80
 MOST_PRICE = Decimal(10) ** 9
+# One sign and three zeros: a thousand to some writers, one to others.
+_THOUSANDS = re.compile(r"[+\-\u2212]?\d{1,3}[.,]000")
+# In the first line of some files: by what the fields are parted, for spreadsheets.
+_DELIMITER_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)
 
 
 def is_goods_code(code: str) -> bool:
@@ -40,7 +46,7 @@ class InvoiceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of an invoice. `number` is its line in the file, the header being 1; `code` is in capitals."""
+    """A line of an invoice. `number` is its line in the file, the first being 1; `code` is in capitals."""
 
     number: int
     invoice: str
@@ -99,16 +105,17 @@ class History:
     lines: int
 
 
-def read_history(content: bytes, *, most_quantity: int = 1_000_000) -> History:
+def read_history(content: bytes) -> History:
     """Read a whole file: UTF-8 with or without BOM, UTF-16 with one, else cp1252; comma, semicolon, tab or bar; dot or comma decimals.
 
     A row that can't be used is kept with its line number and the reason; the rows around it are not harmed. Raises UnreadableFile when the columns are
     not there.
     """
     lines = _lines(content)
-    header, delimiter = _header(lines)
-    reader = _Reader(header, most_quantity)
-    records = list(_records(lines, delimiter, len(header)))
+    first = _first(lines)
+    header, delimiter = _header(lines[first:])
+    reader = _Reader(header)
+    records = list(_records(lines, delimiter, len(header), first + 1))
     date = header.index("InvoiceDate")
     reader.day_first = names_day_first([fields[date].strip() for _, fields in records if len(fields) == len(header)])
     invoices: dict[str, Invoice] = {}
@@ -136,6 +143,11 @@ def _decode(line: bytes) -> str:
         return line.decode("cp1252", errors="replace")
 
 
+def _first(lines: list[str]) -> int:
+    """Where the header stands: behind empty lines and the one in which spreadsheets name the delimiter."""
+    return next((index for index, line in enumerate(lines) if line.strip() and not _DELIMITER_LINE.fullmatch(line.strip())), 0)
+
+
 def _header(lines: list[str]) -> tuple[list[str], str]:
     """The columns by our names, and the delimiter that parts them. Columns that we do not know keep theirs."""
     known = {_bare(name): name for name in COLUMNS} | ALIASES
@@ -153,9 +165,8 @@ def _bare(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.lower())
 
 
-def _records(lines: list[str], delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
-    """Each record behind the header with its line number. A field may go over a few lines; a quote that is never closed spoils its own line only."""
-    index = 1
+def _records(lines: list[str], delimiter: str, width: int, index: int) -> Iterator[tuple[int, list[str]]]:
+    """Each record from this index on with its line number. A field may go over a few lines; a quote that is never closed spoils its own line only."""
     while index < len(lines):
         start, record = index, _fields(lines[index : index + 1], delimiter)
         index += 1
@@ -184,9 +195,8 @@ def _is_open(record: list[str]) -> bool:
 
 
 class _Reader:
-    def __init__(self, header: list[str], most_quantity: int) -> None:
+    def __init__(self, header: list[str]) -> None:
         self.header = header
-        self.most_quantity = most_quantity
         self.day_first = False
 
     def read(self, number: int, fields: list[str]) -> Row | BadRow:
@@ -219,10 +229,12 @@ class _Reader:
             return f"Quantity {values['Quantity'][:20]!r} is not a number"
         if quantity == 0:
             return "Quantity is 0"
-        if abs(quantity) > self.most_quantity:
-            return f"Quantity {values['Quantity'][:20]} is larger than {self.most_quantity}"
+        if abs(quantity) > settings.MAX_LINE_QUANTITY:
+            return f"Quantity {values['Quantity'][:20]} is larger than {settings.MAX_LINE_QUANTITY}"
         if quantity % 1:
             return f"Quantity {values['Quantity'][:20]} is not a whole number of pieces"
+        if _THOUSANDS.fullmatch(values["Quantity"]):
+            return f"Quantity {values['Quantity']!r} may be {quantity:.0f} or {quantity * 1000:.0f}"
         if price is None:
             return f"UnitPrice {values['UnitPrice'][:20]!r} is not a number"
         if abs(price) >= MOST_PRICE or (price < 0 and is_goods_code(code)):

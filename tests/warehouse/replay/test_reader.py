@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from pytest_django import Settings
 
 from warehouse.replay.fields import names_day_first, read_number, read_time
 from warehouse.replay.reader import BadRow, InvoiceKind, UnreadableFile, read_history
@@ -158,6 +159,13 @@ def test_kinds_of_invoices():
     }
 
 
+def test_a_line_may_have_as_much_as_an_order_may(settings: Settings):
+    settings.MAX_LINE_QUANTITY = 5
+    assert only_bad(GOOD).reason == "Quantity 6 is larger than 5"
+    settings.MAX_LINE_QUANTITY = 2_000_000
+    assert read(GOOD.replace(",6,", ",1000001,")).bad_rows == []
+
+
 def test_same_code_twice_stays_two_lines_whatever_its_case():
     history = read("1,85123a,A,2,2010-12-01,1,,", "2,1,B,1,2010-12-01,1,,", "1,85123A,a,3,2010-12-01,2,,")
     assert [(row.code, row.quantity) for row in history.invoices[0].goods] == [("85123A", 2), ("85123A", 3)]
@@ -177,6 +185,9 @@ def test_same_code_twice_stays_two_lines_whatever_its_case():
         ("1,88,A,NaN,2010-12-01,1,,", "Quantity 'NaN' is not a number"),
         ("1,88,A,0,2010-12-01,1,,", "Quantity is 0"),
         ("1,88,A,1.5,2010-12-01,1,,", "Quantity 1.5 is not a whole number of pieces"),
+        ('1,88,A,"1,000",2010-12-01,1,,', "Quantity '1,000' may be 1 or 1000"),
+        ("1,88,A,12.000,2010-12-01,1,,", "Quantity '12.000' may be 12 or 12000"),
+        ('C1,88,A,"-1,000",2010-12-01,1,,', "Quantity '-1,000' may be -1 or -1000"),
         ("1,88,A,1000001,2010-12-01,1,,", "Quantity 1000001 is larger than 1000000"),
         ("1,88,A,6,2010-12-01,free,,", "UnitPrice 'free' is not a number"),
         ("1,88,A,6,2010-12-01,-1,,", "UnitPrice -1 can't be the price of goods"),
@@ -195,6 +206,12 @@ def test_a_bad_row_names_its_invoice_and_code():
     assert only_bad("1,88a,A,0,2010-12-01,1,,") == BadRow(2, "Quantity is 0", "1", "88A")
 
 
+def test_quantities_that_can_be_read_in_one_way_only_are_taken():
+    rows = [f"1;88;A;{text};2010-12-01;1;;" for text in ("6.0", "6,00", "1.000.000", "1.000,00", "1,000.0", "1 000", "1 000,000")]
+    history = read(*rows, header=HEADER.replace(",", ";"))
+    assert [row.quantity for row in history.invoices[0].rows] == [6, 6, 1_000_000, 1000, 1000, 1000, 1000]
+
+
 def test_a_discount_may_be_negative():
     assert read("1,88,A,1,2010-12-01,1,,", "1,D,Discount,1,2010-12-01,-3,,").bad_rows == []
 
@@ -203,6 +220,14 @@ def test_a_field_over_several_lines_keeps_the_line_numbers():
     history = read('1,88,"two\nlines",6,2010-12-01,1,,', "", "2,88,A,x,2010-12-01,1,,")
     assert history.invoices[0].rows[0].description == "two lines"
     assert [bad.number for bad in history.bad_rows] == [5]
+
+
+@pytest.mark.parametrize("before", ["sep=;\n", '"SEP=;"\r\n', "\n  \n", "\nsep=\t\n"])
+def test_lines_before_the_header(before: str):
+    lines = (HEADER + "\n" + GOOD + "\n1,1,A,none,2010-12-01,1,,").replace(",", ";")
+    history = read_history((before + lines).encode())
+    skipped = before.count("\n")
+    assert ([row.number for row in history.invoices[0].rows], [bad.number for bad in history.bad_rows]) == ([2 + skipped], [3 + skipped])
 
 
 def test_an_open_quote_spoils_its_own_line_only():

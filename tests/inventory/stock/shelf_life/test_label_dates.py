@@ -47,7 +47,7 @@ def test_a_midnight_that_does_not_exist(zone: str, ends: datetime) -> None:
     assert end_of_day(on, zone) == ends
 
 
-@pytest.mark.parametrize("never", [date.max, date(9999, 1, 1), date.min])
+@pytest.mark.parametrize("never", [date.max, date(9999, 1, 1), date(2200, 1, 1), date(1999, 12, 31), date.min])
 def test_the_ends_of_the_calendar_are_no_dates_on_a_label(never: date) -> None:
     with pytest.raises(ValidationFailed, match="Leave it empty"):
         end_of_day(never, "UTC")
