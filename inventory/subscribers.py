@@ -1,4 +1,4 @@
-"""What inventory does on events of its own, beside what stands with its nouns (`inventory.services.storefronts`)."""
+"""What inventory does on events of its own."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from inventory import events
 from inventory.services.alerts import OF_STOCK, evaluate_kind
-from inventory.services.storefronts import follow_stock
+from inventory.services.storefronts import copy_stock
 from warehouse.core.actor import Actor
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.subscribers import subscriber
 
-__all__ = ["follow_levels", "follow_stock"]
+
+@subscriber("storefront-figures", events.STOCK_CHANGED)
+def follow_stock(changes: Sequence[OutboxEvent]) -> None:
+    """Copy what is available of the changed products to the storefronts' pages."""
+    copy_stock({change.payload["product_id"] for change in changes})
 
 
 @subscriber("stock-alerts", events.STOCK_CHANGED, events.STOCK_LOW, events.STOCK_OUT)

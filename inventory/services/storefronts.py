@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,6 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from inventory import events
 from inventory.enums import DiscountKind
 from inventory.locks import lock_catalogue_row, lock_listings_of
 from inventory.models import Discount, Storefront, StorefrontProduct
@@ -20,8 +19,6 @@ from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.quantities import ZERO, plain
 from warehouse.core.transactions import operation
-from warehouse.outbox.models import OutboxEvent
-from warehouse.outbox.subscribers import subscriber
 
 # Set by pricing alone.
 PRICES = ("purchase_price", "price")
@@ -39,12 +36,6 @@ _FOLLOW = """
     ) n
     WHERE sp.id = n.id AND sp.stock_quantity <> n.available
 """
-
-
-@subscriber("storefront-figures", events.STOCK_CHANGED)
-def follow_stock(changes: Sequence[OutboxEvent]) -> None:
-    """Copy what is available of the changed products to the storefronts' pages."""
-    copy_stock({change.payload["product_id"] for change in changes})
 
 
 def copy_stock(product_ids: Iterable[int]) -> None:

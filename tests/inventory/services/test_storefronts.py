@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from inventory.orchestrator import OrderedLine, promise_order
-from inventory.services.storefronts import follow_stock
+from inventory.subscribers import follow_stock
 from tests.factories.inventory import ACTOR, ProductFactory, Site, StorefrontProductFactory, site, stocked
 from warehouse.outbox.models import OutboxEvent
 
