@@ -29,6 +29,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 4
+# In the words of the requirements, which speak of stock: what is fought over here is nearly always goods.
+BUSY = "Stock updated concurrently, please retry."
 _RETRYABLE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
 
 
@@ -121,13 +123,13 @@ def _in_transaction(work: Callable[[], R]) -> R:
         except StartAgain:
             if attempt == ATTEMPTS:
                 logger.exception("rolled back for good: what was locked was never what was needed", extra={"attempts": attempt})
-                raise Conflict("Stock updated concurrently, please retry.") from None
+                raise Conflict(BUSY) from None
         except DatabaseError as error:
             if not _worth_another_try(error):
                 raise
             if attempt == ATTEMPTS:
                 logger.exception("rolled back for good", extra={"attempts": attempt})
-                raise Conflict("Stock updated concurrently, please retry.") from error
+                raise Conflict(BUSY) from error
         # Full jitter, short: the other side needs only to commit.
         time.sleep(random.uniform(0, 0.02 * 2**attempt))
     raise AssertionError("unreachable")
