@@ -9,8 +9,9 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 from warehouse.core.access import READERS, may
-from warehouse.core.actor import Actor, Role
+from warehouse.core.actor import Actor
 from warehouse.core.admin import actor_of
+from warehouse.floor import WORK
 
 Entry = tuple[str, str, str]
 
@@ -100,11 +101,6 @@ GROUPS: list[tuple[str, list[Entry]]] = [
         ],
     ),
 ]
-# Screens of the floor, with who works there.
-SCREENS: list[tuple[str, str, str, frozenset[Role]]] = [
-    ("Pick", "barcode_scanner", "floor:pick", frozenset({Role.PICKER})),
-    ("Pack", "box", "floor:pack", frozenset({Role.PACKER})),
-]
 
 
 def icon(request: HttpRequest) -> str:
@@ -142,4 +138,4 @@ def _entries(actor: Actor, entries: list[Entry]) -> list[dict[str, Any]]:
 
 
 def _screens(actor: Actor) -> list[dict[str, Any]]:
-    return [{"title": title, "icon": icon, "link": reverse(name)} for title, icon, name, roles in SCREENS if actor.may(roles)]
+    return [{"title": kind.name, "icon": "barcode_scanner", "link": reverse(kind.url)} for kind in WORK if kind.permission.allowed(actor)]

@@ -12,7 +12,8 @@ from django.urls import reverse
 from tests.factories.office import clerk, listing, office, page
 from warehouse.accounts.models import User
 from warehouse.core.access import ACCESS, may
-from warehouse.core.actor import Actor, Role
+from warehouse.core.actor import Actor, ActorType, Role
+from warehouse.floor import WORK
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +116,22 @@ def test_only_the_back_office_may_make_functions_of_strings() -> None:
     assert "'unsafe-eval'" in scripts(Client().get("/admin/login/"))
     assert "'unsafe-inline'" not in inside
     assert "'unsafe-eval'" not in scripts(Client().get(reverse("floor:login")))
+
+
+@pytest.mark.parametrize(
+    ("role", "screens"),
+    [
+        (Role.RECEIVER, {"receive", "put_away", "move"}),
+        (Role.AUDITOR, {"count"}),
+        (Role.PICKER, {"pick"}),
+        (Role.MANAGER, {kind.url.removeprefix("floor:") for kind in WORK}),
+    ],
+)
+def test_the_menu_leads_to_the_work_on_the_floor(role: Role, screens: set[str]) -> None:
+    shown = office(role).get(reverse("admin:index")).content.decode()
+    links = {kind.url.removeprefix("floor:") for kind in WORK if f'href="{reverse(kind.url)}"' in shown}
+    assert screens <= links
+    assert links == {kind.url.removeprefix("floor:") for kind in WORK if kind.permission.allowed(Actor("", ActorType.EMPLOYEE, frozenset({role})))}
 
 
 def test_a_manager_keeps_the_people_and_makes_no_superuser() -> None:
