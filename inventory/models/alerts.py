@@ -51,7 +51,7 @@ class AlertMessage(models.Model):
     `inventory.services.alert_messages`.
     """
 
-    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="messages")
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, db_index=False, related_name="messages")
     channel = models.CharField(max_length=60)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(default=timezone.now)

@@ -78,7 +78,7 @@ class AuditLine(models.Model):
     second one, which is made by somebody else.
     """
 
-    audit = models.ForeignKey(Audit, on_delete=models.CASCADE, related_name="lines")
+    audit = models.ForeignKey(Audit, on_delete=models.CASCADE, db_index=False, related_name="lines")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="audit_lines")
@@ -111,7 +111,6 @@ class AuditLine(models.Model):
             models.UniqueConstraint("audit", "location", "product", Upper("lot_number"), "phase", name="audit_counts_a_thing_once"),
             models.CheckConstraint(condition=Q(counted_quantity=None) | Q(counted_quantity__gte=0), name="audit_count_not_negative"),
         ]
-        indexes = [models.Index(fields=["audit", "location"], name="audit_line_place")]
 
     def __str__(self) -> str:
         return f"line {self.pk}"

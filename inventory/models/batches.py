@@ -28,7 +28,7 @@ class Batch(models.Model):
     A hold or recall reaches everything made of a lot (child lots, mixes): these follow, only the lot that was named is `held_itself`.
     """
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="batches")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, db_index=False, related_name="batches")
     lot_number = models.CharField(max_length=60)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
     supplier = models.ForeignKey(Supplier, null=True, blank=True, on_delete=models.PROTECT, related_name="batches")

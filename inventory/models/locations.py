@@ -14,7 +14,7 @@ from warehouse.core.documents import Versioned
 class Location(Versioned):
     """A place inside a warehouse. `is_pickable`, `is_active` and `condition` decide what is sellable, so they change by an operation only."""
 
-    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="locations")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, db_index=False, related_name="locations")
     code = models.CharField(max_length=40)
     barcode = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=10, choices=LocationKind.choices, default=LocationKind.STORAGE)

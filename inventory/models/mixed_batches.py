@@ -20,7 +20,7 @@ class MixedBatch(Batch):
 class BatchComponent(models.Model):
     """So much of `source` went into `mixed`. A batch with components is a mixed batch: its expiry is the earliest, its cost the weighted mean."""
 
-    mixed = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="components")
+    mixed = models.ForeignKey(Batch, on_delete=models.PROTECT, db_index=False, related_name="components")
     source = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="mixed_into")
     quantity = QuantityField()
 

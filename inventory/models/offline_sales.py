@@ -12,7 +12,7 @@ from inventory.models.warehouses import Warehouse
 class OfflineSale(models.Model):
     """What a till sold, once per receipt number. Written by `inventory.services.offline_sales`; which batches left says the ledger."""
 
-    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="offline_sales")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, db_index=False, related_name="offline_sales")
     receipt_number = models.CharField(max_length=80)
     order_ref = models.CharField(max_length=120, help_text="What the ledger and a return call it: till:<site>:<receipt>.")
     lines = models.JSONField(help_text="What was asked for: product and quantity.")

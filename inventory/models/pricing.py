@@ -22,7 +22,7 @@ class Discount(models.Model):
     one at a time on a page. Written by `inventory.services.discounts` and `inventory.services.markdowns`.
     """
 
-    storefront_product = models.ForeignKey(StorefrontProduct, on_delete=models.CASCADE, related_name="discounts")
+    storefront_product = models.ForeignKey(StorefrontProduct, on_delete=models.CASCADE, db_index=False, related_name="discounts")
     kind = models.CharField(max_length=8, choices=DiscountKind.choices, default=DiscountKind.PERCENT)
     value = models.DecimalField(max_digits=14, decimal_places=4, validators=[MinValueValidator(Decimal("0.0001"))])
     reason = models.CharField(max_length=16, choices=DiscountReason.choices, default=DiscountReason.MANUAL)
@@ -63,7 +63,9 @@ class MarkdownStep(models.Model):
     A step without a storefront holds for all of them.
     """
 
-    storefront = models.ForeignKey("inventory.Storefront", null=True, blank=True, on_delete=models.CASCADE, related_name="markdown_steps")
+    storefront = models.ForeignKey(
+        "inventory.Storefront", null=True, blank=True, on_delete=models.CASCADE, db_index=False, related_name="markdown_steps"
+    )
     freshness_percent = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(99)])
     discount_percent = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(99)])
 
@@ -83,7 +85,7 @@ class MarkdownStep(models.Model):
 class PriceChange(models.Model):
     """One line of a page's price history. Written by pricing only."""
 
-    storefront_product = models.ForeignKey(StorefrontProduct, on_delete=models.CASCADE, related_name="price_changes")
+    storefront_product = models.ForeignKey(StorefrontProduct, on_delete=models.CASCADE, db_index=False, related_name="price_changes")
     field = models.CharField(max_length=16, choices=PriceField.choices)
     before = MoneyField()
     after = MoneyField()

@@ -54,7 +54,7 @@ class Product(models.Model):
 class ShelfLife(models.Model):
     """How many days a product keeps in a condition and phase. Without a row for its condition a product may not lie in a place."""
 
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="shelf_lives")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, db_index=False, related_name="shelf_lives")
     condition = models.CharField(max_length=8, choices=Condition.choices)
     phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.SEALED)
     days = models.DecimalField(max_digits=8, decimal_places=2, validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(MAX_LIFE_DAYS)])

@@ -36,8 +36,8 @@ class StorefrontProduct(models.Model):
     the last operation or job (none: no discount counts), `effective_price` is what a buyer pays.
     """
 
-    storefront = models.ForeignKey(Storefront, on_delete=models.CASCADE, related_name="products")
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="storefront_products")
+    storefront = models.ForeignKey(Storefront, on_delete=models.CASCADE, db_index=False, related_name="products")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, db_index=False, related_name="storefront_products")
     external_listing_id = models.CharField("listing", max_length=64)
     purchase_price = MoneyField(default=Decimal(0))
     price = MoneyField(default=Decimal(0))
