@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
 
 from fulfillment.enums import OrderStatus, PackingStatus, PickingStatus, Priority, PutBackStatus, QualityStatus, ShipmentStatus
-from fulfillment.models import Order
+from fulfillment.queries.orders import orders_called
 from warehouse.core.actor import Role
 
 COLOURS = {
@@ -57,11 +57,4 @@ def workers_of(role: Role) -> list[tuple[int, str]]:
 
 def orders_named(term: str) -> list[int]:
     """The orders that people call so: by the id through its index; by the number only when no order has that id."""
-    name = term.strip().removeprefix("listings:")
-    by_id = list(Order.objects.filter(external_id=name).values_list("pk", flat=True))
-    return by_id or list(Order.objects.filter(order_number__iexact=name).values_list("pk", flat=True))
-
-
-def order_name(row: Order) -> str:
-    """What people call it."""
-    return row.order_number or row.external_id
+    return next(orders_called(term.strip().removeprefix("listings:")), [])

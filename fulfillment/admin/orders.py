@@ -15,7 +15,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from fulfillment.admin import missing
-from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due, order_name, orders_named
+from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due, orders_named
 from fulfillment.admin.order_progress import ProgressPage
 from fulfillment.admin.priority import PriorityForm
 from fulfillment.enums import OPEN_ORDERS, ORDERS_FOR_A_PERSON, SOURCE_LISTINGS
@@ -188,7 +188,7 @@ class OrderAdmin(ProgressPage, StepsAdmin, BigTableAdmin):
 
     @display(description="order")
     def order_number_or_id(self, row: Order) -> str:
-        return order_name(row)
+        return row.name
 
     @display(description="status", label=COLOURS)
     def state(self, row: Order) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from fulfillment.admin.base import COLOURS, order_name, orders_named
+from fulfillment.admin.base import COLOURS, orders_named
 from fulfillment.admin.labels import PRINT_SHIPMENT, ShipmentLabelButtons
 from fulfillment.admin.providers import ProviderForm, say_how_carriers_answer
 from fulfillment.enums import ShipmentStatus
@@ -132,7 +132,7 @@ class ShipmentAdmin(ShipmentLabelButtons, BigTableAdmin):
 
     @display(description="order", ordering="order")
     def of_order(self, row: Shipment) -> str:
-        return order_name(row.order)
+        return row.order.name
 
     @display(description="what the carrier is asked")
     def asked(self, row: Shipment) -> SafeString:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due, order_name, orders_named
+from fulfillment.admin.base import COLOURS, PRIORITY_COLOURS, due, orders_named
 from warehouse.core.admin import BigTableAdmin
 from warehouse.core.admin_steps import StepsAdmin
 
@@ -41,7 +41,7 @@ class TaskAdmin(StepsAdmin, BigTableAdmin):
 
     @display(description="order", ordering="order")
     def of_order(self, row: Any) -> str:
-        return order_name(row.order)
+        return row.order.name
 
     @display(description="site", ordering="warehouse__code")
     def site(self, row: Any) -> str:

@@ -109,5 +109,5 @@ class TakeForm(TasksForm):
 
 def _named(task: PickingTask) -> str:
     items = f"{task.total_items} item{'s' if task.total_items > 1 else ''}"
-    parts = [task.number, task.order.order_number or task.order.external_id, task.get_priority_display(), items, due(task.ship_by, closed=False)]
+    parts = [task.number, task.order.name, task.get_priority_display(), items, due(task.ship_by, closed=False)]
     return " · ".join(part for part in parts if part)

@@ -59,7 +59,12 @@ class Order(Versioned):
         ]
 
     def __str__(self) -> str:
-        return f"order {self.order_number or self.external_id}"
+        return f"order {self.name}"
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.order_number or self.external_id
 
     @property
     def order_ref(self) -> str:

@@ -10,13 +10,11 @@ from django.utils import timezone
 from fulfillment.enums import LIVING_SHIPMENTS, PackingStatus, PutBackStatus
 from fulfillment.labels.sscc import scanned_sscc
 from fulfillment.models import Order, PackingTask, PutBack, Shipment
+from fulfillment.queries.orders import SAME_NAME, orders_called
 from fulfillment.queries.picking_batches import PACKED_FROM_TOTE
 from fulfillment.queries.picking_tasks import waiting_tasks
 from fulfillment.queries.ranks import BY_URGENCY, ranked
 from inventory import orchestrator
-
-# Orders of several sources may share a number.
-SAME_NAME = 100
 
 
 def picks_waiting(warehouse_id: int) -> int:
@@ -61,10 +59,8 @@ def packing_task_by_scan(warehouse_id: int, code: str, location_id: int | None) 
             return found
     if (found := in_tote(tasks, ours)) is not None:
         return found
-    orders = Order.objects.filter(external_id=code), Order.objects.filter(order_number__iexact=code)
-    for rows in orders:
-        ids = list(rows.values_list("pk", flat=True)[:SAME_NAME])
-        if ids and (found := tasks.filter(order__in=ids).first()) is not None:
+    for ids in orders_called(code):
+        if (found := tasks.filter(order__in=ids).first()) is not None:
             return found
     return None
 

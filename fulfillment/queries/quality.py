@@ -7,12 +7,10 @@ from typing import Any
 from django.db.models import QuerySet
 
 from fulfillment.enums import OPEN_QUALITY, QualityStatus
-from fulfillment.models import Order, QualityCheck
+from fulfillment.models import QualityCheck
+from fulfillment.queries.orders import orders_called
 from fulfillment.queries.ranks import BY_URGENCY, ranked
 from inventory import orchestrator
-
-# Orders of several sources may share a number.
-SAME_NAME = 100
 
 
 def checks_waiting(warehouse_id: int) -> QuerySet[QualityCheck]:
@@ -38,9 +36,8 @@ def check_by_scan(warehouse_id: int, code: str) -> QualityCheck | None:
     for way in ways:
         if (found := open_.filter(**way).first()) is not None:
             return found
-    for rows in (Order.objects.filter(external_id=code), Order.objects.filter(order_number__iexact=code)):
-        ids = list(rows.values_list("pk", flat=True)[:SAME_NAME])
-        if ids and (found := open_.filter(order__in=ids).first()) is not None:
+    for ids in orders_called(code):
+        if (found := open_.filter(order__in=ids).first()) is not None:
             return found
     scanned = orchestrator.find_by_scan(code, warehouse_id=warehouse_id)
     waiting = checks_waiting(warehouse_id)

@@ -120,7 +120,7 @@ def _scanned(request: HttpRequest, warehouse: int) -> Feedback:
     row = pick_ups.parcel_by_scan(warehouse, code)
     if row is None:
         return Feedback(WRONG, _("No parcel of ours"), _("Scan the label of a packed parcel."), scanned=code)
-    name = str(row.order.order_number or row.order.external_id)
+    name = row.order.name
     if row.status != ShipmentStatus.CREATED:
         return _not_ready(row, name)
     if carrier and row.provider_id != carrier:
@@ -181,7 +181,7 @@ def _screen(request: HttpRequest, warehouse: int, feedback: Feedback | None = No
 
 def _row(row: Shipment, all_of: Counter[int], *, urgent: bool) -> dict[str, Any]:
     return {
-        "order": str(row.order.order_number or row.order.external_id),
+        "order": row.order.name,
         "tracking_number": row.tracking_number,
         "number": row.package.sequence_number,
         "of": all_of[row.packing_task_id],

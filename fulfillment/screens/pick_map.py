@@ -23,7 +23,7 @@ def screen(request: HttpRequest, actor: Actor, task_id: int) -> HttpResponse:
     """The map of a walk; of a large hall the aisles about the next stops, with `?whole` all of them."""
     task = get_object_or_404(PickingTask.objects.select_related("order"), pk=task_id)
     items = list(task.items.select_related("location").order_by("sequence"))
-    named = task.order.order_number or task.order.external_id
+    named = task.order.name
     return _screen(request, task, items, named, here="floor:pick_map", walk="floor:pick_task", scan="floor:pick_scan")
 
 

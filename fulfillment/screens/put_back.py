@@ -154,7 +154,7 @@ def _row(row: PutBack) -> dict[str, Any]:
         "bench": row.batch_location.location.code,
         "place": row.from_location.code,
         "size": shown.size_of(row.from_location.code),
-        "order": str(row.order.order_number or row.order.external_id),
+        "order": row.order.name,
         "quantity": shown.quantity_text(row.remaining, row.product.base_unit),
         "number": shown.plain(row.remaining),
         "unit_text": shown.UNITS.get(row.product.base_unit, row.product.base_unit),

@@ -181,7 +181,7 @@ def living_shipments(tasks: Iterable[PackingTask]) -> dict[int, Shipment]:
 
 def order_name(order: Order) -> str:
     """What customer and house call the order."""
-    return clean(order.order_number or order.external_id)
+    return clean(order.name)
 
 
 def house_of(task: PackingTask) -> Party:
