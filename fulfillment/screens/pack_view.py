@@ -18,6 +18,7 @@ from fulfillment.queries.package_weights import weight_faults
 from fulfillment.queries.ranks import ranked
 from fulfillment.screens.pack_state import WEIGH, asked_number, box_at_hand, last_code, stop_asking
 from fulfillment.services.scans import scanned_goods
+from fulfillment.services.workers import is_theirs
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import ZERO
@@ -35,7 +36,7 @@ def screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback 
     task = get_object_or_404(tasks, pk=task_id)
     context: dict[str, Any] = {
         "task": task,
-        "mine": task.worker_id == actor.user_id or actor.may(frozenset()),
+        "mine": is_theirs(task, actor),
         "bench": task.picking_task.packing_location,
     }
     if task.status == PackingStatus.IN_PROGRESS:

@@ -25,6 +25,7 @@ from fulfillment.services.picking_batches import claim_next_walk, start_picking_
 from fulfillment.services.picking_tasks import complete_picking_task, start_picking_task
 from fulfillment.services.picks import pick_item
 from fulfillment.services.scans import names_goods, names_place
+from fulfillment.services.workers import is_theirs
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
@@ -193,7 +194,7 @@ def _screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback
     context: dict[str, Any] = {
         "task": task,
         "ways": ways_of("pick_task", "pick", task.pk),
-        "mine": task.worker_id == actor.user_id or actor.may(frozenset()),
+        "mine": is_theirs(task, actor),
         "done": task.picked_items,
         "total": task.total_items,
     }

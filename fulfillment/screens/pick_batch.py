@@ -25,6 +25,7 @@ from fulfillment.services.picking_batches import complete_picking_batch, start_p
 from fulfillment.services.picks import pick_item
 from fulfillment.services.scans import names_goods, names_place
 from fulfillment.services.totes import is_tote_of, tote_label
+from fulfillment.services.workers import is_theirs
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, floor_view, nothing_scanned, posted_id, scanned_code, show
@@ -201,7 +202,7 @@ def _screen(request: HttpRequest, actor: Actor, batch_id: int, feedback: Feedbac
     context: dict[str, Any] = {
         "batch": batch,
         "ways": ways_of("pick_batch", "pick_batch", batch.pk),
-        "mine": batch.worker_id == actor.user_id or actor.may(frozenset()),
+        "mine": is_theirs(batch, actor),
         "done": far.done,
         "total": far.items,
         "orders": far.tasks,

@@ -24,6 +24,7 @@ from fulfillment.screens.pick_batch import close_batch_when_done, colour_of, wro
 from fulfillment.screens.pick_state import STEP
 from fulfillment.services.other_goods import find_other_goods, pick_other
 from fulfillment.services.totes import is_tote_of, tote_label
+from fulfillment.services.workers import is_theirs
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
@@ -137,7 +138,7 @@ def _keep(request: HttpRequest, item: PickingTaskItem, **scans: str) -> None:
 
 def _screen(request: HttpRequest, actor: Actor, task_id: int, feedback: Feedback | None = None) -> HttpResponse:
     item = _item(task_id)
-    if item is None or (item.task.worker_id != actor.user_id and not actor.may(frozenset())):
+    if item is None or not is_theirs(item.task, actor):
         return leave(request, feedback, to=reverse("floor:pick_task", args=[task_id]))
     kept = _kept(request, item)
     goods = shown.goods(item.product, item.batch)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from fulfillment.enums import PickingStatus, QualityDecision, QualityStatus
 from fulfillment.models import QualityCheck, QualityCheckItem
+from fulfillment.services.workers import is_theirs
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.screens import Feedback, show
@@ -25,7 +26,7 @@ WRONGS: dict[str, Promise] = {"damaged": _("Damaged"), "missing": _("Not all are
 
 def screen(request: HttpRequest, actor: Actor, check: QualityCheck, state: dict[str, Any], feedback: Feedback | None = None) -> HttpResponse:
     """The item at hand, or the list, or how the check has ended."""
-    mine = check.worker_id == actor.user_id or actor.may(frozenset())
+    mine = is_theirs(check, actor)
     items = list(check.items.select_related("product", "batch", "quarantined_in__location"))
     item = next((row for row in items if row.pk == state.get("item")), None)
     context: dict[str, Any] = {"check": check, "mine": mine, "bench": check.picking_task.packing_location}

@@ -15,6 +15,7 @@ from fulfillment.enums import PutBackStatus
 from fulfillment.errors import Surplus, WrongScan
 from fulfillment.locks import lock_free_put_backs, lock_put_back, lock_put_backs, lock_worker
 from fulfillment.models import Pick, PickingTask, PutBack
+from fulfillment.services.workers import is_theirs
 from inventory import orchestrator
 from inventory.orchestrator import LocationKind
 from warehouse.core.actor import Actor, Role
@@ -179,7 +180,7 @@ def _open(put_back_id: int, quantity: Any, actor: Actor, expected_version: int |
     if row.status != PutBackStatus.PENDING:
         raise TransitionRefused(f"{row} is {row.get_status_display()} already.", status=row.status, asked="complete")
     held = row.worker_id is not None and row.claimed_until is not None and row.claimed_until > timezone.now()
-    if held and row.worker_id != actor.user_id and not actor.may(frozenset()):
+    if held and not is_theirs(row, actor):
         raise Conflict(f"{row.worker} has {row.product.sku} in hand. Take other goods, or wait until it is laid down.", worker=row.worker_id)
     if amount > row.remaining:
         raise Surplus(

@@ -8,16 +8,21 @@ from typing import TypeVar
 from django.contrib.auth import get_user_model
 
 from fulfillment.locks import lock_worker
-from fulfillment.models import PackingTask, PickingBatch, PickingTask, QualityCheck
+from fulfillment.models import PackingTask, PickingBatch, PickingTask, PutBack, QualityCheck
 from warehouse.core.actor import Actor
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
 
 T = TypeVar("T", PackingTask, QualityCheck)
 
 
+def is_theirs(row: PickingTask | PickingBatch | PackingTask | QualityCheck | PutBack, actor: Actor) -> bool:
+    """Whether it is this person's; managers may work on any."""
+    return row.worker_id == actor.user_id or actor.may(frozenset())
+
+
 def require_worker(task: PickingTask | PickingBatch | PackingTask | QualityCheck, actor: Actor) -> None:
     """Raise PermissionDenied when the task is somebody else's; managers may work on any."""
-    if task.worker_id != actor.user_id and not actor.may(frozenset()):
+    if not is_theirs(task, actor):
         raise PermissionDenied(f"{task} is {task.worker}'s task.", worker=task.worker_id)
 
 
