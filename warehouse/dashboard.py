@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from django.core.cache import cache
-from django.db.models import Count, Min, Q
+from django.db.models import Min
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -32,7 +32,7 @@ from warehouse.core.access import may
 from warehouse.core.actor import Actor, Role
 from warehouse.core.admin import actor_of, plain
 from warehouse.core.charts import Chart, bars
-from warehouse.outbox.models import OutboxEvent
+from warehouse.outbox.feed import backlog
 
 logger = logging.getLogger(__name__)
 
@@ -304,12 +304,10 @@ def value_board(actor: Actor) -> Board:
 
 def machinery_board() -> Board:
     """Whether events leave."""
-    waiting = OutboxEvent.objects.filter(published_at=None).aggregate(
-        count=Count("pk"), parked=Count("pk", filter=Q(retry_at__isnull=False)), oldest=Min("occurred_at")
-    )
-    oldest = f"the oldest for {timesince(waiting['oldest'])}" if waiting["oldest"] else "all are published"
-    stuck = bool(waiting["parked"]) or bool(waiting["oldest"] and (timezone.now() - waiting["oldest"]).total_seconds() > FRESH_SECONDS)
-    return Board(figures=[Figure("Events waiting", str(waiting["count"]), oldest, f"{_list('outbox_outboxevent')}?state=waiting", alarm=stuck)])
+    outbox = backlog()
+    oldest = f"the oldest for {timesince(outbox.oldest)}" if outbox.oldest else "all are published"
+    stuck = bool(outbox.parked) or bool(outbox.oldest and (timezone.now() - outbox.oldest).total_seconds() > FRESH_SECONDS)
+    return Board(figures=[Figure("Events waiting", str(outbox.waiting), oldest, f"{_list('outbox_outboxevent')}?state=waiting", alarm=stuck)])
 
 
 def _late_row(late: work.LateTask) -> list[Any]:

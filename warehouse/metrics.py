@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import redis
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -23,6 +22,7 @@ from inventory.queries.reports import open_alerts_by_kind
 from stocksync.flows import circuits as marketplaces
 from stocksync.queries.figures import channel_figures
 from stocksync.queries.reports import mean_retry_seconds
+from warehouse.outbox.feed import backlog
 
 RECENT = timedelta(hours=1)
 
@@ -56,15 +56,11 @@ class Outbox(Collector):
     """How much waits to be published, and for how long."""
 
     def collect(self) -> Iterator[Metric]:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*), count(retry_at), coalesce(extract(epoch FROM now() - min(occurred_at)), 0)"
-                " FROM outbox_outboxevent WHERE published_at IS NULL"
-            )
-            waiting, parked, age = cursor.fetchone() or (0, 0, 0)
-        yield GaugeMetricFamily("outbox_backlog_events", "Events that are not published yet", value=waiting)
-        yield GaugeMetricFamily("outbox_parked_events", "Events whose publication failed", value=parked)
-        yield GaugeMetricFamily("outbox_oldest_seconds", "Age of the oldest unpublished event", value=float(age))
+        outbox = backlog()
+        age = (timezone.now() - outbox.oldest).total_seconds() if outbox.oldest else 0.0
+        yield GaugeMetricFamily("outbox_backlog_events", "Events that are not published yet", value=outbox.waiting)
+        yield GaugeMetricFamily("outbox_parked_events", "Events whose publication failed", value=outbox.parked)
+        yield GaugeMetricFamily("outbox_oldest_seconds", "Age of the oldest unpublished event", value=age)
 
 
 class OrderStream(Collector):

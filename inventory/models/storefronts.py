@@ -28,6 +28,11 @@ class Storefront(models.Model):
         return self.name
 
 
+# Whether a storefront `front` sells the goods of a site `w`: a seller's storefront its own sites' goods and those of sites without a seller, a storefront
+# without a seller everybody's. `inventory.locks.lock_listings_of` asks the same.
+SELLS_FROM = "(w.seller_id IS NULL OR front.seller_id IS NULL OR w.seller_id = front.seller_id)"
+
+
 class StorefrontProduct(models.Model):
     """A storefront's page of a product: the `shop product` and `listing` of the partners.
 

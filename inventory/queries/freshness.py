@@ -14,6 +14,8 @@ from typing import NamedTuple
 from django.db import connection
 from django.utils import timezone
 
+from inventory.models.storefronts import SELLS_FROM
+
 # For a FROM clause with a BatchLocation `bl` and its batch `b`.
 LIFE = """
     LEFT JOIN LATERAL (
@@ -38,7 +40,7 @@ _DUE = f"""
         JOIN inventory_batch b ON b.id = bl.batch_id
         JOIN inventory_product p ON p.id = bl.product_id
         JOIN inventory_warehouse w ON w.id = bl.warehouse_id AND w.is_active
-             AND (w.seller_id IS NULL OR front.seller_id IS NULL OR w.seller_id = front.seller_id)
+             AND {SELLS_FROM}
         {LIFE}
         WHERE bl.has_stock AND bl.quantity > bl.reserved AND bl.blocked_reason IN ('', 'expired')
           AND (bl.effective_expires_at IS NULL OR bl.effective_expires_at > %(at)s::timestamptz + p.min_remaining_days * interval '1 day')

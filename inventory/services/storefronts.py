@@ -13,6 +13,7 @@ from django.utils import timezone
 from inventory.enums import DiscountKind
 from inventory.locks import lock_catalogue_row, lock_listings_of
 from inventory.models import Discount, Storefront, StorefrontProduct
+from inventory.models.storefronts import SELLS_FROM
 from inventory.services.catalogue import Same, Values, change_row, create_row, delete_row, require_same, set_values
 from inventory.services.pricing import NewPrice, marked_up, write_prices
 from warehouse.core.actor import Actor, Role
@@ -23,11 +24,11 @@ from warehouse.core.transactions import operation
 # Set by pricing alone.
 PRICES = ("purchase_price", "price")
 
-_FOLLOW = """
+_FOLLOW = f"""
     UPDATE inventory_storefrontproduct sp SET stock_quantity = n.available
     FROM (
         SELECT page.id, coalesce(sum(greatest(s.available, 0)) FILTER (
-                   WHERE w.is_active AND (w.seller_id IS NULL OR front.seller_id IS NULL OR w.seller_id = front.seller_id)), 0) AS available
+                   WHERE w.is_active AND {SELLS_FROM}), 0) AS available
         FROM inventory_storefrontproduct page
         JOIN inventory_storefront front ON front.id = page.storefront_id
         LEFT JOIN inventory_stock s ON s.product_id = page.product_id

@@ -1,13 +1,30 @@
-"""Reading the published events by their position, which has no gaps."""
+"""Reading the outbox: the published events by their position, which has no gaps, and what waits to be published."""
 
 from __future__ import annotations
 
-from django.db.models import Max
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models import Count, Max, Min, Q
 
 from warehouse.outbox.models import OutboxEvent
 
 # Events that one answer looks through for those of the asked type.
 WINDOW = 10_000
+
+
+class Backlog(NamedTuple):
+    """The events that are not published yet: how many, how many of them were refused, and since when the oldest waits."""
+
+    waiting: int
+    parked: int
+    oldest: datetime | None
+
+
+def backlog() -> Backlog:
+    """What waits to be published. One statement."""
+    waiting = OutboxEvent.objects.filter(published_at=None)
+    return Backlog(**waiting.aggregate(waiting=Count("pk"), parked=Count("pk", filter=Q(retry_at__isnull=False)), oldest=Min("occurred_at")))
 
 
 def newest_position() -> int:
