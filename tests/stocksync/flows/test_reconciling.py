@@ -11,7 +11,9 @@ from stocksync.enums import DiscrepancyKind, RemoteState
 from stocksync.flows.reading import read_channel
 from stocksync.flows.reconciling import reconcile_stock_status
 from stocksync.models import Channel, ChannelOrder, Discrepancy, PendingStockOperation
-from tests.factories.stocksync import operation_of, remote, taken_in, told
+from tests.factories.stocksync import elsewhere, operation_of, owed, site, taken_in, told
+from tests.partners.allegro_microservice import ACCOUNT, LARGEST_PAGE, AllegroMicroservice
+from tests.partners.server import PartnerServer
 from tests.stocksync.listings import Shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
@@ -48,15 +50,21 @@ def test_it_ends_when_its_time_does_and_says_so(shop: Shop):
     assert (done.at_end, unknown()) == (False, names[:1])
 
 
-def test_as_many_orders_as_there_are_may_be_listed(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.slow
+def test_as_many_orders_as_there_are_may_be_listed(allegro_microservice: PartnerServer, monkeypatch: pytest.MonkeyPatch):
     """PostgreSQL takes 65,535 parameters in a statement."""
-    [name] = deducted(shop, 1)
-    page = shop.client.list_orders(timezone.now() - timedelta(hours=1), timezone.now())
-    listed = [remote(external_id=f"listed-{number}", fault="of no interest") for number in range(70_000)]
-    monkeypatch.setattr("stocksync.flows.reconciling.compare", lambda channel, orders: [])
-    monkeypatch.setattr(shop.client, "list_orders", lambda *window, **more: type(page)(listed, None))
-    assert reconcile_stock_status(shop.channel, client=shop.client).at_end
-    assert unknown() == [name]
+    monkeypatch.setattr("stocksync.marketplaces.microservice.client.PAGE", LARGEST_PAGE)
+    partner, channel = allegro_microservice.partner, elsewhere(site(), token_id=ACCOUNT)
+    assert isinstance(partner, AllegroMicroservice)
+    order = told(owed(channel)).order
+    names, began = [f"listed-{number}" for number in range(66_000)], timezone.now() - timedelta(days=1)
+    for number, name in enumerate(names):
+        partner.put_order(name, updatedAt=(began + timedelta(seconds=number)).isoformat())
+    ChannelOrder.objects.bulk_create((ChannelOrder(channel=channel, external_id=name, left_alone=True) for name in names), batch_size=10_000)
+    done = reconcile_stock_status(channel, LARGEST_PAGE)
+    assert (done.compared, done.at_end) == (done.same, True)
+    assert done.compared >= len(names)
+    assert unknown() == [order.external_id]
 
 
 def test_what_was_cancelled_there_after_it_was_known_is_compared_and_at_peace(shop: Shop):
