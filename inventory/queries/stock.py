@@ -82,7 +82,9 @@ def free_in(batch_location_ids: Iterable[int]) -> dict[int, Decimal]:
 
 def get_low_stock() -> QuerySet[Stock]:
     """Totals at or below their threshold, the emptiest first."""
-    return Stock.objects.exclude(status=StockStatus.IN_STOCK).select_related("product", "warehouse").order_by("available", "pk")
+    # Named one by one: an index finds what is, not what is not.
+    low = [StockStatus.LOW_STOCK, StockStatus.OUT_OF_STOCK]
+    return Stock.objects.filter(status__in=low).select_related("product", "warehouse").order_by("available", "pk")
 
 
 def stock_facts(keys: Iterable[StockKey]) -> dict[StockKey, dict[str, Any]]:

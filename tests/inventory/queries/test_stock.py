@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
+from django.db import connection, transaction
 
 from inventory.enums import LocationKind
 from inventory.models import Stock
@@ -45,6 +47,15 @@ def test_what_is_low_the_emptiest_first(house: Site) -> None:
         rows[quantity] = Stock.objects.get(product=product)
 
     assert list(get_low_stock()) == [rows[1], rows[3]]
+
+
+def test_what_is_low_is_found_by_its_index() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The table is small; whether the index can be used at all is asked.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = get_low_stock().explain()
+
+    assert re.search(r"stock_by_status.*\n\s+Index Cond: \(\(status\)", plan), plan
 
 
 def test_a_threshold_changes_the_status_and_says_nothing(house: Site) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -116,8 +117,21 @@ def test_many_products_in_few_statements(house: Site) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert expire_stock(actor=ACTOR) == 12
 
-    assert len([query for query in queries if "SAVEPOINT" not in query["sql"]]) == 4
+    assert len([query for query in queries if "SAVEPOINT" not in query["sql"]]) == 5
     assert_books_balance()
+
+
+def test_what_may_be_due_is_found_by_date(milk: Product) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        expire_stock(actor=ACTOR)
+
+    (looks,) = [query["sql"] for query in queries if "UNION" in query["sql"]]
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The tables are small; whether the index can be used for all products at once is asked.
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = off")
+        cursor.execute(f"EXPLAIN {looks}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert re.search(r"batch_location_expiry.*\n\s+Index Cond: \(\(?effective_expires_at <= ", plan), plan
 
 
 def test_the_tasks_of_the_worker(milk: Product) -> None:
