@@ -12,7 +12,7 @@ from inventory.models import Seller, Supplier
 from tests.concurrency.threads import Started, race
 from warehouse.core.actor import Actor, ActorType, Role
 from warehouse.core.errors import Conflict, PermissionDenied, Unprocessable, ValidationFailed
-from warehouse.core.transactions import ATTEMPTS, Operation, StartAgain, operation, require_transaction, run_once
+from warehouse.core.transactions import ATTEMPTS, Claim, Operation, StartAgain, operation, require_transaction, run_once
 from warehouse.outbox.claims import REPEATED, IdempotencyClaim, InboxClaim, fingerprint_of
 from warehouse.outbox.events import Event, publish
 from warehouse.outbox.models import IdempotencyKey, InboxEntry, OutboxEvent
@@ -270,6 +270,38 @@ def test_a_failure_keeps_nothing_so_it_may_be_tried_again() -> None:
 
     Seller.objects.all().delete()
     assert once("k1", {}, "A") == {"code": "A"}
+
+
+class TornClaim:
+    """The power goes out once, while the answer is being kept: a claim, an effect and an answer that do not commit together come apart here."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.torn = False
+
+    def take(self) -> Any | None:
+        return self.claim.take()
+
+    def keep(self, answer: Any) -> None:
+        if not self.torn:
+            self.torn = True
+            raise RuntimeError("the power went out")
+        self.claim.keep(answer)
+
+
+@pytest.mark.parametrize("claim", [IdempotencyClaim("client", "k1", fingerprint_of({})), InboxClaim("orders", "1-0")], ids=["key", "entry"])
+def test_the_effect_is_gone_when_its_answer_can_not_be_kept_and_the_repeated_call_has_it_once(claim: Claim) -> None:
+    torn = TornClaim(claim)
+
+    def call() -> Any:
+        return run_once(torn, found_seller, "A", actor=BOSS, render=str)
+
+    with pytest.raises(RuntimeError, match="power"):
+        call()
+    assert (Seller.objects.count(), OutboxEvent.objects.count(), IdempotencyKey.objects.count(), InboxEntry.objects.count()) == (0, 0, 0, 0)
+
+    assert [call(), call()] in (["A", "A"], ["A", REPEATED])
+    assert (Seller.objects.count(), OutboxEvent.objects.count()) == (1, 1)
 
 
 def test_who_may_not_claims_nothing() -> None:
