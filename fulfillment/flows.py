@@ -91,6 +91,7 @@ def poll_carrier(shipment_id: int) -> None:
     external_id = carrier_news.claim_poll(shipment_id, actor=ACTOR)
     if external_id is None:
         return
+    asked = timezone.now()
     try:
         with DeliveryClient.from_settings() as client:
             told = client.shipment_status(external_id)
@@ -100,7 +101,8 @@ def poll_carrier(shipment_id: int) -> None:
         # It is asked again after the usual time; until then the carrier may tell by itself.
         logger.warning("Shipment %d: the carrier does not say how it fares: %s", shipment_id, failure)
     else:
-        carrier_news.record_carrier_status(shipment_id, told.status, at=told.at, actor=ACTOR)
+        # What names no time was so when it was asked: news that came while its answer was under way is newer.
+        carrier_news.record_carrier_status(shipment_id, told.status, at=told.at or asked, actor=ACTOR)
 
 
 def _lay_down(claimed: ClaimedShipment, failure: RetryableFailure | PermanentFailure) -> None:

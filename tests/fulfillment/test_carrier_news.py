@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from fulfillment import flows
 from fulfillment.models import PackingTask, Shipment
 from fulfillment.services.carrier_news import record_carrier_status, return_shipment
 from fulfillment.services.orders import process_order_cancelled
@@ -17,9 +18,10 @@ from fulfillment.services.packing_tasks import ship_packing_task
 from fulfillment.tasks import poll_carriers, sweep_shipments
 from inventory.models import Return
 from inventory.orchestrator import ReturnLine, cancel_return, create_return
-from tests.concurrency.threads import race
+from tests.concurrency.threads import Started, race
 from tests.factories.fulfillment import ACTOR, person
 from tests.fulfillment.parcels import open_alerts, packed_in_two, packed_order, shipments
+from tests.warehouse.outbox.conftest import wait_for
 from warehouse.core.actor import Role
 from warehouse.core.errors import Conflict, PermissionDenied, ValidationFailed
 from warehouse.outbox.models import OutboxEvent
@@ -164,3 +166,15 @@ def test_statements_of_a_return_do_not_grow_with_the_parcel(under_way):
         return_shipment(under_way[0].pk, actor=ACTOR)
     assert len(queries) <= 26, len(queries)
     assert PackingTask.objects.count() == 1
+
+
+def test_an_answer_that_comes_late_is_older_than_what_was_told_meanwhile(under_way, delivery):
+    """It names no time of its own."""
+    row = under_way[0]
+    delivery.partner.put_status(row.external_id, "in transit")
+    delivery.fail("replace", seconds=2, values={"status_at": None})
+    late = Started(lambda: flows.poll_carrier(row.pk))
+    wait_for(lambda: not delivery.faults.as_json(), 20)
+    record_carrier_status(row.pk, "out for delivery", actor=ACTOR)
+    assert late.finish().won
+    assert Shipment.objects.get(pk=row.pk).carrier_status == "out for delivery"
