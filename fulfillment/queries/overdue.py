@@ -1,11 +1,11 @@
-"""Work that stands still, and partners that do not answer: which of it somebody should look at now, and in which words."""
+"""Work that stands still, orders that nobody takes in, and partners that do not answer: which of it somebody should look at now, and in which words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from fulfillment.enums import PackingStatus, PickingStatus
@@ -15,14 +15,29 @@ from warehouse.core.partners.breaker import CircuitState
 from warehouse.core.partners.outages import long_outages
 
 PICKING_STUCK, PACKING_UNMEASURED = "picking_stuck", "packing_unmeasured"
+INTAKE_STUCK = "intake_stuck"
 PICKING_HOURS, PACKING_HOURS = timedelta(hours=2), timedelta(hours=1)
+INTAKE_MINUTES = timedelta(minutes=5)
 # More alerts at once say no more.
 SHOWN = 1000
 
 
+def stuck_picking_tasks() -> QuerySet[PickingTask]:
+    """Picking tasks that somebody began more than two hours ago and did not end."""
+    return PickingTask.objects.filter(status=PickingStatus.IN_PROGRESS, started_at__lt=timezone.now() - PICKING_HOURS)
+
+
+def unmeasured_packing_tasks() -> QuerySet[PackingTask]:
+    """Open packing tasks that after an hour have no package, or one without weight or sides."""
+    packages = Package.objects.filter(packing_task=OuterRef("pk"))
+    unpacked = (PackingStatus.PENDING, PackingStatus.IN_PROGRESS)
+    unknown = Q(weight=None) | Q(length=None) | Q(width=None) | Q(height=None)
+    rows = PackingTask.objects.filter(~Exists(packages) | Exists(packages.filter(unknown)), status__in=unpacked)
+    return rows.filter(created_at__lt=timezone.now() - PACKING_HOURS)
+
+
 def stuck_picking() -> list[AlertDraft]:
-    """Picking tasks that somebody began more than two hours ago and did not end, the oldest first. One statement."""
-    rows = PickingTask.objects.filter(status=PickingStatus.IN_PROGRESS, started_at__lt=timezone.now() - PICKING_HOURS)
+    """The alerts about `stuck_picking_tasks`, the oldest first. One statement."""
     return [
         AlertDraft(
             f"picking_task:{task.pk}",
@@ -37,16 +52,12 @@ def stuck_picking() -> list[AlertDraft]:
             },
             warehouse_id=task.warehouse_id,
         )
-        for task in rows.select_related("order", "worker").order_by("started_at", "pk")[:SHOWN]
+        for task in stuck_picking_tasks().select_related("order", "worker").order_by("started_at", "pk")[:SHOWN]
     ]
 
 
 def unmeasured_packing() -> list[AlertDraft]:
-    """Open packing tasks that after an hour have no package, or one without weight or sides, the oldest first. One statement."""
-    packages = Package.objects.filter(packing_task=OuterRef("pk"))
-    unpacked = (PackingStatus.PENDING, PackingStatus.IN_PROGRESS)
-    unknown = Q(weight=None) | Q(length=None) | Q(width=None) | Q(height=None)
-    rows = PackingTask.objects.filter(~Exists(packages) | Exists(packages.filter(unknown)), status__in=unpacked)
+    """The alerts about `unmeasured_packing_tasks`, the oldest first. One statement."""
     return [
         AlertDraft(
             f"packing_task:{task.pk}",
@@ -55,8 +66,16 @@ def unmeasured_packing() -> list[AlertDraft]:
             {"packing_task": task.number, "order": task.order.external_id, "created_at": task.created_at},
             warehouse_id=task.warehouse_id,
         )
-        for task in rows.filter(created_at__lt=timezone.now() - PACKING_HOURS).select_related("order").order_by("pk")[:SHOWN]
+        for task in unmeasured_packing_tasks().select_related("order").order_by("pk")[:SHOWN]
     ]
+
+
+def standing_intake(stream: str, since: datetime | None) -> list[AlertDraft]:
+    """The stream of orders, when its oldest entry that is not done with waits for more than five minutes; `since` None: none waits."""
+    if since is None or since > timezone.now() - INTAKE_MINUTES:
+        return []
+    text = f"Orders are not taken in: an entry of {stream} waits since {_said(since)}. Look whether consume_orders runs, and what it logs."
+    return [AlertDraft(f"stream:{stream}", Severity.CRITICAL, text, {"stream": stream, "since": since})]
 
 
 def down_partners(circuits: Iterable[CircuitState]) -> list[AlertDraft]:

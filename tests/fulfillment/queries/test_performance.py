@@ -31,7 +31,7 @@ def test_nothing_has_happened() -> None:
         connection,
     ) as queries:
         now = performance()
-    assert len(queries) == 6
+    assert len(queries) == 8
     assert (now.picking, now.packing, now.order_to_shipment) == (NOTHING, NOTHING, NOTHING)
     assert (now.picks_by_worker, now.open_orders, now.packing_tasks_per_hour, now.picking_tasks_stuck) == ({}, {}, 0, 0)
     assert (now.picking_shortage_rate, now.average_package_weight, now.fulfillment_success_rate) == (None, None, None)
