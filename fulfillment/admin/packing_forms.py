@@ -5,11 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Prefetch
+
 from fulfillment.enums import PackagingType
-from fulfillment.models import BoxType, Package
+from fulfillment.models import BoxType, Package, PackageItem
 from fulfillment.queries.package_weights import should_weigh
 from warehouse.core.admin import plain
 from warehouse.core.admin_steps import StepForm, choice_field, quantity_field, text_field
+
+CONTENTS = Prefetch("items", queryset=PackageItem.objects.select_related("item__product").order_by("pk"))
 
 
 class PackageForm(StepForm):
@@ -40,7 +44,7 @@ class _OfPackage(StepForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.packages = list(self.row.packages.prefetch_related("items__item__product"))
+        self.packages = list(self.row.packages.prefetch_related(CONTENTS))
         self.fields["package_id"].choices = [(row.pk, _named(row)) for row in self.packages]  # type: ignore[attr-defined]
 
     def arguments(self) -> dict[str, Any]:
@@ -71,7 +75,7 @@ class MoveForm(StepForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        packages = list(self.row.packages.prefetch_related("items__item__product"))
+        packages = list(self.row.packages.prefetch_related(CONTENTS))
         self.fields["what"].choices = [  # type: ignore[attr-defined]
             (f"{package.pk}-{part.item_id}", f"{plain(part.real_quantity)} × {part.item.product.sku} in package {package.sequence_number}")
             for package in packages

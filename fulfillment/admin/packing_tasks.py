@@ -11,7 +11,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from fulfillment.admin.labels import PRINT_TASK, TaskLabelButtons, label_links
-from fulfillment.admin.packing_forms import MeasureForm, MoveForm, PackageForm, WeighForm, contents_of
+from fulfillment.admin.packing_forms import CONTENTS, MeasureForm, MoveForm, PackageForm, WeighForm, contents_of
 from fulfillment.admin.providers import ProviderForm
 from fulfillment.admin.tasks import TaskAdmin
 from fulfillment.admin.workers import PackerForm, hand_on_step
@@ -65,7 +65,7 @@ class PackageInline(ReadOnlyInline):
     readonly_fields = ["numbers", "contents", "kind", "weighs", "sides", "chargeable", "labels"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Package]:
-        return super().get_queryset(request).select_related("packing_task__provider", "box_type").prefetch_related("items__item__product")
+        return super().get_queryset(request).select_related("packing_task__provider", "box_type").prefetch_related(CONTENTS)
 
     @display(description="number, SSCC")
     def numbers(self, row: Package) -> str:

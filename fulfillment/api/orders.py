@@ -161,11 +161,11 @@ class Orders(WithProgress, ReadEndpoints):
     """Orders of other systems, as far as the warehouse needs to know them."""
 
     rows: QuerySet[Any] = SUMMARIES.prefetch_related(
-        Prefetch("lines", queryset=OrderLine.objects.select_related("product", "warehouse")),
-        Prefetch("missing", queryset=MissingGoods.objects.select_related("product")),
-        Prefetch("picking_tasks", queryset=PickingTask.objects.select_related("warehouse")),
-        Prefetch("packing_tasks", queryset=PackingTask.objects.select_related("warehouse")),
-        "shipments",
+        Prefetch("lines", queryset=OrderLine.objects.select_related("product", "warehouse").order_by("pk")),
+        Prefetch("missing", queryset=MissingGoods.objects.select_related("product").order_by("product_id")),  # as the order system is told
+        Prefetch("picking_tasks", queryset=PickingTask.objects.select_related("warehouse").order_by("pk")),
+        Prefetch("packing_tasks", queryset=PackingTask.objects.select_related("warehouse").order_by("pk")),
+        Prefetch("shipments", queryset=Shipment.objects.order_by("pk")),
     )
     serializer_class = OrderOut
     filterset_class = OrderFilters

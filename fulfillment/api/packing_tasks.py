@@ -18,7 +18,7 @@ from fulfillment.api.packing_bodies import PackageOut, PackingOut, PackingSummar
 from fulfillment.api.picking_bodies import ReassignIn, SiteIn
 from fulfillment.api.tasks import ChangesHands
 from fulfillment.enums import PackingStatus, Priority
-from fulfillment.models import BoxType, Package, PackingTask, PackingTaskItem
+from fulfillment.models import BoxType, Package, PackageItem, PackingTask, PackingTaskItem
 from fulfillment.queries.box_suggestions import suggest_boxes
 from fulfillment.services import pack_scans, packages, packing_tasks, reassigning, weighing
 from fulfillment.services.providers import change_provider
@@ -44,7 +44,8 @@ class PackingFilters(django_filters.FilterSet):
 
 SUMMARIES = PackingTask.objects.select_related("order", "warehouse", "worker", "provider").order_by("-pk")
 ITEMS = PackingTaskItem.objects.select_related("product", "batch").order_by("pk")
-PACKAGES = Package.objects.select_related("packing_task__provider", "box_type").prefetch_related("items").order_by("sequence_number")
+CONTENTS = Prefetch("items", queryset=PackageItem.objects.order_by("pk"))
+PACKAGES = Package.objects.select_related("packing_task__provider", "box_type").prefetch_related(CONTENTS).order_by("sequence_number")
 
 
 class PackingTasks(LabelActions, ChangesHands):

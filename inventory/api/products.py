@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -95,7 +95,9 @@ class ProductFilters(django_filters.FilterSet):
 class Products(CatalogueEndpoints):
     """What is sold."""
 
-    rows: QuerySet[Any] = Product.objects.prefetch_related("shelf_lives", "barcodes")
+    rows: QuerySet[Any] = Product.objects.prefetch_related(
+        Prefetch("shelf_lives", queryset=ShelfLife.objects.order_by("pk")), Prefetch("barcodes", queryset=Barcode.objects.order_by("pk"))
+    )
     serializer_class = ProductOut
     filterset_class = ProductFilters
     search_fields = ("sku", "name", "barcodes__code")

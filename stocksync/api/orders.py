@@ -130,7 +130,10 @@ WHOLE = OpenApiExample(
 class ChannelOrders(ReadEndpoints):
     """Orders of marketplaces: whether they are deducted here, and whether the marketplace knows."""
 
-    rows: QuerySet[Any] = SUMMARIES.prefetch_related("operations", Prefetch("discrepancies", queryset=DISCREPANCIES.filter(resolved_at=None)))
+    rows: QuerySet[Any] = SUMMARIES.prefetch_related(
+        Prefetch("operations", queryset=PendingStockOperation.objects.order_by("created_at", "pk")),
+        Prefetch("discrepancies", queryset=DISCREPANCIES.filter(resolved_at=None)),
+    )
     programs_read = False
     serializer_class = ChannelOrderOut
     filterset_class = ChannelOrderFilters
