@@ -48,10 +48,16 @@ REASONS = (
 
 @dataclass(slots=True)
 class Outcome:
-    """Why lines could not be booked, for good; and what went wrong, by invoice."""
+    """Why lines could not be booked, for good; which codes could not be received, and why; and what went wrong, by invoice."""
 
     not_booked: dict[Line, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+
+    def fail(self, invoice: str, rows: Iterable[Row], reason: str) -> None:
+        """The goods of these rows of an invoice are not booked: because they could not be received, row by row, or else for this reason."""
+        refused = [f"row {row.number}: {row.code}: {self.refused[row.code]}" for row in rows if row.code in self.refused]
+        self.problems[invoice] = "; ".join(refused) or reason
 
 
 def returned_rows(invoices: Iterable[Invoice]) -> list[Row]:
@@ -216,15 +222,16 @@ def book_adjustments(
     site: Warehouse, invoices: Sequence[Invoice], products: Mapping[str, Product], outcome: Outcome, done: Callable[[int], None], *, actor: Actor
 ) -> int:
     """Write off what the history takes away without selling it, a write-off per invoice and code. Returns how many were confirmed."""
-    wanted = by_line(adjusted_rows(invoices))
-    described = {(row.invoice, row.code): row.description for row in adjusted_rows(invoices)}
-    outcome.not_booked |= {(row.invoice, row.code): CHARGE for row in adjusted_rows(invoices) if not row.is_goods}
+    rows = adjusted_rows(invoices)
+    wanted = by_line(rows)
+    described = {(row.invoice, row.code): row.description for row in rows}
+    outcome.not_booked |= {(row.invoice, row.code): CHARGE for row in rows if not row.is_goods}
     made = 0
     for (invoice, code), quantity in wanted.items():
         try:
             made += book_adjustment(site.pk, invoice, products[code], quantity, described[invoice, code], actor=actor)
         except DomainError as error:
-            outcome.problems[invoice] = error.detail
+            outcome.fail(invoice, (row for row in rows if (row.invoice, row.code) == (invoice, code)), error.detail)
         done(1)
     return made
 

@@ -19,6 +19,7 @@ from inventory.models import Location, Product, Stock, Storefront, StorefrontPro
 from inventory.orchestrator import ReceivingLine, receive_at_once
 from warehouse.accounts.models import User
 from warehouse.core.actor import Actor, Role
+from warehouse.core.errors import DomainError
 from warehouse.core.quantities import ZERO
 from warehouse.replay.reader import Invoice
 
@@ -142,14 +143,29 @@ def shelf_of(code: str, shelves: Sequence[int]) -> int:
     return shelves[zlib.crc32(code.encode()) % len(shelves)]
 
 
-def receive(site: Warehouse, missing: Mapping[str, Decimal], products: Mapping[str, Product], *, actor: Actor) -> Iterator[int]:
-    """Receive these goods, a few hundred lines at a time, each on its own shelf. Yields the lines of each delivery."""
+def receive(
+    site: Warehouse, missing: Mapping[str, Decimal], products: Mapping[str, Product], *, actor: Actor
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Receive these goods, a few hundred lines at a time, each on its own shelf.
+
+    Yields the lines of each delivery, and which codes among them the catalogue or the books refuse, and why.
+    """
     shelves = shelves_of(site)
-    lines = [ReceivingLine(products[code].pk, quantity, location_id=shelf_of(code, shelves)) for code, quantity in missing.items()]
-    for start in range(0, len(lines), LINES_OF_A_DELIVERY):
-        part = lines[start : start + LINES_OF_A_DELIVERY]
-        receive_at_once(warehouse_id=site.pk, reference="replayed orders", lines=part, actor=actor)
-        yield len(part)
+    lines = ((code, ReceivingLine(products[code].pk, quantity, location_id=shelf_of(code, shelves))) for code, quantity in missing.items())
+    for part in in_parts(lines, LINES_OF_A_DELIVERY):
+        yield len(part), _receive(site, part, actor)
+
+
+def _receive(site: Warehouse, lines: Sequence[tuple[str, ReceivingLine]], actor: Actor) -> dict[str, str]:
+    """Receive all but what is refused: a delivery is received whole or not at all, so one that is refused goes on in halves."""
+    try:
+        receive_at_once(warehouse_id=site.pk, reference="replayed orders", lines=[line for _, line in lines], actor=actor)
+    except DomainError as error:
+        if len(lines) == 1:
+            return {lines[0][0]: error.detail}
+        half = len(lines) // 2
+        return _receive(site, lines[:half], actor) | _receive(site, lines[half:], actor)
+    return {}
 
 
 def _locations(site: Warehouse) -> Iterator[Location]:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -140,6 +141,32 @@ def test_a_rejected_order_is_tried_again_when_stock_has_come(db, file):
     order = work.take_in(invoices[0], actor=stock.make_worker())
     assert order.status == "rejected"
     assert replay(file)["orders"] == {"accepted": 3}
+
+
+def test_codes_that_the_catalogue_refuses_stop_no_other(db, tmp_path, delivery):
+    """One needs a shelf life that it has not, one is not active, one is sold by the six; the adjustment's is not active either."""
+    Product.objects.create(sku="9999EXP", name="x", tracks_expiry=True)
+    Product.objects.create(sku="1999", name="x", tracks_expiry=False, is_active=False)
+    Product.objects.create(sku="2999", name="x", tracks_expiry=False, is_active=False)
+    Product.objects.create(sku="9103X", name="x", tracks_expiry=False, quantity_step=6)
+    file = tmp_path / "orders.csv"
+    refused = ["Z1,9999exp,A,3", "Z1,9998,A,3", "Z1,9999EXP,A,2", "Z2,9998,A,3", "Z3,1999,A,3", "Z4,9103x,A,3", "Z5,2999,damaged,-1"]
+    file.write_text(HEADER + "".join(f"{row},2010-12-01 08:26,1,1,UK\n" for row in [*refused, *(f"Z6,{5000 + n},A,1" for n in range(30))]))
+
+    report = replay(file, "--fulfil", code=1)
+
+    problems = {problem["invoice"]: problem["reason"] for problem in report["problems"]}
+    assert re.fullmatch(r"row 2: 9999EXP: .* has no shelf life .*; row 4: 9999EXP: .* has no shelf life .*", problems.pop("Z1"))
+    assert re.fullmatch(r"row 6: 1999: There is no active product .*", problems.pop("Z3"))
+    assert re.fullmatch(r"row 7: 9103X: .*3 is not a multiple of 6.*", problems.pop("Z4"))
+    assert re.fullmatch(r"row 8: 2999: There is no active product .*", problems.pop("Z5"))
+    assert problems == {}
+    assert sorted(Order.objects.filter(status="shipped").values_list("external_id", flat=True)) == ["Z2", "Z6"]
+    assert (report["units_shipped"], report["new"]["lines received"]) == (33, 31)
+    assert everything_that_disagrees() == []
+    Product.objects.update(is_active=True, tracks_expiry=False, quantity_step=1)
+    mended = replay(file, "--fulfil")
+    assert (mended["orders"], mended["units_shipped"], mended["units_adjusted"]) == ({"shipped": 5}, 47, 1)
 
 
 def test_a_cancelled_order_is_a_difference(db, file):

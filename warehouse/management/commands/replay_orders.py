@@ -71,7 +71,7 @@ class Command(BaseCommand):
         to_come = bookings.adjustments_to_come(invoices) if fulfil else {}
         adjusted = {code for _, code in bookings.by_line(bookings.adjusted_rows(invoices))} if fulfil else set()
         products = stock.make_products(invoices, sorted(adjusted))
-        new = self._take_in(site, invoices, products, to_come, outcome.problems, actor)
+        new = self._take_in(site, invoices, products, to_come, outcome, actor)
         if fulfil:
             try:
                 with carrier(self.stderr.write):
@@ -87,13 +87,14 @@ class Command(BaseCommand):
         invoices: list[Invoice],
         products: Mapping[str, Product],
         to_come: Mapping[bookings.Line, Decimal],
-        problems: work.Problems,
+        outcome: bookings.Outcome,
         actor: Actor,
     ) -> dict[str, int]:
         waiting = stock.waiting_invoices(invoices)
         missing = stock.missing_goods(site, waiting, products, [(code, quantity) for (_, code), quantity in to_come.items()])
         with Progress("Receiving", len(missing), sys.stderr) as progress:
-            for lines in stock.receive(site, missing, products, actor=actor):
+            for lines, refused in stock.receive(site, missing, products, actor=actor):
+                outcome.refused |= refused
                 progress.update(lines)
         taken = 0
         with Progress("Taking in", len(waiting), sys.stderr) as progress:
@@ -102,13 +103,12 @@ class Command(BaseCommand):
                     order = work.take_in(invoice, actor=actor)
                     taken += order.status != "rejected"
                     if order.status == "rejected":
-                        problems[invoice.number] = "rejected: " + ", ".join(
-                            f"{s['sku']} asked {s['asked']}, available {s['available']}" for s in order.shortages
-                        )
+                        shortages = ", ".join(f"{s['sku']} asked {s['asked']}, available {s['available']}" for s in order.shortages)
+                        outcome.fail(invoice.number, invoice.goods, f"rejected: {shortages}")
                 except DomainError as error:
-                    problems[invoice.number] = error.detail
+                    outcome.fail(invoice.number, invoice.goods, error.detail)
                 progress.update()
-        return {"lines received": len(missing), "orders taken in": taken}
+        return {"lines received": len(missing) - len(outcome.refused), "orders taken in": taken}
 
     def _fulfil(self, invoices: list[Invoice], problems: work.Problems, actor: Actor) -> int:
         orders = work.open_orders(invoices)
