@@ -23,8 +23,7 @@ from fulfillment.enums import ShipmentStatus
 from fulfillment.models import Shipment
 from fulfillment.services.carrier_news import return_shipment
 from fulfillment.services.hand_over import hand_over_shipments
-from fulfillment.services.providers import replace_shipment
-from fulfillment.services.shipments import hand_over_shipment, retry_shipment
+from fulfillment.services.shipments import hand_over_shipment, replace_shipment, retry_shipment
 from fulfillment.services.voids import settle_void
 from warehouse.core.admin import BigTableAdmin, actor_of, pairs
 from warehouse.core.admin_steps import ReasonForm, Step, can

@@ -16,8 +16,7 @@ from fulfillment.enums import ShipmentStatus
 from fulfillment.models import Shipment
 from fulfillment.services.carrier_news import record_carrier_status, return_shipment
 from fulfillment.services.hand_over import MOST_PARCELS, Manifest, hand_over_shipments
-from fulfillment.services.providers import replace_shipment
-from fulfillment.services.shipments import hand_over_shipment, retry_shipment
+from fulfillment.services.shipments import hand_over_shipment, replace_shipment, retry_shipment
 from fulfillment.services.voids import settle_void
 from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, IdField, Input, MomentField, Nothing, Reason

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from fulfillment.enums import OPEN_PACKING, ShipmentStatus
-from fulfillment.locks import lock_packing_task, lock_shipment, lock_shipments_of
+from fulfillment.locks import lock_packing_task, lock_shipments_of
 from fulfillment.models import DeliveryProvider, Package, PackingTask, Shipment
 from fulfillment.queries.providers import active_provider
 from fulfillment.queries.stuck import WAITS_FOR_VOID
@@ -18,7 +18,6 @@ from fulfillment.services.background import REQUEST_SHIPMENT
 from fulfillment.services.progress import settle
 from warehouse.core.actor import Actor, Role
 from warehouse.core.background import soon
-from warehouse.core.documents import require_reason
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.transactions import operation
 
@@ -54,35 +53,34 @@ def change_provider(task_id: int, provider: str, *, actor: Actor, expected_versi
     by_id = {package.pk: package for package in packages}
     for shipment in others:
         shipment.order, shipment.packing_task, shipment.package = task.order, task, by_id[shipment.package_id]
-        _replace(shipment, chosen, f"carried by {chosen.name}", actor)
+        replace(shipment, chosen, f"carried by {chosen.name}", actor=actor)
     settle(task.order, actor=actor)
     return task
-
-
-@operation(Role.PACKER)
-def replace_shipment(shipment_id: int, reason: str, *, actor: Actor, provider: str = "", expected_version: int | None = None) -> Shipment:
-    """Give a package a new shipment instead of one that is wrong, perhaps with another provider. Returns the new one.
-
-    The old one is cancelled, or voided at the carrier when it has, or may have, a waybill; the new one, with a key of its own, is asked for after that,
-    so that the carrier never has two for one package; until it is there the order is not ready. Locks order, task, package, shipment. Raises Conflict
-    once it was handed over, NotFound, ValidationFailed as `change_provider`.
-    """
-    reason = require_reason(reason)
-    shipment = lock_shipment(shipment_id, expected_version)
-    if shipment.status not in (ShipmentStatus.REQUESTED, ShipmentStatus.CREATED):
-        raise Conflict(f"{shipment} is {shipment.get_status_display()}: it can't be replaced any more.", status=shipment.status)
-    require_none_to_void(shipment)
-    chosen = active_provider(provider) if provider else shipment.provider
-    require_within_limits(chosen, [shipment.package])
-    successor = _replace(shipment, chosen, reason, actor)
-    settle(shipment.order, actor=actor)
-    return successor
 
 
 def require_none_to_void(shipment: Shipment) -> None:
     """Raise Conflict while the carrier still has the waybill of the shipment that this locked one replaces: another now would be a second one."""
     if Shipment.objects.filter(WAITS_FOR_VOID, pk=shipment.pk).exists():
         raise Conflict(f"{shipment} replaces one whose waybill is still being voided. Settle that one first.", shipment=shipment.replaces_id)
+
+
+def replace(shipment: Shipment, provider: DeliveryProvider, reason: str, *, actor: Actor) -> Shipment:
+    """Give up a locked shipment and make the one that replaces it: asked for now, or when the old one's waybill is voided."""
+    waybills.give_up(shipment, reason, actor=actor)
+    waybills.unlabel(shipment.packing_task, shipment.package)
+    voided = shipment.status != ShipmentStatus.VOID_REQUESTED
+    successor = Shipment.objects.create(
+        created_by_id=actor.user_id,
+        order=shipment.order,
+        packing_task=shipment.packing_task,
+        package=shipment.package,
+        provider=provider,
+        replaces=shipment,
+        next_attempt_at=timezone.now() if voided else None,
+    )
+    if voided:
+        soon(REQUEST_SHIPMENT, successor.pk)
+    return successor
 
 
 def limit_faults(provider: DeliveryProvider, packages: Iterable[Package]) -> list[Fault]:
@@ -109,21 +107,3 @@ def require_within_limits(provider: DeliveryProvider, packages: Iterable[Package
     if faults:
         told = "; ".join(f"package {f['package']} is {OVER[f['code']]} ({f['is']} {f['unit']}, limit {f['limit']})" for f in faults)
         raise ValidationFailed(f"{provider.name} does not carry this: {told}. Choose another provider, or pack differently.", errors=faults)
-
-
-def _replace(shipment: Shipment, provider: DeliveryProvider, reason: str, actor: Actor) -> Shipment:
-    waybills.give_up(shipment, reason, actor=actor)
-    waybills.unlabel(shipment.packing_task, shipment.package)
-    voided = shipment.status != ShipmentStatus.VOID_REQUESTED
-    successor = Shipment.objects.create(
-        created_by_id=actor.user_id,
-        order=shipment.order,
-        packing_task=shipment.packing_task,
-        package=shipment.package,
-        provider=provider,
-        replaces=shipment,
-        next_attempt_at=timezone.now() if voided else None,
-    )
-    if voided:
-        soon(REQUEST_SHIPMENT, successor.pk)
-    return successor

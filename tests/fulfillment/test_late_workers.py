@@ -14,7 +14,7 @@ from django.utils import timezone
 from fulfillment import flows
 from fulfillment.models import PackingTask, Shipment, StatusReport
 from fulfillment.services.orders import process_order_cancelled
-from fulfillment.services.providers import replace_shipment
+from fulfillment.services.shipments import replace_shipment
 from fulfillment.services.status_reports import ClaimedReport, claim_status_report, postpone_status_report, record_status_sent
 from fulfillment.services.voids import claim_void, learn_waybill, record_void, settle_void
 from fulfillment.services.waybills import (

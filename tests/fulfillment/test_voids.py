@@ -16,8 +16,8 @@ from fulfillment.services import waybills
 from fulfillment.services.orders import process_order_cancelled
 from fulfillment.services.packages import set_package_details
 from fulfillment.services.packing_tasks import complete_packing_task, ship_packing_task
-from fulfillment.services.providers import change_provider, replace_shipment
-from fulfillment.services.shipments import retry_shipment
+from fulfillment.services.providers import change_provider
+from fulfillment.services.shipments import replace_shipment, retry_shipment
 from fulfillment.services.voids import claim_void, settle_void
 from fulfillment.tasks import sweep_shipments, sweep_voids
 from tests.factories.fulfillment import ACTOR, person

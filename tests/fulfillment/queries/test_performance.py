@@ -14,7 +14,7 @@ from django.utils import timezone
 from fulfillment.enums import OrderStatus, ShipmentStatus
 from fulfillment.models import Order, Package, PackingTask, PickingTask, PickingTaskItem, Shipment
 from fulfillment.queries.performance import Duration, performance
-from fulfillment.services.providers import replace_shipment
+from fulfillment.services.shipments import replace_shipment
 from fulfillment.services.waybills import Waybill, record_waybill
 from inventory.models import Product
 from tests.factories.fulfillment import ACTOR, begun, order_for, packed, person, pick, picked, reachable_site, stocked

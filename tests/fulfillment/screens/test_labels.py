@@ -6,7 +6,7 @@ import pytest
 
 from fulfillment import flows
 from fulfillment.models import LabelPrint, PackingTask, Shipment
-from fulfillment.services.providers import replace_shipment
+from fulfillment.services.shipments import replace_shipment
 from tests.factories.fulfillment import person
 from tests.fulfillment.labels.conftest import (
     ask_carrier,

@@ -14,9 +14,9 @@ from fulfillment.services.packages import set_package_details
 from fulfillment.services.packing_tasks import cancel_packing_task
 from fulfillment.services.picking_tasks import cancel_picking_task, complete_picking_task
 from fulfillment.services.picks import pick_item
-from fulfillment.services.providers import replace_shipment
 from fulfillment.services.put_backs import quarantine_put_back
 from fulfillment.services.quality_checks import cancel_quality_check, record_quality_finding
+from fulfillment.services.shipments import replace_shipment
 from fulfillment.services.shorts import short_item, skip_item
 from fulfillment.services.voids import settle_void
 from inventory.models import BatchLocation
