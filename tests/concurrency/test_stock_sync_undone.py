@@ -17,7 +17,7 @@ from stocksync.enums import Fulfilment, OperationStatus
 from stocksync.flows.acknowledging import process_pending_operations
 from stocksync.models import ChannelOrder, PendingStockOperation
 from stocksync.services import reversals
-from stocksync.services.reversals import rollback_operation
+from stocksync.services.reversals import refund, rollback_operation
 from tests.concurrency.threads import race
 from tests.factories.fulfillment import begun, packed, person, pick, picked
 from tests.factories.stocksync import ACTOR, open_kinds, taken_in
@@ -49,6 +49,10 @@ def roll_back(pk: UUID | None = None) -> PendingStockOperation:
     return rollback_operation(pk or deduction().pk, reason="a mistake", actor=ACTOR)
 
 
+def refunded() -> ChannelOrder:
+    return refund(deduction().order_id, reason="a mistake", actor=ACTOR)
+
+
 def asked_to_cancel() -> int:
     return OutboxEvent.objects.filter(type="order.cancellation_asked").count()
 
@@ -68,24 +72,27 @@ def test_rolled_back_by_two_at_once_is_rolled_back_once(account: Account) -> Non
     account.assert_given_back()
 
 
+def test_refunded_by_two_at_once_is_asked_for_once(account: Account) -> None:
+    account.deducted()
+    assert [outcome.error for outcome in race([refunded] * 2)] == [None, None]
+    assert asked_to_cancel() == account.by_us
+    account.start_again()
+    account.assert_given_back()
+
+
 def test_control_without_the_lock_it_is_given_back_by_both(allegro_microservice: PartnerServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The warehouse is asked twice; that it answers an order once is all that saves the shelf."""
     account = account_at(allegro_microservice, Fulfilment.WAREHOUSE)
     account.deducted()
     both_have_read = threading.Barrier(2)
 
-    def unlocked_order(pk: int, expected_version: int | None = None) -> ChannelOrder:
-        return ChannelOrder.objects.select_related("channel__warehouse").get(pk=pk)
-
-    def unlocked(pk: UUID, expected_version: int | None = None) -> PendingStockOperation:
-        row = PendingStockOperation.objects.select_related("order__channel", "channel").get(pk=pk)
+    def unlocked(pk: int, expected_version: int | None = None) -> ChannelOrder:
+        order = ChannelOrder.objects.select_related("channel__warehouse").get(pk=pk)
         both_have_read.wait(30)
-        return row
+        return order
 
-    monkeypatch.setattr(reversals, "lock_operation", unlocked)
-    monkeypatch.setattr(reversals, "lock_order", unlocked_order)
-    pk = deduction().pk
-    race([lambda: roll_back(pk)] * 2)
+    monkeypatch.setattr(reversals, "lock_order", unlocked)
+    race([refunded] * 2)
     assert asked_to_cancel() == 2
 
 
