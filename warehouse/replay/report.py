@@ -16,7 +16,7 @@ from fulfillment.models import OrderLine
 from inventory.enums import DocumentType, MovementType
 from inventory.models import Movement, Return, WriteOff
 from warehouse.core.quantities import ZERO, plain
-from warehouse.replay.bookings import NOTES, Line, Outcome, adjusted_rows, booked_adjustments, booked_returns, returned_rows, spread
+from warehouse.replay.bookings import NOTES, Line, Outcome, adjusted_rows, booked_adjustments, booked_returns, by_line, returned_rows, spread
 from warehouse.replay.reader import BadRow, Invoice, InvoiceKind, Row
 from warehouse.replay.stock import SITE, SOURCE, in_parts, order_statuses
 
@@ -61,7 +61,10 @@ class Taken:
 
 @dataclass(slots=True)
 class Report:
-    """One run: the file, the orders as they stand now, the units by code, what came back, what was corrected, and what went wrong."""
+    """One run: the file, the orders as they stand now, what came back, what was corrected, and what went wrong.
+
+    A difference names an invoice, a code, and how many units of it each side has: file, orders and ledger, or file, documents and ledger.
+    """
 
     totals: Totals
     orders: dict[str, int]
@@ -79,10 +82,13 @@ class Report:
 
     @property
     def adds_up(self) -> bool:
-        """Whether every sale is an order, every unit is where the file says, and the ledger has what the documents book."""
-        if self.differences or self.problems or sum(self.orders.values()) != self.totals.sales_with_goods:
-            return False
-        return (self.units_returned, self.units_adjusted) == (_booked(self.returns), _booked(self.adjusted))
+        """Whether some row could be used, every sale is an order, every unit is where the file says, and the ledger has what the documents book."""
+        return not (self.is_useless or self.differences or self.problems or sum(self.orders.values()) != self.totals.sales_with_goods)
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether the file has rows, and none of them can be used."""
+        return bool(self.totals.lines and not self.totals.invoices)
 
     def as_data(self) -> dict[str, Any]:
         """For `--json`; quantities as whole numbers, for that is what they are."""
@@ -118,35 +124,39 @@ class Report:
             yield f"{what}: {booked} of {len(lines)} lines booked, {plain(units)} units in the ledger."
             yield from _listed(f"{what} not booked, or not wholly", [taken.as_text() for taken in lines if taken.reason])
         yield from _listed("Rows not used", [f"row {bad.number}: {bad.reason}" for bad in self.bad_rows])
-        yield from _listed(
-            "Differences", [f"{d['code']}: file {d['file']}, ordered {d['ordered']}, shipped {d['shipped']}" for d in self.differences]
-        )
+        yield from _listed("Differences", [_difference_text(**difference) for difference in self.differences])
         yield from _listed("Problems", [f"invoice {invoice}: {reason}" for invoice, reason in self.problems.items()])
+        if self.is_useless:
+            yield "No row can be used."
         yield "It adds up." if self.adds_up else "IT DOES NOT ADD UP."
 
 
 def make_report(invoices: Sequence[Invoice], bad_rows: Sequence[BadRow], lines: int, outcome: Outcome, *, fulfilled: bool) -> Report:
     """Compare the file with the books. Shipped is what the ledger calls a sale; it counts only when the orders should have been fulfilled."""
     sales = [invoice for invoice in invoices if invoice.goods]
-    in_file = _by_code(invoices)
+    sold = _sold(sales)
     ordered, shipped = _ordered(sales), _shipped(sales)
     differences = [
-        {"code": code, "file": f"{in_file[code]:f}", "ordered": f"{plain(ordered[code])}", "shipped": f"{plain(shipped[code])}"}
-        for code in sorted({*in_file, *ordered, *shipped})
-        if ordered[code] != in_file[code] or (fulfilled and shipped[code] != in_file[code])
+        _difference(line, file=sold[line], ordered=ordered[line], shipped=shipped[line])
+        for line in sorted({*sold, *ordered, *shipped})
+        if ordered[line] != sold[line] or (fulfilled and shipped[line] != sold[line])
     ]
     returned, adjusted = returned_rows(invoices), adjusted_rows(invoices)
+    came_back, taken_off = booked_returns({row.invoice for row in returned}), booked_adjustments({row.invoice for row in adjusted})
+    in_stock, out_of_stock = _returned({row.invoice for row in returned}), _adjusted({row.invoice for row in adjusted})
+    differences += _wrongly_booked(returned, came_back, in_stock)
+    differences += _wrongly_booked(adjusted, taken_off, out_of_stock)
     return Report(
-        totals=_totals(invoices, in_file, lines),
+        totals=_totals(invoices, sold, lines),
         orders=dict(Counter(order_statuses(sales).values())),
         units_ordered=sum(ordered.values(), ZERO),
         units_shipped=sum(shipped.values(), ZERO),
         differences=differences,
         bad_rows=list(bad_rows),
-        returns=_taken(returned, booked_returns({row.invoice for row in returned}), outcome, fulfilled),
-        adjusted=_taken(adjusted, booked_adjustments({row.invoice for row in adjusted}), outcome, fulfilled),
-        units_returned=_units_returned({row.invoice for row in returned}),
-        units_adjusted=_units_adjusted({row.invoice for row in adjusted}),
+        returns=_taken(returned, came_back, outcome, fulfilled),
+        adjusted=_taken(adjusted, taken_off, outcome, fulfilled),
+        units_returned=sum(in_stock.values(), ZERO),
+        units_adjusted=sum(out_of_stock.values(), ZERO),
         problems=dict(outcome.problems),
     )
 
@@ -159,30 +169,52 @@ def _taken(rows: Sequence[Row], booked: Mapping[Line, Decimal], outcome: Outcome
     return result
 
 
-def _booked(lines: Iterable[Taken]) -> Decimal:
-    return sum((taken.booked for taken in lines), ZERO)
+def _wrongly_booked(rows: Iterable[Row], documents: Mapping[Line, Decimal], ledger: Mapping[Line, Decimal]) -> list[dict[str, str]]:
+    """Where documents take more than the file, which has changed since, and where the ledger has something else than they. Less has its reason."""
+    file = by_line(rows)
+    sides = {line: (file.get(line, ZERO), documents.get(line, ZERO), ledger.get(line, ZERO)) for line in sorted({*file, *documents, *ledger})}
+    return [
+        _difference(line, file=wanted, documents=booked, ledger=moved)
+        for line, (wanted, booked, moved) in sides.items()
+        if booked > wanted or moved != booked
+    ]
 
 
-def _units_returned(invoices: Iterable[str]) -> Decimal:
+def _difference(line: Line, **sides: Decimal) -> dict[str, str]:
+    invoice, code = line
+    return {"invoice": invoice, "code": code} | {side: f"{plain(units)}" for side, units in sides.items()}
+
+
+def _difference_text(*, invoice: str, code: str, **sides: str) -> str:
+    return f"invoice {invoice}, {code}: " + ", ".join(f"{side} {units}" for side, units in sides.items())
+
+
+def _returned(invoices: Iterable[str]) -> dict[Line, Decimal]:
     """What the ledger says came back by the returns of these cancellations."""
     papers = Return.objects.filter(order_ref__startswith=f"{SOURCE}:")
-    parts = (papers.filter(reference__in=part) for part in in_parts(invoices))
-    return _moved(DocumentType.RETURN, MovementType.RETURN_TO_STOCK, parts)
+    numbers = {pk: number for part in in_parts(invoices) for pk, number in papers.filter(reference__in=part).values_list("pk", "reference")}
+    return _moved(DocumentType.RETURN, MovementType.RETURN_TO_STOCK, numbers, F("quantity_change"))
 
 
-def _units_adjusted(invoices: Iterable[str]) -> Decimal:
+def _adjusted(invoices: Iterable[str]) -> dict[Line, Decimal]:
     """What the ledger says was written off for these adjustments."""
     papers = WriteOff.objects.filter(warehouse__code=SITE)
-    parts = (papers.filter(notes__in=[NOTES.format(invoice) for invoice in part]) for part in in_parts(invoices))
-    return -_moved(DocumentType.WRITE_OFF, MovementType.WRITE_OFF, parts)
+    notes = {NOTES.format(invoice): invoice for invoice in invoices}
+    numbers = {pk: notes[note] for part in in_parts(notes) for pk, note in papers.filter(notes__in=part).values_list("pk", "notes")}
+    return _moved(DocumentType.WRITE_OFF, MovementType.WRITE_OFF, numbers, -F("quantity_change"))
 
 
-def _moved(document: DocumentType, kind: MovementType, papers: Iterable[QuerySet[Any]]) -> Decimal:
+def _moved(document: DocumentType, kind: MovementType, invoices: Mapping[int, str], units: Any) -> dict[Line, Decimal]:
+    """What the movements of these documents come to, by the invoice of each and code."""
     lines = Movement.objects.filter(document_type=document, type=kind)
-    return sum((lines.filter(document_id__in=part.values("pk")).aggregate(units=Sum("quantity_change"))["units"] or ZERO for part in papers), ZERO)
+    rows = _summed((lines.filter(document_id__in=part) for part in in_parts(invoices)), "document_id", units)
+    totals: dict[Line, Decimal] = defaultdict(Decimal)
+    for paper, code, number in rows:
+        totals[invoices[paper], code] += number
+    return totals
 
 
-def _totals(invoices: Sequence[Invoice], in_file: Mapping[str, Decimal], lines: int) -> Totals:
+def _totals(invoices: Sequence[Invoice], sold: Mapping[Line, Decimal], lines: int) -> Totals:
     kinds = Counter(invoice.kind for invoice in invoices)
     goods = [row for invoice in invoices for row in invoice.goods]
     return Totals(
@@ -193,38 +225,37 @@ def _totals(invoices: Sequence[Invoice], in_file: Mapping[str, Decimal], lines: 
         cancellations=kinds[InvoiceKind.CANCELLATION],
         adjustments=kinds[InvoiceKind.ADJUSTMENT],
         goods_lines=len(goods),
-        units=sum(in_file.values(), ZERO),
-        codes=len(in_file),
+        units=sum(sold.values(), ZERO),
+        codes=len({code for _, code in sold}),
         charge_lines=sum(1 for invoice in invoices for row in invoice.rows if not row.is_goods),
     )
 
 
-def _by_code(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
-    totals: dict[str, Decimal] = defaultdict(Decimal)
-    for invoice in invoices:
+def _sold(sales: Iterable[Invoice]) -> dict[Line, Decimal]:
+    totals: dict[Line, Decimal] = defaultdict(Decimal)
+    for invoice in sales:
         for row in invoice.goods:
-            totals[row.code] += row.quantity
+            totals[row.invoice, row.code] += row.quantity
     return totals
 
 
-def _ordered(sales: Iterable[Invoice]) -> dict[str, Decimal]:
+def _ordered(sales: Iterable[Invoice]) -> dict[Line, Decimal]:
     live = OrderLine.objects.filter(order__source=SOURCE).exclude(order__status__in=(OrderStatus.REJECTED, OrderStatus.CANCELLED))
     parts = in_parts(invoice.number for invoice in sales)
-    return _summed((live.filter(order__external_id__in=part) for part in parts), F("quantity"))
+    rows = _summed((live.filter(order__external_id__in=part) for part in parts), "order__external_id", F("quantity"))
+    return defaultdict(Decimal, {(invoice, code): units for invoice, code, units in rows})
 
 
-def _shipped(sales: Iterable[Invoice]) -> dict[str, Decimal]:
+def _shipped(sales: Iterable[Invoice]) -> dict[Line, Decimal]:
     sold = Movement.objects.filter(type=MovementType.SALE)
-    parts = in_parts(f"{SOURCE}:{invoice.number}" for invoice in sales)
-    return _summed((sold.filter(order_ref__in=part) for part in parts), -F("quantity_change"))
+    numbers = {f"{SOURCE}:{invoice.number}": invoice.number for invoice in sales}
+    rows = _summed((sold.filter(order_ref__in=part) for part in in_parts(numbers)), "order_ref", -F("quantity_change"))
+    return defaultdict(Decimal, {(numbers[order_ref], code): units for order_ref, code, units in rows})
 
 
-def _summed(parts: Iterable[QuerySet[Any]], units: Any) -> dict[str, Decimal]:
-    totals: dict[str, Decimal] = defaultdict(Decimal)
+def _summed(parts: Iterable[QuerySet[Any]], whose: str, units: Any) -> Iterator[tuple[Any, str, Decimal]]:
     for rows in parts:
-        for code, number in rows.values_list(Upper("product__sku")).annotate(units=Sum(units)):
-            totals[code] += number
-    return totals
+        yield from rows.values_list(whose, Upper("product__sku")).annotate(units=Sum(units))
 
 
 def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:

@@ -212,6 +212,21 @@ def test_what_somebody_else_took_back_is_not_taken_back_again(replay):
     assert (report["units_returned"], report["adds_up"]) == (6, True)
 
 
+def test_what_was_booked_and_is_less_in_the_file_now_is_a_difference(replay, tmp_path):
+    replay("C504,71053,LANTERN,-2,2010-12-01 11:00,3.39,A,UK", "505,22632,damaged,-3,2010-12-01 11:00,0,,UK")
+
+    report = replay("C504,71053,LANTERN,-1,2010-12-01 11:00,3.39,A,UK", "505,22632,damaged,-1,2010-12-01 11:00,0,,UK", code=1)
+
+    assert report["differences"] == [
+        {"invoice": "C504", "code": "71053", "file": "1", "documents": "2", "ledger": "2"},
+        {"invoice": "505", "code": "22632", "file": "1", "documents": "3", "ledger": "3"},
+    ]
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("replay_orders", str(tmp_path / "orders.csv"), "--fulfil", stdout=out)
+    assert "Differences: 2\n  invoice C504, 71053: file 1, documents 2, ledger 2\n" in out.getvalue()
+
+
 def test_what_needs_a_manager_is_a_problem_and_books_nothing(replay, settings):
     settings.WRITE_OFF_APPROVAL_LIMIT = Decimal(1)
     line = "504,71053,damaged,-3,2010-12-01 11:00,0,,UK"

@@ -174,8 +174,37 @@ def test_a_cancelled_order_is_a_difference(db, file):
     process_order_cancelled("replay", "536368", "not wanted", actor=Actor.system("test"))
     report = replay(file, code=1)
     assert report["orders"] == {"accepted": 2, "cancelled": 1}
-    assert report["differences"] == [{"code": "71053", "file": "10", "ordered": "8", "shipped": "0"}]
+    assert report["differences"] == [{"invoice": "536368", "code": "71053", "file": "2", "ordered": "0", "shipped": "0"}]
     assert report["adds_up"] is False
+
+
+def test_a_file_that_was_changed_differs_invoice_by_invoice(db, tmp_path):
+    """Though each code comes to the same."""
+    file = tmp_path / "orders.csv"
+    file.write_text(HEADER + "U1,9201,A,5,2010-12-01,1,1,UK\nU2,9201,A,5,2010-12-01,1,1,UK\n")
+    replay(file)
+    file.write_text(HEADER + "U1,9201,A,6,2010-12-01,1,1,UK\nU2,9201,A,4,2010-12-01,1,1,UK\n")
+
+    report = replay(file, code=1)
+
+    assert report["differences"] == [
+        {"invoice": "U1", "code": "9201", "file": "6", "ordered": "5", "shipped": "0"},
+        {"invoice": "U2", "code": "9201", "file": "4", "ordered": "5", "shipped": "0"},
+    ]
+    assert (report["units"], report["codes"], report["units_ordered"]) == (10, 1, 10)
+
+
+@pytest.mark.parametrize(
+    "content", ["U1,9201,A,none,2010-12-01,1,1,UK\n", (HEADER + "U1,9201,A,5,2010-12-01,1,1,UK\n").encode("utf-16-le").decode("latin1")]
+)
+def test_a_file_of_which_no_row_can_be_used_does_not_add_up(db, tmp_path, content):
+    file = tmp_path / "orders.csv"
+    file.write_text(HEADER + content)
+    out = io.StringIO()
+    with pytest.raises(SystemExit, check=lambda ended: ended.code == 1):
+        call_command("replay_orders", str(file), stdout=out)
+    assert out.getvalue().endswith("No row can be used.\nIT DOES NOT ADD UP.\n")
+    assert replay(file, code=1)["adds_up"] is False
 
 
 def test_a_task_of_somebody_else_is_left_alone(db, file, delivery):
