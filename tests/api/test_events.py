@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
 from tests.api.conftest import Caller, codes
 from tests.factories.inventory import ProductFactory, site, stocked
 from warehouse.core.actor import Role
-from warehouse.outbox.models import OutboxEvent
+from warehouse.outbox.models import FeedEnd, OutboxEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +30,14 @@ def test_read_on_from_where_you_stopped(integration, events):
     rest = integration.get("events", after=first["position"]).json()
     assert [event["position"] for event in rest["events"]] == list(range(3, len(events) + 1))
     assert integration.get("events", after=len(events)).json() == {"position": len(events), "events": []}
+
+
+def test_who_has_read_all_reads_on_after_it_is_archived(integration, events):
+    read = len(events)
+    FeedEnd.objects.create(position=read)  # as the relay keeps it
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL wms.archiving = 'on'; DELETE FROM outbox_outboxevent; RESET wms.archiving")
+    assert integration.get("events", after=read).json() == {"position": read, "events": []}
 
 
 def test_by_type(integration, events):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Count, Max, Min, Q
+from django.db import connection
+from django.db.models import Count, Min, Q
 
 from warehouse.outbox.models import OutboxEvent
 
@@ -27,9 +28,18 @@ def backlog() -> Backlog:
     return Backlog(**waiting.aggregate(waiting=Count("pk"), parked=Count("pk", filter=Q(retry_at__isnull=False)), oldest=Min("occurred_at")))
 
 
+# What is kept of it, and what the events say: a relay of the release before keeps nothing. An event may have been archived, its position is not given again.
+NEWEST = """
+    SELECT greatest(0, (SELECT position FROM outbox_feedend WHERE id = 1), (SELECT max(position) FROM outbox_outboxevent WHERE position IS NOT NULL)) AS position
+"""
+
+
 def newest_position() -> int:
-    """The position of the event that was published last; 0 when there is none."""
-    return OutboxEvent.objects.filter(position__isnull=False).aggregate(newest=Max("position"))["newest"] or 0
+    """The position of the event that was published last, whether it is still kept or archived; 0 when there was none."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST)
+        ((position,),) = cursor.fetchall()
+    return int(position)
 
 
 def events_after(after: int, newest: int, limit: int, kind: str = "") -> tuple[list[OutboxEvent], int]:

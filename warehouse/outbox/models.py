@@ -47,6 +47,16 @@ class OutboxEvent(models.Model):
         return f"{self.type} {self.sequence}"
 
 
+class FeedEnd(models.Model):
+    """How far the relay has published, in one row: kept beside the events, so that no position is given twice when old events are archived."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    position = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"published up to {self.position}"
+
+
 class Subscription(models.Model):
     """How far an internal subscriber has read. Its row is locked while it works, so each event has its effect once."""
 

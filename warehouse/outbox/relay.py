@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from warehouse.core.retry import full_jitter
+from warehouse.outbox.feed import NEWEST
 from warehouse.outbox.fields import COLUMNS, Row, Unpublishable, fields_of, stream_of
 from warehouse.outbox.resilience import redis_is_away
 
@@ -226,19 +227,26 @@ def _published_after(position: int, limit: int) -> tuple[int, list[Row]]:
 
 
 def _mark_published(sequences: list[int]) -> None:
-    """Give the events the next positions, in this order. Gapless because the relay's lock is held from reading the last one to the commit."""
+    """Give the events the next positions, in this order. Gapless because the relay's lock is held from reading the last one to the commit.
+
+    The last one is kept beside the events, so that positions go on where they were when events are archived.
+    """
     if not sequences:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
+            WITH last AS MATERIALIZED ({NEWEST}),
+            kept AS (
+                INSERT INTO outbox_feedend (id, position) SELECT 1, last.position + %s FROM last
+                ON CONFLICT (id) DO UPDATE SET position = excluded.position
+            )
             UPDATE outbox_outboxevent AS event
             SET published_at = clock_timestamp(), position = last.position + sent.place, retry_at = NULL
-            FROM unnest(%s::bigint[]) WITH ORDINALITY AS sent (sequence, place),
-                 (SELECT coalesce(max(position), 0) AS position FROM outbox_outboxevent WHERE position IS NOT NULL) AS last
+            FROM last, unnest(%s::bigint[]) WITH ORDINALITY AS sent (sequence, place)
             WHERE event.sequence = sent.sequence
             """,
-            [sequences],
+            [len(sequences), sequences],
         )
         if cursor.rowcount != len(sequences):
             raise DatabaseError(f"{len(sequences)} events were sent but {cursor.rowcount} could be marked.")

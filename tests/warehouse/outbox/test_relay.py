@@ -19,6 +19,7 @@ from pytest_django import Settings
 from tests.warehouse.outbox.conftest import emit, fact, running, wait_for
 from tests.warehouse.outbox.proxy import Wire
 from warehouse.outbox.events import Event
+from warehouse.outbox.feed import newest_position
 from warehouse.outbox.models import OutboxEvent
 from warehouse.outbox.relay import RELAY_LOCK, Batch, Relay
 from warehouse.outbox.resilience import connect_redis
@@ -111,6 +112,34 @@ def test_batches_are_in_order_and_positions_without_gaps(redis: redis_client.Red
     assert [relay.publish_batch() for _ in range(4)] == [Batch(10, 0, more=True), Batch(10, 0, more=True), Batch(5, 0), Batch()]
     assert numbers(redis) == list(range(25))
     assert positions() == [(n, n + 1) for n in range(25)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("statement", ["DELETE FROM outbox_outboxevent", "TRUNCATE outbox_outboxevent"])
+def test_positions_go_on_where_they_were_when_events_are_archived(statement: str, redis: redis_client.Redis) -> None:
+    emit(*(fact(n, n=n) for n in range(3)))
+    relay = Relay(redis)
+    relay.publish_batch()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL wms.archiving = 'on'; {statement}")
+
+    assert newest_position() == 3
+    emit(fact(n=7))
+    relay.publish_batch()
+    assert positions() == [(7, 4)]
+    assert newest_position() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_positions_go_on_behind_those_of_a_relay_that_kept_nothing(redis: redis_client.Redis) -> None:
+    """While a release is rolled out, the relay of the one before may still publish."""
+    emit(fact(n=1), fact(n=2))
+    Relay(redis, batch=1).publish_batch()
+    OutboxEvent.objects.filter(payload__n=2).update(position=2, published_at=timezone.now())
+    assert newest_position() == 2
+    emit(fact(n=3))
+    Relay(redis).publish_batch()
+    assert positions() == [(1, 1), (2, 2), (3, 3)]
 
 
 @pytest.mark.django_db(transaction=True)

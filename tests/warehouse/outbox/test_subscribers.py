@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 import redis as redis_client
 from django.contrib.admin.models import LogEntry
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.warehouse.outbox.conftest import emit, fact, running, wait_for
@@ -82,6 +82,19 @@ def test_positions_without_wanted_events_are_passed(redis: redis_client.Redis) -
     published(redis, *range(1, 8))
     assert subscribers.run_pass() == 7
     assert effects("orders") == []
+
+
+def test_nothing_is_skipped_after_what_was_read_is_archived(redis: redis_client.Redis) -> None:
+    subscriber("changes", "stock.changed")(record("changes"))
+    published(redis, 1, 2)
+    assert subscribers.run_pass() == 2
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL wms.archiving = 'on'; DELETE FROM outbox_outboxevent")
+
+    published(redis, 3)
+
+    assert subscribers.run_pass() == 1
+    assert effects("changes") == [1, 2, 3]
 
 
 def test_batches_are_limited_and_nothing_is_left_out(redis: redis_client.Redis) -> None:
