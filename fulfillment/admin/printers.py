@@ -5,25 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from fulfillment.enums import PrintStatus
 from fulfillment.models import LabelPrint, Package, Printer
-from fulfillment.services.printers import WRITTEN, change_printer, create_printer, delete_printer, judge_host
-from warehouse.core.admin import BigTableAdmin, actor_of, pairs
-from warehouse.core.admin_forms import RefusalsSaid
-from warehouse.core.errors import DomainError
+from fulfillment.services.printers import change_printer, create_printer, delete_printer, judge_host
+from warehouse.core.admin import BigTableAdmin, pairs
+from warehouse.core.admin_forms import SavedByOperations, VersionedForm
 
 
-class PrinterForm(forms.ModelForm):
-    class Meta:
-        model = Printer
-        fields = ("warehouse", "name", "host", "port", "label_format", "is_active")
-
+class PrinterForm(VersionedForm):
     def clean_host(self) -> str:
         host: str = self.cleaned_data["host"].strip()
         if wrong := judge_host(host):
@@ -32,7 +27,8 @@ class PrinterForm(forms.ModelForm):
 
 
 @admin.register(Printer)
-class PrinterAdmin(RefusalsSaid):
+class PrinterAdmin(SavedByOperations):
+    create_operation, change_operation, delete_operation = create_printer, change_printer, delete_printer
     form = PrinterForm
     list_display = ["name", "warehouse", "host", "port", "label_format", "is_active"]
     list_select_related = ["warehouse"]
@@ -40,28 +36,6 @@ class PrinterAdmin(RefusalsSaid):
     search_fields = ["name", "host"]
     actions = None
     fieldsets = [(None, {"fields": pairs(["warehouse", "name", "host", "port", "label_format", "is_active"])})]
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The page; what an operation refuses is said on it."""
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except DomainError as error:
-            messages.error(request, error.detail)
-            return HttpResponseRedirect(request.get_full_path())
-
-    def save_model(self, request: HttpRequest, obj: Printer, form: Any, change: bool) -> None:
-        names = {"warehouse_id": "warehouse"}
-        changed = [name for name in WRITTEN if not change or names.get(name, name) in form.changed_data]
-        values = {name: getattr(obj, name) for name in changed}
-        if not change:
-            obj.pk = create_printer.inside(values, actor=actor_of(request)).pk
-            obj._state.adding = False
-        elif values:
-            change_printer.inside(obj.pk, values, actor=actor_of(request))
-        obj.refresh_from_db()
-
-    def delete_model(self, request: HttpRequest, obj: Printer) -> None:
-        delete_printer.inside(obj.pk, actor=actor_of(request))
 
 
 COLOURS = {PrintStatus.QUEUED: "default", PrintStatus.SENDING: "info", PrintStatus.PRINTED: "success", PrintStatus.FAILED: "danger"}

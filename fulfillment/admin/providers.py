@@ -13,8 +13,8 @@ from pybreaker import STATE_CLOSED
 from fulfillment.models import DeliveryProvider
 from fulfillment.partners.delivery import DeliveryClient
 from fulfillment.services.carriers import change_carrier, create_carrier
-from warehouse.core.admin import plain
-from warehouse.core.admin_forms import SavedByOperations
+from warehouse.core.admin import pairs, plain
+from warehouse.core.admin_forms import SavedByOperations, VersionedForm
 from warehouse.core.admin_steps import StepForm, choice_field
 from warehouse.core.partners.breaker import UNKNOWN
 
@@ -45,6 +45,11 @@ def say_how_carriers_answer(request: HttpRequest) -> None:
 @admin.register(DeliveryProvider)
 class DeliveryProviderAdmin(SavedByOperations):
     create_operation, change_operation = create_carrier, change_carrier
+    form = VersionedForm
+    fieldsets = [
+        (None, {"fields": pairs(["code", "name", "label_format", "volumetric_divisor", "is_active", "is_default"])}),
+        ("What it takes", {"fields": pairs(["max_weight", "max_length", "max_girth"]), "description": "An empty limit is none."}),
+    ]
     list_display = ["code", "name", "volumetric_divisor", "max_weight", "max_length", "max_girth", "label_format", "is_active", "is_default"]
     search_fields = ["code", "name"]
     actions = None

@@ -10,12 +10,15 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from fulfillment.models import QualityRule
-from fulfillment.services.quality_rules import WRITTEN, change_quality_rule, create_quality_rule, delete_quality_rule
-from warehouse.core.admin import RoleAdmin, actor_of, pairs
+from fulfillment.services.quality_rules import change_quality_rule, create_quality_rule, delete_quality_rule
+from warehouse.core.admin import pairs
+from warehouse.core.admin_forms import SavedByOperations, VersionedForm
 
 
 @admin.register(QualityRule)
-class QualityRuleAdmin(RoleAdmin):
+class QualityRuleAdmin(SavedByOperations):
+    create_operation, change_operation, delete_operation = create_quality_rule, change_quality_rule, delete_quality_rule
+    form = VersionedForm
     list_display = ["name", "goods", "storefront", "percent", "is_active"]
     list_select_related = ["product"]
     list_filter = ["is_active", ("product", RelatedDropdownFilter)]
@@ -43,16 +46,3 @@ class QualityRuleAdmin(RoleAdmin):
     @display(description="share", ordering="share")
     def percent(self, row: QualityRule) -> str:
         return f"{row.share} %"
-
-    def save_model(self, request: HttpRequest, obj: QualityRule, form: Any, change: bool) -> None:
-        columns = {"product_id": "product"}
-        values = {name: getattr(obj, name) for name in WRITTEN if not change or columns.get(name, name) in form.changed_data}
-        if not change:
-            obj.pk = create_quality_rule.inside(values, actor=actor_of(request)).pk
-            obj._state.adding = False
-        elif values:
-            change_quality_rule.inside(obj.pk, values, actor=actor_of(request))
-        obj.refresh_from_db()
-
-    def delete_model(self, request: HttpRequest, obj: QualityRule) -> None:
-        delete_quality_rule.inside(obj.pk, actor=actor_of(request))

@@ -12,23 +12,15 @@ from unfold.decorators import display
 
 from fulfillment.admin.site_maps import site_map_view
 from fulfillment.models import WalkSettings
-from fulfillment.services.walk_settings import WRITTEN, change_walk_settings, create_walk_settings, delete_walk_settings
-from warehouse.core.admin import actor_of, pairs
+from fulfillment.services.walk_settings import change_walk_settings, create_walk_settings, delete_walk_settings
+from warehouse.core.admin import pairs
 from warehouse.core.admin_forms import SavedByOperations, VersionedForm
-
-FIELDS = [name.removesuffix("_id") for name in WRITTEN]
-
-
-class WalkSettingsForm(VersionedForm):
-    class Meta:
-        model = WalkSettings
-        fields = FIELDS
 
 
 @admin.register(WalkSettings)
 class WalkSettingsAdmin(SavedByOperations):
-    create_operation, change_operation = create_walk_settings, change_walk_settings
-    form = WalkSettingsForm
+    create_operation, change_operation, delete_operation = create_walk_settings, change_walk_settings, delete_walk_settings
+    form = VersionedForm
     list_display = ["site", "method", "cold_last", "depot", "batching", "totes", "waves_only"]
     list_display_links = ["site"]
     list_select_related = ["warehouse", "depot"]
@@ -37,7 +29,7 @@ class WalkSettingsAdmin(SavedByOperations):
     autocomplete_fields = ["warehouse", "depot"]
     actions = None
     fieldsets = [
-        (None, {"fields": [*pairs(["warehouse", "depot", "method", "cold_last", "waves_only"]), "seen_version"]}),
+        (None, {"fields": pairs(["warehouse", "depot", "method", "cold_last", "waves_only"])}),
         (
             "Where coordinates are missing",
             {
@@ -64,6 +56,3 @@ class WalkSettingsAdmin(SavedByOperations):
     @display(description="warehouse", ordering="warehouse__code")
     def site(self, row: WalkSettings) -> str:
         return str(row.warehouse)
-
-    def delete_model(self, request: HttpRequest, obj: WalkSettings) -> None:
-        delete_walk_settings.inside(obj.pk, actor=actor_of(request))

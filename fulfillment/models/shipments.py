@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -13,6 +15,7 @@ from fulfillment.enums import LIVING_SHIPMENTS, LabelFormat, ShipmentStatus
 from warehouse.core.documents import Document, Versioned
 
 DEFAULT_DIVISOR = 5000
+LEAST_LIMIT = MinValueValidator(Decimal("0.01"))
 
 
 class DeliveryProvider(Versioned):
@@ -20,10 +23,12 @@ class DeliveryProvider(Versioned):
 
     code = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=100)
-    volumetric_divisor = models.PositiveIntegerField(default=DEFAULT_DIVISOR, help_text="Cubic centimetres that count as a kilogram.")
-    max_weight = models.DecimalField("heaviest package, kg", max_digits=8, decimal_places=2, null=True, blank=True)
-    max_length = models.DecimalField("longest side, cm", max_digits=8, decimal_places=2, null=True, blank=True)
-    max_girth = models.DecimalField("length and girth, cm", max_digits=8, decimal_places=2, null=True, blank=True)
+    volumetric_divisor = models.PositiveIntegerField(
+        default=DEFAULT_DIVISOR, validators=[MinValueValidator(1)], help_text="Cubic centimetres that count as a kilogram."
+    )
+    max_weight = models.DecimalField("heaviest package, kg", max_digits=8, decimal_places=2, null=True, blank=True, validators=[LEAST_LIMIT])
+    max_length = models.DecimalField("longest side, cm", max_digits=8, decimal_places=2, null=True, blank=True, validators=[LEAST_LIMIT])
+    max_girth = models.DecimalField("length and girth, cm", max_digits=8, decimal_places=2, null=True, blank=True, validators=[LEAST_LIMIT])
     label_format = models.CharField(
         max_length=3, choices=LabelFormat.choices, default=LabelFormat.ZPL, help_text="How its labels are given to whoever does not say how."
     )

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -27,13 +26,12 @@ from warehouse.core.screens import (
     Feedback,
     answer,
     attempt,
-    chosen_warehouse,
-    floor_view,
     leave,
     nothing_scanned,
     posted_id,
     scanned_code,
     show,
+    site_view,
 )
 
 _KEPT = "floor_hand_over"
@@ -41,49 +39,36 @@ _KEPT = "floor_hand_over"
 _SHOWN = 50
 
 
-@floor_view(hand_over_shipments)
-def screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(hand_over_shipments)
+def screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The carriers that have parcels here; or what is still to be scanned for the one that was chosen."""
-    warehouse = chosen_warehouse(request)
-    return redirect("floor:home") if warehouse is None else _screen(request, warehouse)
+    return _screen(request, warehouse)
 
 
-@floor_view(hand_over_shipments, method="POST")
-def choose(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(hand_over_shipments, method="POST")
+def choose(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Begin with a carrier; without one, lay the list aside and choose again."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     _keep(request, warehouse, posted_id(request, "carrier"), [])
     return leave(request, None, to=reverse("floor:hand_over"))
 
 
-@floor_view(hand_over_shipments, method="POST")
-def scan(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(hand_over_shipments, method="POST")
+def scan(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """A scanned parcel goes onto the list; the first one chooses the carrier."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     return _answer(request, warehouse, _scanned(request, warehouse))
 
 
-@floor_view(hand_over_shipments, method="POST")
-def undo(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(hand_over_shipments, method="POST")
+def undo(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Take the last parcel off the list."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     carrier, scanned = _kept(request, warehouse)
     _keep(request, warehouse, carrier, scanned[:-1])
     return _answer(request, warehouse, Feedback(RIGHT, _("Taken off the list")) if scanned else None)
 
 
-@floor_view(hand_over_shipments, method="POST")
-def finish(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(hand_over_shipments, method="POST")
+def finish(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The carrier has all scanned parcels. What can't go stays on the list and is told."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     carrier, scanned = _kept(request, warehouse)
     if not scanned:
         return _answer(request, warehouse, nothing_scanned())

@@ -37,7 +37,6 @@ from warehouse.core.screens import (
     Feedback,
     answer,
     attempt,
-    chosen_warehouse,
     floor_view,
     is_htmx,
     leave,
@@ -45,15 +44,13 @@ from warehouse.core.screens import (
     posted_id,
     scanned_code,
     show,
+    site_view,
 )
 
 
-@floor_view(pack_item)
-def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(pack_item)
+def start_screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The task at hand; else scan one or take the next; and what waits for the carrier."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     assert actor.user_id is not None
     mine = floor.my_packing_task(warehouse, actor.user_id)
     if mine is not None:
@@ -67,12 +64,9 @@ def _start(request: HttpRequest, warehouse: int, feedback: Feedback | None = Non
     return show(request, "floor/pack_start.html", context, feedback)
 
 
-@floor_view(claim_next_packing_task, method="POST")
-def claim(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(claim_next_packing_task, method="POST")
+def claim(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The task at hand, or the most urgent waiting one that nobody else is claiming, begun."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     task = claim_next_packing_task(warehouse, actor=actor)
     if task is not None:
         return leave(request, None, to=reverse("floor:pack_task", args=[task.pk]))
@@ -80,12 +74,9 @@ def claim(request: HttpRequest, actor: Actor) -> HttpResponse:
     return leave(request, nothing, to=reverse("floor:pack"))
 
 
-@floor_view(pack_item, method="POST")
-def find(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(pack_item, method="POST")
+def find(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The task that a scanned bench, task, box or order number names; a waiting one is begun."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     code = scanned_code(request)
     place = orchestrator.find_by_scan(code, warehouse_id=warehouse).location_id if code else None
     task = floor.packing_task_by_scan(warehouse, code, place) if code else None

@@ -29,27 +29,12 @@ from fulfillment.services.workers import is_theirs
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
-from warehouse.core.screens import (
-    DONE,
-    RIGHT,
-    Feedback,
-    answer,
-    attempt,
-    chosen_warehouse,
-    floor_view,
-    leave,
-    nothing_scanned,
-    scanned_code,
-    show,
-)
+from warehouse.core.screens import DONE, RIGHT, Feedback, answer, attempt, floor_view, leave, nothing_scanned, scanned_code, show, site_view
 
 
-@floor_view(pick_item)
-def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(pick_item)
+def start_screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The batch or task at hand, or how many wait and one button to take the next."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     assert actor.user_id is not None
     batch = my_picking_batch(warehouse, actor.user_id)
     if batch is not None:
@@ -60,12 +45,9 @@ def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
     return show(request, "floor/pick_start.html", {"waiting": floor.picks_waiting(warehouse), "batches": batches_waiting(warehouse).count()})
 
 
-@floor_view(pick_item, method="POST")
-def claim(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(pick_item, method="POST")
+def claim(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Take the best waiting batch, else the best waiting task, and begin to walk."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     taken: list[PickingBatch | PickingTask] = []
 
     def take_next() -> Feedback | None:

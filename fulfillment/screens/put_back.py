@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -20,7 +19,7 @@ from fulfillment.services.put_backs import claim_put_backs, complete_put_back, l
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
-from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, chosen_warehouse, floor_view, nothing_scanned, scanned_code, show
+from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, nothing_scanned, scanned_code, show, site_view
 
 _IN_HAND = "floor_put_back"
 # More is no list that anybody reads; a scan finds the others too.
@@ -36,38 +35,28 @@ REASONS = {
 _IN_PAIRS = [list(REASONS.items())[start : start + 2] for start in range(0, len(REASONS), 2)]
 
 
-@floor_view(complete_put_back)
-def screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(complete_put_back)
+def screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """What lies on the benches and belongs on shelves; with goods in hand, where to bring them, or why they are not fit."""
-    warehouse = chosen_warehouse(request)
-    return redirect("floor:home") if warehouse is None else _screen(request, actor, warehouse, ask="ask" in request.GET)
+    return _screen(request, actor, warehouse, ask="ask" in request.GET)
 
 
-@floor_view(complete_put_back, method="POST")
-def scan(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(complete_put_back, method="POST")
+def scan(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """A scanned product is taken in hand; then a scanned place gets it, or, not fit, the quarantine."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     return _answer(request, actor, warehouse, attempt(partial(_scanned, request, actor, warehouse)))
 
 
-@floor_view(claim_put_backs, method="POST")
-def claim(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(claim_put_backs, method="POST")
+def claim(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Take several in hand for one walk."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     return _answer(request, actor, warehouse, attempt(partial(_claimed, actor, warehouse)))
 
 
-@floor_view(lay_down_put_backs, method="POST")
-def other(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(lay_down_put_backs, method="POST")
+def other(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Lay down what is in hand: somebody else may take it."""
     request.session.pop(_IN_HAND, None)
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     lay_down_put_backs(warehouse, actor=actor)
     return _answer(request, actor, warehouse, None)
 

@@ -44,6 +44,7 @@ from warehouse.core.screens import (
     posted_id,
     scanned_code,
     show,
+    site_view,
 )
 
 _STATE = "floor_quality"
@@ -53,12 +54,9 @@ WRONGS = {"damaged": (False, True), "missing": (True, False), "both": (False, Fa
 Work = Callable[[QualityCheck, dict[str, Any]], Feedback | None]
 
 
-@floor_view(record_quality_finding)
-def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(record_quality_finding)
+def start_screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The check at hand; else scan one, or take the next."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     assert actor.user_id is not None
     mine = quality.my_check(warehouse, actor.user_id)
     return redirect("floor:quality_check", mine) if mine is not None else _start(request, warehouse)
@@ -69,24 +67,18 @@ def _start(request: HttpRequest, warehouse: int, feedback: Feedback | None = Non
     return show(request, "floor/quality_start.html", {"waiting": waiting.count(), "first": list(waiting[:5])}, feedback)
 
 
-@floor_view(claim_next_quality_check, method="POST")
-def claim(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(claim_next_quality_check, method="POST")
+def claim(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Begin the most urgent check that nobody else is claiming."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     check = claim_next_quality_check(warehouse, actor=actor)
     if check is not None:
         return leave(request, None, to=reverse("floor:quality_check", args=[check.pk]))
     return leave(request, Feedback(DONE, _("Nothing to check now")), to=reverse("floor:quality"))
 
 
-@floor_view(start_quality_check, method="POST")
-def find(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(start_quality_check, method="POST")
+def find(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The check that scanned goods, a bench, a task or an order name; a waiting one is begun."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     code = scanned_code(request)
     check = quality.check_by_scan(warehouse, code) if code else None
     if check is None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from fulfillment.locks import lock_box_type
 from fulfillment.models import BoxType
 from warehouse.core.actor import Actor
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.documents import apply_values
+from warehouse.core.errors import Conflict
 from warehouse.core.transactions import operation
 
 WRITTEN = ("code", "name", "packaging_type", "length", "width", "height", "wall", "own_weight", "max_weight", "is_active")
@@ -22,7 +22,7 @@ WRITTEN = ("code", "name", "packaging_type", "length", "width", "height", "wall"
 def create_box_type(values: Mapping[str, Any], *, actor: Actor) -> BoxType:
     """Add a box type. Raises ValidationFailed for sides and weights that no box has, Conflict when its code is taken."""
     box = BoxType()
-    _set(box, values)
+    apply_values(box, values, WRITTEN)
     return _saved(box)
 
 
@@ -30,7 +30,7 @@ def create_box_type(values: Mapping[str, Any], *, actor: Actor) -> BoxType:
 def change_box_type(box_type_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> BoxType:
     """Set the values; packages that were made keep theirs. Locks the box type. Raises NotFound, StaleVersion, ValidationFailed, Conflict."""
     box = lock_box_type(box_type_id, expected_version)
-    _set(box, values)
+    apply_values(box, values, WRITTEN)
     return _saved(box)
 
 
@@ -42,17 +42,6 @@ def delete_box_type(box_type_id: int, *, actor: Actor) -> None:
         box.delete()
     except ProtectedError as error:
         raise Conflict(f"Goods were packed into {box}. Take it out of use instead (is_active).", box_type=box_type_id) from error
-
-
-def _set(box: BoxType, values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        assert name in WRITTEN
-        setattr(box, name, value.strip() if isinstance(value, str) else value)
-    try:
-        box.full_clean(validate_unique=False, validate_constraints=False)
-    except ValidationError as error:
-        errors = [{"field": field, "code": "invalid", "detail": " ".join(texts)} for field, texts in error.message_dict.items()]
-        raise ValidationFailed(" ".join(f"{entry['field']}: {entry['detail']}" for entry in errors), errors=errors) from None
 
 
 def _saved(box: BoxType) -> BoxType:

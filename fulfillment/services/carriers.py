@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from fulfillment.locks import lock_carrier
 from fulfillment.models import DeliveryProvider
 from warehouse.core.actor import Actor
-from warehouse.core.errors import Conflict, ValidationFailed
+from warehouse.core.documents import apply_values
+from warehouse.core.errors import Conflict
 from warehouse.core.transactions import operation
 
 WRITTEN = (
@@ -23,7 +23,7 @@ WRITTEN = (
 def create_carrier(values: Mapping[str, Any], *, actor: Actor) -> DeliveryProvider:
     """Add a carrier. Raises ValidationFailed for values that none has, Conflict when its code is taken, or another one is the default."""
     carrier = DeliveryProvider()
-    _set(carrier, values)
+    apply_values(carrier, values, WRITTEN)
     return _saved(carrier)
 
 
@@ -34,28 +34,8 @@ def change_carrier(provider_id: int, values: Mapping[str, Any], *, actor: Actor,
     Raises NotFound, StaleVersion, ValidationFailed, Conflict when the code is taken, or another one is the default.
     """
     carrier = lock_carrier(provider_id, expected_version)
-    _set(carrier, values)
+    apply_values(carrier, values, WRITTEN)
     return _saved(carrier)
-
-
-def _set(carrier: DeliveryProvider, values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        assert name in WRITTEN
-        setattr(carrier, name, value.strip() if isinstance(value, str) else value)
-    errors: list[dict[str, Any]] = []
-    try:
-        carrier.full_clean(validate_unique=False, validate_constraints=False)
-    except ValidationError as error:
-        errors += [{"field": field, "code": "invalid", "detail": " ".join(texts)} for field, texts in error.message_dict.items()]
-    if not errors and carrier.volumetric_divisor == 0:
-        errors.append({"field": "volumetric_divisor", "code": "invalid", "detail": "Above zero."})
-    errors += [
-        {"field": name, "code": "invalid", "detail": "Above zero, or nothing at all."}
-        for name in ("max_weight", "max_length", "max_girth")
-        if not errors and (limit := getattr(carrier, name)) is not None and limit <= 0
-    ]
-    if errors:
-        raise ValidationFailed(" ".join(f"{entry['field']}: {entry['detail']}" for entry in errors), errors=errors)
 
 
 def _saved(carrier: DeliveryProvider) -> DeliveryProvider:

@@ -11,10 +11,10 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
-from fulfillment.enums import LabelFormat
 from fulfillment.locks import lock_printer
 from fulfillment.models import Printer
 from warehouse.core.actor import Actor
+from warehouse.core.documents import apply_values
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.transactions import operation
 
@@ -60,20 +60,9 @@ def judge_host(host: str) -> str:
 
 
 def _set(printer: Printer, values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        assert name in WRITTEN
-        setattr(printer, name, value.strip() if isinstance(value, str) else value)
-    errors: list[dict[str, Any]] = []
+    apply_values(printer, values, WRITTEN)
     if wrong := judge_host(printer.host):
-        errors.append({"field": "host", "code": "not_allowed", "detail": wrong})
-    if not 1 <= printer.port <= 65535:
-        errors.append({"field": "port", "code": "out_of_range", "detail": "A port is from 1 to 65535."})
-    if printer.label_format not in LabelFormat.values:
-        errors.append({"field": "label_format", "code": "invalid", "detail": "Known: zpl, pdf, png."})
-    if not printer.name:
-        errors.append({"field": "name", "code": "required", "detail": "Give it a name that stands on it."})
-    if errors:
-        raise ValidationFailed("; ".join(error["detail"] for error in errors), errors=errors)
+        raise ValidationFailed(f"host: {wrong}", errors=[{"field": "host", "code": "not_allowed", "detail": wrong}])
 
 
 def _saved(printer: Printer) -> Printer:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from fulfillment.locks import lock_quality_rule
 from fulfillment.models import PickingTask, PickingTaskItem, QualityRule
 from warehouse.core.actor import Actor
-from warehouse.core.errors import ValidationFailed
+from warehouse.core.documents import apply_values
 from warehouse.core.transactions import operation
 
 # A number from 0 up to, but not including, 1.
@@ -24,7 +23,7 @@ REASON_LENGTH = 200
 def create_quality_rule(values: Mapping[str, Any], *, actor: Actor) -> QualityRule:
     """Add a rule; it holds for what is picked to the end from now on. Raises ValidationFailed."""
     rule = QualityRule()
-    _set(rule, values)
+    apply_values(rule, values, WRITTEN)
     rule.save()
     return rule
 
@@ -33,7 +32,7 @@ def create_quality_rule(values: Mapping[str, Any], *, actor: Actor) -> QualityRu
 def change_quality_rule(rule_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> QualityRule:
     """Set the values; checks that were asked for already stay. Locks the rule. Raises ValidationFailed, NotFound, StaleVersion."""
     rule = lock_quality_rule(rule_id, expected_version)
-    _set(rule, values)
+    apply_values(rule, values, WRITTEN)
     rule.save_changes(*WRITTEN)
     return rule
 
@@ -66,16 +65,3 @@ def _asking(rules: Iterable[QualityRule], draw: Draw) -> Iterable[str]:
         drawn = int(draw() * 100)
         if drawn < rule.share:
             yield f"{rule.name} ({rule.share} %, drawn {drawn})"
-
-
-def _set(rule: QualityRule, values: Mapping[str, Any]) -> None:
-    unknown = sorted(set(values) - set(WRITTEN))
-    if unknown:
-        raise ValidationFailed(f"A rule has no {', '.join(unknown)}.", errors=[{"field": name, "code": "unknown_field"} for name in unknown])
-    for name, value in values.items():
-        setattr(rule, name, value)
-    try:
-        rule.full_clean()
-    except ValidationError as error:
-        errors = [{"field": field, "code": "invalid", "detail": " ".join(texts)} for field, texts in error.message_dict.items()]
-        raise ValidationFailed(" ".join(f"{entry['field']}: {entry['detail']}" for entry in errors), errors=errors) from None

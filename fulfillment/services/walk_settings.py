@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from fulfillment.locks import lock_walk_settings
 from fulfillment.models import WalkSettings
 from inventory import orchestrator
 from warehouse.core.actor import Actor
+from warehouse.core.documents import apply_values
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.transactions import operation
 
@@ -69,14 +69,7 @@ def delete_walk_settings(settings_id: int, *, actor: Actor) -> None:
 
 
 def _set(settings: WalkSettings, values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        assert name in WRITTEN
-        setattr(settings, name, value)
-    try:
-        settings.full_clean(validate_unique=False)
-    except ValidationError as error:
-        errors = [{"field": field, "code": "invalid", "detail": " ".join(texts)} for field, texts in error.message_dict.items()]
-        raise ValidationFailed(" ".join(f"{entry['field']}: {entry['detail']}" for entry in errors), errors=errors) from None
+    apply_values(settings, values, WRITTEN)
     depot = settings.depot_id
     if depot is not None and "depot_id" in values and orchestrator.places_of([depot])[depot].warehouse_id != settings.warehouse_id:
         raise ValidationFailed("depot: name a place of this warehouse.", errors=[{"field": "depot", "code": "invalid"}])

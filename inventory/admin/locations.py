@@ -14,12 +14,12 @@ from inventory.models import Location
 from inventory.services.locations import change_location, create_location
 from warehouse.core import code128
 from warehouse.core.admin import actor_of
-from warehouse.core.admin_forms import SavedByOperations, values_of
+from warehouse.core.admin_forms import SavedByOperations, VersionedForm, seen, values_of
 
 FIXED = ["warehouse", "kind"]
 
 
-class LocationForm(forms.ModelForm):
+class LocationForm(VersionedForm):
     """A place. What the goods in it are judged by may change: then they are judged again."""
 
     release_reservations = forms.BooleanField(
@@ -30,7 +30,7 @@ class LocationForm(forms.ModelForm):
 
     class Meta:
         model = Location
-        fields = "__all__"  # noqa: DJ007  # the page's fieldsets say which
+        fields = "__all__"  # the page's fieldsets say which
 
 
 @admin.register(Location)
@@ -58,7 +58,8 @@ class LocationAdmin(SavedByOperations, SiteRows):
         return render(request, "documents/locations/labels.html", {"labels": labels})
 
     def get_fieldsets(self, request: HttpRequest, obj: Location | None = None) -> list[Any]:
-        judging = ["condition", "is_pickable", "is_active", *(["release_reservations"] if obj and self.has_change_permission(request, obj) else [])]
+        change = ["release_reservations", "seen_version"] if obj and self.has_change_permission(request, obj) else []
+        judging = ["condition", "is_pickable", "is_active", *change]
         return [(None, {"fields": ["warehouse", "code", "barcode", "kind", *judging, "exposure", "fixed_product"]}), self.where]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Location | None = None) -> list[str]:
@@ -70,7 +71,7 @@ class LocationAdmin(SavedByOperations, SiteRows):
             super().save_model(request, obj, form, change)
         elif values:
             may_move = bool(form.cleaned_data.get("release_reservations"))
-            change_location.inside(obj.pk, values, release_reservations=may_move, actor=actor_of(request))
+            change_location.inside(obj.pk, values, release_reservations=may_move, actor=actor_of(request), **seen(form))
             obj.refresh_from_db()
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:

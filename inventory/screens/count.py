@@ -47,17 +47,15 @@ from warehouse.core.screens import (
     posted_id,
     scanned_code,
     show,
+    site_view,
 )
 
 _STATE = "floor_count"
 
 
-@floor_view(record_count)
-def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(record_count)
+def start_screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The audits that are being counted here, the only one at once; and places where goods were missed, that nobody counts yet."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     rows = list(floor.running_audits(warehouse)[:30])
     asked = list(places_asked_for(warehouse)[:30])
     if len(rows) == 1 and not asked:
@@ -66,12 +64,9 @@ def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
     return show(request, "floor/count_start.html", {"rows": rows, "asked": asked, "places": places})
 
 
-@floor_view(count_requested_places, method="POST")
-def count_asked(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(count_requested_places, method="POST")
+def count_asked(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Begin to count the places where goods were missed."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     begun: list[Audit] = []
 
     def begin() -> None:

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -23,32 +22,17 @@ from inventory.queries.tracing import trace_batch
 from inventory.screens.goods import CONDITIONS, KINDS, STATUSES, row_of
 from warehouse.core import access, shown
 from warehouse.core.actor import Actor
-from warehouse.core.screens import (
-    LOOKUPS,
-    RIGHT,
-    WRONG,
-    Feedback,
-    Reading,
-    answer,
-    chosen_warehouse,
-    floor_view,
-    leave,
-    nothing_scanned,
-    scanned_code,
-    show,
-)
+from warehouse.core.screens import LOOKUPS, RIGHT, WRONG, Feedback, Reading, answer, leave, nothing_scanned, scanned_code, show, site_view
 
 LOOKUP = Reading(access.FLOOR)
 _LAST = "floor_lookup"
 _SHOWN, _TRACED = 60, 12
 
 
-@floor_view(LOOKUP)
-def screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(LOOKUP)
+def screen(request: HttpRequest, actor: Actor, warehouse_id: int) -> HttpResponse:
     """What was scanned last; `?product=`, `?place=` and `?batch=` lead on to what is shown."""
-    warehouse = _site(request)
-    if warehouse is None:
-        return redirect("floor:home")
+    warehouse = Warehouse.objects.get(pk=warehouse_id)
     for kind in ("product", "place", "batch"):
         text = request.GET.get(kind, "")
         if text.isascii() and text.isdigit() and len(text) < 19:
@@ -56,12 +40,10 @@ def screen(request: HttpRequest, actor: Actor) -> HttpResponse:
     return _screen(request, warehouse)
 
 
-@floor_view(LOOKUP, method="POST")
-def find(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(LOOKUP, method="POST")
+def find(request: HttpRequest, actor: Actor, warehouse_id: int) -> HttpResponse:
     """What the scanned code is; one that other screens know leads there."""
-    warehouse = _site(request)
-    if warehouse is None:
-        return redirect("floor:home")
+    warehouse = Warehouse.objects.get(pk=warehouse_id)
     feedback = _found(request, warehouse)
     known = (lookup(warehouse.pk, scanned_code(request), actor) for lookup in LOOKUPS) if feedback.kind == WRONG else ()
     elsewhere = next((address for address in known if address), None)
@@ -88,10 +70,6 @@ def _found(request: HttpRequest, warehouse: Warehouse) -> Feedback:
 def _keep(request: HttpRequest, kind: str, pk: int) -> Feedback:
     request.session[_LAST] = [kind, pk]
     return Feedback(RIGHT, "")
-
-
-def _site(request: HttpRequest) -> Warehouse | None:
-    return Warehouse.objects.filter(pk=chosen_warehouse(request) or 0).first()
 
 
 def _screen(request: HttpRequest, warehouse: Warehouse, feedback: Feedback | None = None) -> HttpResponse:

@@ -6,13 +6,11 @@ What is in hand is kept in the session with a token, so that a scan that arrives
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -24,6 +22,7 @@ from inventory.queries.scan import find_by_scan
 from inventory.queries.stock import get_location_stock
 from inventory.screens.entered import number_in, posted_quantity
 from inventory.screens.goods import meant, row_of
+from inventory.screens.moved import last_move, take_back
 from inventory.screens.once import new_token, once, posted_token
 from inventory.services.moving import move_stock
 from inventory.services.phases import change_phase
@@ -36,12 +35,11 @@ from warehouse.core.screens import (
     Feedback,
     answer,
     attempt,
-    chosen_warehouse,
-    floor_view,
     nothing_scanned,
     posted_id,
     scanned_code,
     show,
+    site_view,
 )
 
 _HAND, _LAST = "floor_move", "floor_move_last"
@@ -58,35 +56,34 @@ DONE_TEXTS: dict[str, Promise] = {
 }
 
 
-@floor_view(move_stock)
-def screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(move_stock)
+def screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """What is to be scanned next: the place, the goods, the target."""
-    warehouse = _site(request)
-    return redirect("floor:home") if warehouse is None else _screen(request, warehouse)
+    return _screen(request, Warehouse.objects.get(pk=warehouse))
 
 
-@floor_view(move_stock, method="POST")
-def scan(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(move_stock, method="POST")
+def scan(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """A scanned code: judged by what the screen asks for now."""
-    return _do(request, partial(_scanned, request, actor))
+    return _do(request, warehouse, partial(_scanned, request, actor))
 
 
-@floor_view(move_stock, method="POST")
-def take(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(move_stock, method="POST")
+def take(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Take the tapped goods in hand."""
 
-    def tapped(warehouse: Warehouse) -> Feedback:
-        row = _rows(warehouse).filter(pk=posted_id(request, "row")).first()
+    def tapped(site: Warehouse) -> Feedback:
+        row = _rows(site).filter(pk=posted_id(request, "row")).first()
         return _take(request, row) if row else Feedback(WRONG, _("Not there any more"), _("Look at the screen and go on from there."))
 
-    return _do(request, tapped)
+    return _do(request, warehouse, tapped)
 
 
-@floor_view(move_stock, method="POST")
-def change(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(move_stock, method="POST")
+def change(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Freeze, thaw or open what is in hand (`change`), only move it (no `change`), or lay it down (`down`)."""
 
-    def choose(warehouse: Warehouse) -> None:
+    def choose(site: Warehouse) -> None:
         hand = request.session.get(_HAND)
         if not hand or "down" in request.POST:
             request.session.pop(_HAND, None)
@@ -94,40 +91,18 @@ def change(request: HttpRequest, actor: Actor) -> HttpResponse:
             chosen = request.POST.get("change", "")
             request.session[_HAND] = hand | {"change": chosen if chosen in CHANGES and chosen != hand["change"] else ""} | _typed(request)
 
-    return _do(request, choose)
+    return _do(request, warehouse, choose)
 
 
-@floor_view(move_stock, method="POST")
-def undo(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(move_stock, method="POST")
+def undo(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Back with what was moved last."""
 
-    def back(warehouse: Warehouse) -> Feedback | None:
-        last = _last(request, warehouse)
-        if not last or not last["from"] or posted_token(request) != last["token"]:
-            return None  # a tap that came twice
-        say = Feedback(RIGHT, _("Taken back"), last["name"])
-        quantity = Decimal(last["quantity"])
-        said, _done = once(last["token"], move_stock, last["row"], quantity, last["from"], actor=actor, say=lambda row: say, reason="taken back")
-        request.session.pop(_LAST)
-        return said
-
-    return _do(request, back)
+    return _do(request, warehouse, lambda site: take_back(request, _LAST, site, actor))
 
 
-def _last(request: HttpRequest, warehouse: Warehouse) -> dict[str, Any] | None:
-    """What was done last on this site, for the undo."""
-    last: dict[str, Any] | None = request.session.get(_LAST)
-    return last if last and last["warehouse"] == warehouse.pk else None
-
-
-def _site(request: HttpRequest) -> Warehouse | None:
-    return Warehouse.objects.filter(pk=chosen_warehouse(request) or 0).first()
-
-
-def _do(request: HttpRequest, action: Callable[[Warehouse], Feedback | None]) -> HttpResponse:
-    warehouse = _site(request)
-    if warehouse is None:
-        return redirect("floor:home")
+def _do(request: HttpRequest, warehouse_id: int, action: Callable[[Warehouse], Feedback | None]) -> HttpResponse:
+    warehouse = Warehouse.objects.get(pk=warehouse_id)
     feedback = attempt(partial(action, warehouse))
     return answer(request, partial(_screen, request, warehouse), feedback, to=reverse("floor:move"))
 
@@ -248,7 +223,7 @@ def _screen(request: HttpRequest, warehouse: Warehouse, feedback: Feedback | Non
     row = rows.filter(pk=hand["row"]).first() if "row" in hand else None
     if row is not None:
         return show(request, "floor/move_hand.html", _hand(warehouse, hand, row), feedback)
-    context: dict[str, Any] = {"last": _last(request, warehouse)}
+    context: dict[str, Any] = {"last": last_move(request, _LAST, warehouse)}
     if "choice" in hand:
         listed = rows.filter(pk__in=hand["choice"])
         context |= {"choice": True, "rows": [row_of(row, warehouse) for row in listed]}

@@ -5,13 +5,12 @@ What is in hand is kept in the session with a token, so that a scan that arrives
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -23,8 +22,9 @@ from inventory.queries.put_away import FIXED, FREE, OTHER, SAME_BATCH, SAME_PROD
 from inventory.queries.scan import find_by_scan
 from inventory.screens.entered import number_in, posted_quantity
 from inventory.screens.goods import CONDITIONS, meant, row_of
+from inventory.screens.moved import last_move, take_back
 from inventory.screens.once import new_token, once, posted_token
-from inventory.services.moving import move_stock, put_away
+from inventory.services.moving import put_away
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.errors import NotFound
@@ -36,12 +36,11 @@ from warehouse.core.screens import (
     Feedback,
     answer,
     attempt,
-    chosen_warehouse,
-    floor_view,
     nothing_scanned,
     posted_id,
     scanned_code,
     show,
+    site_view,
 )
 
 _HAND, _LAST = "floor_put_away", "floor_put_away_last"
@@ -56,70 +55,47 @@ REASONS: dict[int, Promise] = {
 }
 
 
-@floor_view(put_away)
-def screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(put_away)
+def screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """What stands on the docks; with goods in hand, where to bring them (`?part` to tap how much of them)."""
-    warehouse = _site(request)
-    return redirect("floor:home") if warehouse is None else _screen(request, warehouse)
+    return _screen(request, Warehouse.objects.get(pk=warehouse))
 
 
-@floor_view(put_away, method="POST")
-def scan(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(put_away, method="POST")
+def scan(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Scanned goods are taken in hand; then a scanned place gets them."""
-    return _do(request, partial(_scanned, request, actor))
+    return _do(request, warehouse, partial(_scanned, request, actor))
 
 
-@floor_view(put_away, method="POST")
-def take(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(put_away, method="POST")
+def take(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Take the tapped goods in hand."""
-    return _do(request, lambda warehouse: _take(request, floor.on_docks(warehouse.pk).filter(pk=posted_id(request, "row"))))
+    return _do(request, warehouse, lambda site: _take(request, floor.on_docks(site.pk).filter(pk=posted_id(request, "row"))))
 
 
-@floor_view(put_away, method="POST")
-def other(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(put_away, method="POST")
+def other(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Another place (`place`), or lay down what is in hand."""
 
-    def change(warehouse: Warehouse) -> None:
+    def change(site: Warehouse) -> None:
         hand = request.session.get(_HAND)
         if hand and "place" in request.POST:
             request.session[_HAND] = hand | {"skipped": hand["skipped"] + 1}
         else:
             request.session.pop(_HAND, None)
 
-    return _do(request, change)
+    return _do(request, warehouse, change)
 
 
-@floor_view(put_away, method="POST")
-def undo(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(put_away, method="POST")
+def undo(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Back onto the dock with what was put away last."""
 
-    def back(warehouse: Warehouse) -> Feedback | None:
-        last = _last(request, warehouse)
-        if not last or posted_token(request) != last["token"]:
-            return None  # a tap that came twice
-        say = Feedback(RIGHT, _("Taken back"), last["name"])
-        quantity = Decimal(last["quantity"])
-        said, _done = once(last["token"], move_stock, last["row"], quantity, last["from"], actor=actor, say=lambda row: say, reason="taken back")
-        request.session.pop(_LAST)
-        return said
-
-    return _do(request, back)
+    return _do(request, warehouse, lambda site: take_back(request, _LAST, site, actor))
 
 
-def _last(request: HttpRequest, warehouse: Warehouse) -> dict[str, Any] | None:
-    """What was done last on this site, for the undo."""
-    last: dict[str, Any] | None = request.session.get(_LAST)
-    return last if last and last["warehouse"] == warehouse.pk else None
-
-
-def _site(request: HttpRequest) -> Warehouse | None:
-    return Warehouse.objects.filter(pk=chosen_warehouse(request) or 0).first()
-
-
-def _do(request: HttpRequest, action: Any) -> HttpResponse:
-    warehouse = _site(request)
-    if warehouse is None:
-        return redirect("floor:home")
+def _do(request: HttpRequest, warehouse_id: int, action: Callable[[Warehouse], Feedback | None]) -> HttpResponse:
+    warehouse = Warehouse.objects.get(pk=warehouse_id)
     feedback = attempt(partial(action, warehouse))
     return answer(request, partial(_screen, request, warehouse), feedback, to=reverse("floor:put_away"))
 
@@ -200,7 +176,7 @@ def _screen(request: HttpRequest, warehouse: Warehouse, feedback: Feedback | Non
         "choice": bool(choice),
         "rows": [row_of(row, warehouse) for row in listed],
         "count": rows.count(),
-        "last": _last(request, warehouse),
+        "last": last_move(request, _LAST, warehouse),
     }
     return show(request, "floor/put_away.html", context, feedback)
 

@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from inventory.models import Batch, Location, Product, Receiving
+from inventory.models import Batch, Location, Product, Receiving, ReceivingItem
 from inventory.queries import floor
 from inventory.queries.lots import find_lot
 from inventory.queries.scan import Scanned, find_by_scan
@@ -39,17 +39,16 @@ from warehouse.core.screens import (
     nothing_scanned,
     scanned_code,
     show,
+    site_view,
 )
 
 HAND, LAST = "floor_receive", "floor_receive_last"
-LOT_LENGTH = 60
 
 
-@floor_view(receive_item)
-def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(receive_item)
+def start_screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The deliveries that are open; scan one, or the goods."""
-    warehouse = chosen_warehouse(request)
-    return redirect("floor:home") if warehouse is None else _start(request, warehouse)
+    return _start(request, warehouse)
 
 
 def _start(request: HttpRequest, warehouse: int, feedback: Feedback | None = None) -> HttpResponse:
@@ -58,12 +57,9 @@ def _start(request: HttpRequest, warehouse: int, feedback: Feedback | None = Non
     return show(request, "floor/receive_start.html", context, feedback)
 
 
-@floor_view(receive_item, method="POST")
-def find(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(receive_item, method="POST")
+def find(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The open delivery with the scanned number; or the only one that expects the scanned goods, which are in hand then."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     code = scanned_code(request)
     receiving = floor.receiving_by_scan(warehouse, code) if code else None
     if receiving is not None:
@@ -81,12 +77,9 @@ def find(request: HttpRequest, actor: Actor) -> HttpResponse:
     return answer(request, partial(_start, request, warehouse), feedback, to=reverse("floor:receive"))
 
 
-@floor_view(create_receiving, method="POST")
-def begin(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(create_receiving, method="POST")
+def begin(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """Begin a delivery without paper."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     made: dict[str, Any] = {}
 
     def make() -> Feedback:
@@ -233,7 +226,9 @@ def _lot(request: HttpRequest, receiving: Receiving, hand: dict[str, Any], code:
     found = find_by_scan(code, warehouse_id=receiving.warehouse_id)
     if found.product_id not in (None, hand["product"]) or found.location_id:
         return Feedback(WRONG, _("This is no lot number"), _("Scan or type the lot on the label."), scanned=code)
-    lot = (found.lot_number or code)[:LOT_LENGTH]
+    lot = found.lot_number or code
+    if len(lot) > (ReceivingItem._meta.get_field("lot_number").max_length or 0):
+        return Feedback(WRONG, _("This is no lot number"), _("Scan or type the lot on the label."), scanned=code)
     known = find_lot(hand["product"], lot)
     if known is not None and known.label_expires_on and hand["expires"] not in ("", known.label_expires_on.isoformat()):
         return Feedback(

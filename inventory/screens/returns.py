@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -46,16 +46,16 @@ from warehouse.core.screens import (
     posted_id,
     scanned_code,
     show,
+    site_view,
 )
 
 _STATE = "floor_return"
 
 
-@floor_view(inspect_return)
-def start_screen(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(inspect_return)
+def start_screen(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The returns that wait to be looked at."""
-    warehouse = chosen_warehouse(request)
-    return redirect("floor:home") if warehouse is None else _start(request, warehouse)
+    return _start(request, warehouse)
 
 
 def _start(request: HttpRequest, warehouse: int, feedback: Feedback | None = None) -> HttpResponse:
@@ -63,12 +63,9 @@ def _start(request: HttpRequest, warehouse: int, feedback: Feedback | None = Non
     return show(request, "floor/returns_start.html", {"rows": list(rows[:30]), "count": rows.count()}, feedback)
 
 
-@floor_view(create_return, method="POST")
-def find(request: HttpRequest, actor: Actor) -> HttpResponse:
+@site_view(create_return, method="POST")
+def find(request: HttpRequest, actor: Actor, warehouse: int) -> HttpResponse:
     """The open return that the code names; else a new one of the order that it names."""
-    warehouse = chosen_warehouse(request)
-    if warehouse is None:
-        return redirect("floor:home")
     code = scanned_code(request)
     opened: list[int] = []
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.utils import timezone
 from django_fsm import TransitionNotAllowed, can_proceed
@@ -149,6 +150,23 @@ def require_known(values: Iterable[str], known: Collection[str]) -> None:
         raise ValidationFailed(
             f"These can't be changed: {', '.join(unknown)}.", errors=[{"field": name, "code": "unknown_field"} for name in unknown]
         )
+
+
+def apply_values(row: models.Model, values: Mapping[str, Any], known: Collection[str]) -> None:
+    """Give a new row, or a locked one, these values, texts stripped, and judge it. Raises ValidationFailed, as `require_known` and `require_valid`."""
+    require_known(values, known)
+    for name, value in values.items():
+        setattr(row, name, value.strip() if isinstance(value, str) else value)
+    require_valid(row)
+
+
+def require_valid(row: models.Model) -> None:
+    """Raise ValidationFailed naming every field that the validators of its model refuse. What must be unique is left to the database."""
+    try:
+        row.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        errors = [{"field": field, "code": "invalid", "detail": " ".join(texts)} for field, texts in error.message_dict.items()]
+        raise ValidationFailed(" ".join(f"{entry['field']}: {entry['detail']}" for entry in errors), errors=errors) from None
 
 
 def next_number(prefix: str) -> str:

@@ -59,11 +59,12 @@ def test_a_manager_keeps_them_in_the_back_office() -> None:
     assert manager.post(ADD, values).status_code == 302
     made = DeliveryProvider.objects.get(code="swift")
     assert (made.volumetric_divisor, made.label_format, made.version) == (4000, "pdf", 1)
+    values |= {"seen_version": "1"}
     assert manager.post(page(made), values | {"max_weight": "12.5"}).status_code == 302
     made.refresh_from_db()
     assert (made.max_weight, made.version) == (Decimal("12.50"), 2)
-    wrong = manager.post(page(made), values | {"max_weight": "-1"}, follow=True).content.decode()
-    assert "max_weight: Above zero" in wrong
+    wrong = manager.post(page(made), values | {"seen_version": "2", "max_weight": "-1"}, follow=True).content.decode()
+    assert "Ensure this value is greater than or equal to 0.01." in wrong
     made.refresh_from_db()
     assert (made.max_weight, made.version) == (Decimal("12.50"), 2)
     assert office(Role.PACKER).post(ADD, values | {"code": "other"}).status_code == 403

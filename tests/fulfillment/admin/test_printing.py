@@ -95,7 +95,7 @@ def test_a_manager_keeps_the_printers(place, raw_printer):
     assert "not within PRINTER_NETWORKS" in wrong.content.decode()
     assert client.post("/admin/fulfillment/printer/add/", values).status_code == 302
     printer = Printer.objects.get()
-    assert client.post(page(printer), values | {"port": 9101}).status_code == 302
+    assert client.post(page(printer), values | {"port": 9101, "seen_version": 1}).status_code == 302
     printer.refresh_from_db()
     assert (printer.port, printer.version) == (9101, 2)
     assert client.get(listing(Printer)).status_code == 200

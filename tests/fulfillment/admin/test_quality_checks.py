@@ -99,7 +99,7 @@ def test_rules_are_kept_here(manager: Client, tea: Product) -> None:
     made = QualityRule.objects.get()
     assert (made.name, made.share, made.product, made.storefront_external_id, made.version) == ("Tea", 20, tea, "web", 1)
     change = reverse("admin:fulfillment_qualityrule_change", args=[made.pk])
-    assert manager.post(change, values | {"share": 30, "product": ""}).status_code == 302
+    assert manager.post(change, values | {"share": 30, "product": "", "seen_version": 1}).status_code == 302
     made.refresh_from_db()
     assert (made.share, made.product, made.version) == (30, None, 2)
     assert "share" in manager.post(change, values | {"share": 101}).context["adminform"].form.errors
