@@ -8,13 +8,42 @@ import os
 import re
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any, TypeVar
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from warehouse.core.partners.addresses import ADDRESS_FORM, TOKEN_FORM, is_base_url, is_token
 
 N = TypeVar("N", int, float)
+DEFAULT_PORT = 8000
+PORT_FILE = "run.port"
+
+
+def remember_port(local_dir: Path, port: int) -> None:
+    """Keep which port the site of this directory has: commands of other terminals find it, and its partners beside it."""
+    (local_dir / PORT_FILE).write_text(f"{port}\n")
+
+
+def served_port(local_dir: Path) -> int:
+    """The port where `make run` serves the site of this directory, or served it last; the default when it never did."""
+    try:
+        text = (local_dir / PORT_FILE).read_text()
+    except FileNotFoundError:
+        return DEFAULT_PORT
+    return int(text or DEFAULT_PORT)
+
+
+def database(name: str, url: str) -> dict[str, Any]:
+    """A PostgreSQL as Django's settings have it. Its address is not quoted when it is wrong: a password stands in it."""
+    try:
+        found = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+    except ValueError:
+        found = {}
+    if found.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured(f"{name}: give the address of a PostgreSQL, such as postgres://user:password@127.0.0.1:5432/warehouse.")
+    return found
 
 
 def amount(name: str, default: str) -> Decimal:

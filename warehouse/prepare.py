@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 
 def main(welcome: Path) -> None:
     """Everything here may be repeated: what is there already is left as it is."""
@@ -40,9 +42,12 @@ def lines() -> Iterator[str]:
     for person in people:
         if person.badge:
             yield f"  {person.username:<10} {person.role or 'may do everything':<18} badge {person.badge}   PIN {person.pin}"
-    yield f"  Authorization: Bearer {API_TOKEN}"
+    yield f"Programs call as the user integration, with the header Authorization: Bearer {API_TOKEN}"
 
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "warehouse.settings")
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))

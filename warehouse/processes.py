@@ -24,14 +24,26 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 import psutil
+from django.core.exceptions import ImproperlyConfigured
 
 from warehouse import embedded
+from warehouse.environment import DEFAULT_PORT, number, remember_port
 from warehouse.servers import EmbeddedServiceError, Postgres, Valkey
+
+
+def given_port(name: str, default: int, *, most: int = 65_535) -> int:
+    """A port from the environment, judged as the settings judge it; the start ends with what to give."""
+    try:
+        return number(name, default, least=1, most=most)
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+
 
 ROOT = Path(os.environ.get("SITE_ROOT", Path(__file__).resolve().parent.parent))
 LOCAL_DIR = Path(os.environ.get("LOCAL_DIR", ROOT / ".local")).absolute()
-PORT = int(os.environ.get("PORT", "8000"))
-LIVE_PORT = int(os.environ.get("LIVE_PORT") or PORT + 1)
+PORT = given_port("PORT", DEFAULT_PORT, most=65_000)
+LIVE_PORT = given_port("LIVE_PORT", PORT + 1)
+PRINTER_PORT = given_port("PRINTER_PORT", PORT + 93)
 # (partner, the variable of its address, its port when it is played here)
 PARTNERS = (
     ("ORDER_SYSTEM", "ORDER_SYSTEM_URL", PORT + 91),
@@ -119,20 +131,22 @@ class Supervisor:
         # The partners of a second site on this machine take other ports; what they know outlives a restart.
         self.env.setdefault("PARTNERS_STATE", str(LOCAL_DIR / "partners"))
         for partner, address, port in PARTNERS:
-            if not self.env.get(address):
-                self.env |= {f"{partner}_PORT": str(port), address: f"http://127.0.0.1:{port}"}
+            self.env[f"{partner}_PORT"] = str(port)
+            self.env[address] = self.env.get(address) or f"http://127.0.0.1:{port}"
+        self.env["PORT"] = str(PORT)
         # There is no proxy: pages find the event streams at the port of the process that serves them.
-        self.env.setdefault("LIVE_PORT", str(LIVE_PORT))
+        self.env["LIVE_PORT"] = str(LIVE_PORT)
         self.env.setdefault("LIVE_URL", f":{LIVE_PORT}")
         # The demo's label printer stands on this machine, where printers may not stand unless it is said.
         if wanted("partners"):
-            self.env.setdefault("PRINTER_PORT", str(PORT + 93))
+            self.env["PRINTER_PORT"] = str(PRINTER_PORT)
             self.env.setdefault("PRINTER_NETWORKS", "127.0.0.1/32,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7")
         self.processes: list[Process] = []
         self.remembered = ""
 
     def run(self) -> int:
         """Prepare, start, watch; 0 when it was asked to stop."""
+        remember_port(LOCAL_DIR, PORT)
         self._servers()
         say("Preparing the database, the demo and the static files…")
         if subprocess.run(PREPARE, cwd=ROOT, env=self.env, check=False).returncode:
@@ -194,8 +208,21 @@ def procfile() -> Iterator[tuple[str, str]]:
 
 
 def wanted(name: str) -> bool:
-    """The small servers that play the partners are for a machine without the real ones."""
-    return name != "partners" or not (os.environ.get("ORDER_SYSTEM_URL") and os.environ.get("DELIVERY_URL"))
+    """The small servers that play the partners are for a machine where the real ones are not all given: whoever is not is played."""
+    return name != "partners" or not all(os.environ.get(address) for _, address, _ in PARTNERS)
+
+
+def require_free_ports() -> None:
+    """End with what to try when another program has a port that this site needs. Of two sites on one machine the partners would take each other's calls."""
+    if not port_is_free(PORT):
+        sys.exit(f"Port {PORT} is taken by another program: try PORT={PORT + 10} make run.")
+    if not port_is_free(LIVE_PORT):
+        sys.exit(f"Port {LIVE_PORT}, for the event streams, is taken by another program: try LIVE_PORT={LIVE_PORT + 10} make run.")
+    if not wanted("partners"):
+        return
+    for port in (*(port for _, _, port in PARTNERS), PRINTER_PORT):
+        if not port_is_free(port):
+            sys.exit(f"Port {port}, for the small servers of the partners, is taken by another program: try PORT={PORT + 10} make run.")
 
 
 def answers() -> bool:
@@ -303,10 +330,7 @@ def main() -> int:
         execute(sys.argv[2])
     with only_one():
         end_leftovers()
-        if not port_is_free(PORT):
-            sys.exit(f"Port {PORT} is taken by another program: try PORT={PORT + 10} make run.")
-        if not port_is_free(LIVE_PORT):
-            sys.exit(f"Port {LIVE_PORT}, for the event streams, is taken by another program: try LIVE_PORT={LIVE_PORT + 10} make run.")
+        require_free_ports()
         supervisor = Supervisor()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, supervisor.ask_to_stop)

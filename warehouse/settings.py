@@ -7,12 +7,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 from csp.constants import NONCE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from warehouse import embedded
-from warehouse.environment import amount, networks, number, one_of, partner_address, partner_token, rate, secret_keys, whole_numbers, yes_or_no
+from warehouse.environment import (
+    amount,
+    database,
+    networks,
+    number,
+    one_of,
+    partner_address,
+    partner_token,
+    rate,
+    secret_keys,
+    served_port,
+    whole_numbers,
+    yes_or_no,
+)
 from warehouse.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -126,7 +138,7 @@ DATABASE_URL = os.environ.get("DATABASE_URL") or embedded.database_url(LOCAL_DIR
 REDIS_URL = os.environ.get("REDIS_URL") or embedded.redis_url(LOCAL_DIR)
 LISTINGS_REDIS_URL = os.environ.get("LISTINGS_REDIS_URL") or REDIS_URL
 
-DATABASES: dict[str, dict[str, Any]] = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
+DATABASES: dict[str, dict[str, Any]] = {"default": database("DATABASE_URL", DATABASE_URL)}
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     # Worth a fifth on the hot way; behind pgbouncer in transaction mode set PREPARE_THRESHOLD to an empty string.
@@ -154,7 +166,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 
 # Where browsers find the event stream, which the process `live` serves at LIVE_PORT: empty where the proxy leads its path there, `:8001` for another port
 # of the same host (`make run`), or an origin such as https://live.example.
-PORT = number("PORT", 8000, least=1, most=65_000)
+PORT = number("PORT", served_port(LOCAL_DIR), least=1, most=65_000)
 LIVE_PORT = number("LIVE_PORT", PORT + 1, least=1, most=65_535)
 LIVE_URL = os.environ.get("LIVE_URL", "")
 if LIVE_URL and not re.fullmatch(r":[0-9]{1,5}|https?://[^/\s]+", LIVE_URL):
@@ -298,7 +310,7 @@ ORDERS_STREAM = "listings:events:orders"
 ORDERS_GROUP = "wms-consumers"
 # An entry that fails unexpectedly this often goes to the dead-letter stream.
 STREAM_MAX_DELIVERIES = number("STREAM_MAX_DELIVERIES", 5, least=1, most=1000)
-# Beside a site that `make run` serves on another PORT its partners listen elsewhere too.
+# Beside a site that `make run` serves on another port its partners listen elsewhere too.
 ORDER_SYSTEM_URL = partner_address("ORDER_SYSTEM_URL", f"http://127.0.0.1:{PORT + 91}")
 ORDER_SYSTEM_TOKEN = partner_token("ORDER_SYSTEM_TOKEN")
 DELIVERY_URL = partner_address("DELIVERY_URL", f"http://127.0.0.1:{PORT + 92}")

@@ -1,5 +1,6 @@
 """What the environment says is judged at the start: the name of the variable and what to give, instead of a surprise later."""
 
+import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from warehouse.environment import amount, networks, number, one_of, partner_address, partner_token, rate, whole_numbers, yes_or_no
+from warehouse.environment import amount, database, networks, number, one_of, partner_address, partner_token, rate, whole_numbers, yes_or_no
 
 
 def _number(name: str) -> int:
@@ -99,3 +100,17 @@ def test_nonsense_stops_the_start_and_a_secret_is_not_quoted(
     with pytest.raises(ImproperlyConfigured, match=r"^ASKED") as caught:
         read("ASKED")
     assert (repr(given) in str(caught.value)) is shown
+
+
+@pytest.mark.parametrize("given", ["nonsense", "sqlite:///wms.db", "mysql://user:secret@host/wms", "postgres://user:secret/word@host/wms"])
+def test_an_address_of_no_postgresql_stops_the_start_and_is_not_quoted(given: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL: give the address of a PostgreSQL, such as postgres://user:password@") as caught:
+        database("DATABASE_URL", given)
+    assert given not in str(caught.value)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_an_address_of_a_postgresql() -> None:
+    found = database("DATABASE_URL", "postgres://user:pass%20word@host:5433/wms")
+    assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"], found["NAME"]) == ("user", "pass word", "host", 5433, "wms")
+    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (60, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from warehouse.processes import port_is_free
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # Preparing the site needs its database; what is tested here is what comes after.
+PARTNERS = ("ORDER_SYSTEM_URL", "DELIVERY_URL", "ALLEGRO_MICROSERVICE_BASE_URL", "ALLEGRO_REST_BASE_URL")
 MAIN = "import sys; from warehouse import processes; processes.PREPARE = ['true']; sys.exit(processes.main())"
 
 
@@ -27,14 +29,20 @@ class Site:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.port = next(port for port in iter(lambda: random.randrange(12_000, 30_000), 0) if port_is_free(port) and port_is_free(port + 1))
+        needed = (0, 1, *range(91, 96))
+        self.port = next(port for port in iter(lambda: random.randrange(12_000, 30_000), 0) if all(port_is_free(port + each) for each in needed))
         self.supervisors: list[subprocess.Popen[str]] = []
 
-    def start(self) -> subprocess.Popen[str]:
-        given = {"DATABASE_URL": "postgres://elsewhere/wms", "REDIS_URL": "redis://elsewhere", "ORDER_SYSTEM_URL": "", "DELIVERY_URL": ""}
+    def start(self, **more: str) -> subprocess.Popen[str]:
+        given = {"DATABASE_URL": "postgres://elsewhere/wms", "REDIS_URL": "redis://elsewhere", **dict.fromkeys(PARTNERS, "")}
         places = {"SITE_ROOT": str(self.root), "LOCAL_DIR": str(self.root / ".local"), "PORT": str(self.port)}
         supervisor = subprocess.Popen(
-            [sys.executable, "-c", MAIN], cwd=REPOSITORY, env=os.environ | given | places, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [sys.executable, "-c", MAIN],
+            cwd=REPOSITORY,
+            env=os.environ | given | places | more,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         self.supervisors.append(supervisor)
         return supervisor
@@ -67,6 +75,16 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+@contextlib.contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Another program has this port."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        yield
 
 
 @pytest.fixture
@@ -122,22 +140,61 @@ def test_a_second_supervisor_and_a_taken_port_are_refused_with_a_reason(site: Si
     assert out == "It runs already: `make stop` ends it.\n"
     first.terminate()
     first.communicate(timeout=30)
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", site.port))
-        taken.listen()
+    with taken(site.port):
         out, _ = site.start().communicate(timeout=30)
     assert out == f"Port {site.port} is taken by another program: try PORT={site.port + 10} make run.\n"
+
+
+@pytest.mark.parametrize("beside", range(91, 96))
+def test_a_port_of_the_partners_that_is_taken_is_refused_before_anything_starts(site: Site, beside: int) -> None:
+    """The partners of a site close by would take the calls of this one."""
+    site.procfile("web", "partners")
+    with taken(site.port + beside):
+        out, _ = site.start().communicate(timeout=30)
+        said = f"Port {site.port + beside}, for the small servers of the partners, is taken by another program: try PORT={site.port + 10} make run.\n"
+        assert out == said
+        assert not (site.root / "web.pid").exists()
+        site.start(**dict.fromkeys(PARTNERS, "https://partner.example"))
+        site.pid("web")
+
+
+@pytest.mark.parametrize(("name", "given"), [("PORT", "abc"), ("PORT", "70000"), ("LIVE_PORT", "0"), ("PRINTER_PORT", "x")])
+def test_a_port_that_is_none_is_refused_with_what_to_give(site: Site, name: str, given: str) -> None:
+    out, _ = site.start(**{name: given}).communicate(timeout=30)
+    assert out.startswith(f"{name}='{given}': give a whole number from 1 to 65")
+    assert out.count("\n") == 1
+
+
+def test_commands_of_other_terminals_find_the_site_and_its_partners(site: Site) -> None:
+    site.procfile("web")
+    site.start()
+    site.pid("web")
+    show = "from warehouse import settings; print(settings.PORT, settings.DELIVERY_URL, settings.ALLEGRO_REST_BASE_URL)"
+    local = {
+        "LOCAL_DIR": str(site.root / ".local"),
+        "DATABASE_URL": "postgres://unused",
+        "REDIS_URL": "redis://unused",
+        **dict.fromkeys(PARTNERS, ""),
+    }
+
+    def shown(**more: str) -> str:
+        env = {name: value for name, value in os.environ.items() if name != "PORT"} | local | more
+        return subprocess.run([sys.executable, "-c", show], cwd=REPOSITORY, env=env, text=True, capture_output=True, check=True).stdout
+
+    assert shown() == f"{site.port} http://127.0.0.1:{site.port + 92} http://127.0.0.1:{site.port + 95}\n"
+    assert shown(PORT="9100", DELIVERY_URL="https://delivery.example") == "9100 https://delivery.example http://127.0.0.1:9195\n"
+    assert shown(LOCAL_DIR=str(site.root / "nothing")) == "8000 http://127.0.0.1:8092 http://127.0.0.1:8095\n"
 
 
 def test_the_partners_play_only_where_the_real_ones_are_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     from warehouse import processes
 
-    monkeypatch.delenv("ORDER_SYSTEM_URL", raising=False)
-    monkeypatch.delenv("DELIVERY_URL", raising=False)
+    for address in PARTNERS:
+        monkeypatch.delenv(address, raising=False)
     assert [name for name, _ in processes.procfile() if processes.wanted(name)] == ["web", "live", "worker", "beat", "relay", "consumer", "partners"]
-    monkeypatch.setenv("ORDER_SYSTEM_URL", "https://orders.example")
-    monkeypatch.setenv("DELIVERY_URL", "https://delivery.example")
+    for address in PARTNERS:
+        assert processes.wanted("partners"), f"nobody plays {address}"
+        monkeypatch.setenv(address, "https://partner.example")
     assert not processes.wanted("partners")
 
 

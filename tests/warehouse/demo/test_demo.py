@@ -19,6 +19,7 @@ from inventory.models import Barcode, BatchLocation, Location, Movement, Product
 from inventory.orchestrator import find_by_scan
 from inventory.queries.reconciliation import everything_that_disagrees
 from stocksync.models import Channel, Discrepancy, ListingLevel, PendingStockOperation
+from warehouse import prepare
 from warehouse.accounts.models import User
 from warehouse.core.actor import Actor, Role
 from warehouse.demo.goods import GOODS, case_gtin_of, check_digit, gtin_of
@@ -93,6 +94,7 @@ def check_everybody_can_come_in_with_the_right_role():
         assert user.check_pin(person.pin) == bool(person.pin)
     user, _ = TokenAuthentication().authenticate_credentials(API_TOKEN.encode())
     assert user.username == "integration"
+    assert f"Programs call as the user {user.username}, with the header Authorization: Bearer {API_TOKEN}" in prepare.lines()
     assert User.objects.get(username="seller").sellers.get().code == "FRESH"
 
 
