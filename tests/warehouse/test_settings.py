@@ -53,6 +53,21 @@ def test_a_limit_that_is_no_amount_stops_the_start(limit: str) -> None:
     assert f"WRITE_OFF_APPROVAL_LIMIT='{limit}' is no amount of money" in stopped.value.stderr
 
 
+def test_a_site_is_not_prepared_on_an_address_of_no_database(tmp_path: Path) -> None:
+    env = os.environ | {"DATABASE_URL": "nonsense", "REDIS_URL": "redis://unused", "DJANGO_SETTINGS_MODULE": "warehouse.settings"}
+    command = [sys.executable, "-m", "warehouse.prepare", str(tmp_path / "welcome.txt")]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "DATABASE_URL: give the address of a PostgreSQL, such as postgres://user:password@127.0.0.1:5432/warehouse.\n"
+
+
+def test_an_image_takes_along_nothing_that_git_leaves_out() -> None:
+    left_out = set((ROOT / ".dockerignore").read_text().splitlines())
+    assert {".git", "*.env"} <= left_out
+    for each in (ROOT / ".gitignore").read_text().splitlines():
+        assert left_out & {each.rstrip("/"), f"**/{each.rstrip('/')}"}, each
+
+
 def test_a_policy_that_is_none_stops_the_start() -> None:
     with pytest.raises(subprocess.CalledProcessError) as stopped:
         settings_of(PURCHASE_PRICE_POLICY="average")
