@@ -61,7 +61,7 @@ clean:
 install:
 	@cmp -s requirements-dev.lock .venv/installed.lock || { \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")' && \
-	  { $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv .venv 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv; } && \
+	  { $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv .venv >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip .venv; } && \
 	  echo "Installing the packages of requirements-dev.lock…" && \
 	  { $(BIN)/python -m pip --version >/dev/null 2>&1 && pip="$(BIN)/python -m pip" || pip="$(PYTHON) -m pip --python $(BIN)/python"; \
 	    $$pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock; } && \
