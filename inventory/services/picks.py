@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from inventory.enums import DocumentType, LocationKind, MovementType
@@ -24,6 +25,11 @@ from warehouse.core.actor import Actor, Role
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
 from warehouse.core.quantities import ZERO, plain, require_step
 from warehouse.core.transactions import operation
+
+_WRITE = """
+    WITH item AS (UPDATE inventory_reservationitem SET quantity = %(quantity)s, batch_location_id = %(place)s WHERE id = %(item)s)
+    UPDATE inventory_reservation SET version = %(version)s, started_at = %(started_at)s WHERE id = %(reservation)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,8 @@ def pick_reserved(
         raise less_promised(item, quantity)
     _require_fit(source, stock)
     target = _bring(source, to_location_id, actor)
-    picked = _split_item(item, quantity, target)
     item.reservation.started_at = item.reservation.started_at or timezone.now()
-    item.reservation.save_changes("started_at")
+    picked = _split_item(item, quantity, target)
     header = Header(
         actor=actor,
         document_type=document_type,
@@ -111,7 +116,6 @@ def unpick_reserved(
     _require_cold(source, out_since)
     target = _bring(source, to_location_id, actor, out_since)
     kept = _rejoin(item, quantity, target, shelf_item_id)
-    item.reservation.save_changes()
     header = Header(
         actor=actor,
         document_type=document_type,
@@ -206,10 +210,10 @@ def _split_item(item: ReservationItem, quantity: Decimal, batch_location_id: int
     """Let the promise follow the goods: the whole item, or a new item for the part that moved."""
     if quantity == item.held and not item.consumed and not item.released:
         item.batch_location_id = batch_location_id
-        item.save(update_fields=["batch_location"])
+        _write(item)
         return item
     item.quantity -= quantity
-    item.save(update_fields=["quantity"])
+    _write(item)
     return ReservationItem.objects.create(
         reservation_id=item.reservation_id, batch_location_id=batch_location_id, product_id=item.product_id, quantity=quantity
     )
@@ -227,5 +231,23 @@ def _rejoin(item: ReservationItem, quantity: Decimal, batch_location_id: int, sh
         item.quantity -= quantity
         item.save(update_fields=["quantity"])
     shelf.quantity += quantity
-    shelf.save(update_fields=["quantity"])
+    shelf.reservation = item.reservation
+    _write(shelf)
     return shelf
+
+
+def _write(item: ReservationItem) -> None:
+    """Write an item, and that its locked reservation has changed, in one statement: a pick has few to spend."""
+    item.reservation.version += 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE,
+            {
+                "item": item.pk,
+                "quantity": item.quantity,
+                "place": item.batch_location_id,
+                "reservation": item.reservation_id,
+                "version": item.reservation.version,
+                "started_at": item.reservation.started_at,
+            },
+        )
