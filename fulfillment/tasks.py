@@ -9,7 +9,9 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
+import redis
 from celery import shared_task
+from django.conf import settings
 
 from fulfillment import flows, order_sweep, printing
 from fulfillment.partners.circuits import circuit_states
@@ -20,6 +22,7 @@ from fulfillment.services.label_prints import give_up_label_prints
 from fulfillment.services.orders import retry_order
 from warehouse.core.errors import Conflict
 from warehouse.core.partners.errors import CircuitOpen
+from warehouse.outbox.intake import oldest_waiting
 from warehouse.outbox.resilience import is_outage
 
 logger = logging.getLogger(__name__)
@@ -86,8 +89,15 @@ def watch_partners() -> None:
 
 @shared_task(name="fulfillment.watch_work")
 def watch_work() -> None:
-    """Make the alerts about tasks that stand still, and about partners that do not answer, those of what is so now."""
+    """Make the alerts about tasks that stand still, about partners that do not answer, and about orders that nobody takes in, those of what is so now."""
     watch.watch_work(circuit_states(), actor=ACTOR)
+    try:
+        since = oldest_waiting(settings.LISTINGS_REDIS_URL, settings.ORDERS_STREAM, settings.ORDERS_GROUP)
+    except redis.RedisError as error:
+        # Nobody knows: the alert stays as it is.
+        logger.warning("%s can't be looked at: %s", settings.ORDERS_STREAM, error)
+    else:
+        watch.watch_intake(settings.ORDERS_STREAM, since, actor=ACTOR)
 
 
 @shared_task

@@ -1,8 +1,9 @@
-"""Alerts about work that stands still and partners that do not answer. They resolve by themselves when the cause is gone."""
+"""Alerts about work that stands still, orders that nobody takes in, and partners that do not answer. They resolve by themselves when the cause is gone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from fulfillment.queries import overdue
 from inventory import orchestrator
@@ -24,3 +25,12 @@ def watch_work(circuits: Sequence[CircuitState], *, actor: Actor) -> int:
     known = [circuit for circuit in circuits if circuit.state != UNKNOWN]
     among = [f"partner:{circuit.partner}" for circuit in known]
     return new + orchestrator.settle_alerts.inside(PARTNER_DOWN, overdue.down_partners(known), among=among, actor=actor)
+
+
+@operation()
+def watch_intake(stream: str, since: datetime | None, *, actor: Actor) -> int:
+    """Make the open alert that of the stream of orders, whose oldest entry waits `since` (read before: no call goes out of a transaction).
+
+    Locks the alerts of the kind. Returns how many are new.
+    """
+    return orchestrator.settle_alerts.inside(overdue.INTAKE_STUCK, overdue.standing_intake(stream, since), actor=actor)

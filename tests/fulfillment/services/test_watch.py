@@ -117,3 +117,32 @@ def test_a_partner_that_does_not_answer(
         assert client.address_for_order("1").city
     job()
     assert open_alerts("partner_down") == []
+
+
+def test_orders_that_nobody_takes_in(redis: redis_client.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, group = settings.ORDERS_STREAM, settings.ORDERS_GROUP
+    job()
+    redis.xgroup_create(stream, group, id="0", mkstream=True)
+    job()
+    entry = redis.xadd(stream, {"type": "order.confirmed"})
+    redis.xadd(stream, {"type": "order.confirmed"}, id="18446744073709551615-1")
+    job()
+    assert open_alerts("intake_stuck") == []
+
+    clock = Clock(monkeypatch)
+    clock.passes(minutes=6)
+    job()  # nobody has been given it
+    redis.xreadgroup(group, "one", {stream: ">"})
+    job()  # somebody has been given it and is not done with it
+    (alert,) = open_alerts("intake_stuck")
+    assert (alert.subject, alert.severity, alert.count) == (f"stream:{stream}", "critical", 2)
+    assert f"an entry of {stream} waits since" in alert.message
+
+    # Nobody knows while Redis is away: the alert stays.
+    url, settings.LISTINGS_REDIS_URL = settings.LISTINGS_REDIS_URL, "redis://127.0.0.1:1/0"
+    job()
+    assert len(open_alerts("intake_stuck")) == 1
+    settings.LISTINGS_REDIS_URL = url
+    redis.xack(stream, group, entry)
+    job()
+    assert open_alerts("intake_stuck") == []
