@@ -59,7 +59,13 @@ def test_the_way_on_the_map_and_back_to_the_walk(phone: Phone, hall: Any) -> Non
     phone.sees("Picked: 1 pcs", "A-5")
 
     task = PickingTask.objects.get()
-    phone.open(f"/floor/pick/{task.pk}/map")
+    phone.open("/floor/")
+    phone.open(f"/floor/pick/{task.pk}")
+    phone.tap("Map", "link")
+    phone.sees("Go to A-5")
+    phone.page.go_back()  # the phone's own button: to the walk, not to what was before it
+    phone.sees("Scan the place", "A-5")
+    phone.tap("Map", "link")
     phone.sees("Go to A-5", "1/4")
     phone.tap("Back to the walk", "link")
     for code in ("A-5", "B-6", "D-1"):
