@@ -41,6 +41,10 @@ _SKUS = "SELECT upper(sku), id, sku, quantity_step FROM inventory_product WHERE 
 _SITES = "SELECT id, external_id, code FROM inventory_warehouse WHERE (external_id = ANY(%s::text[]) OR code = ANY(%s::text[])) AND is_active"
 
 
+# What names something in a line.
+_NAMES = ("listing_id", "sku", "warehouse_id", "warehouse")
+
+
 class _Known(NamedTuple):
     product_id: int
     sku: str
@@ -49,7 +53,8 @@ class _Known(NamedTuple):
 
 def resolve_lines(lines: Sequence[Mapping[str, Any]], *, storefront_id: str | None = None) -> list[OrderedLine]:
     """Read lines as partners send them: `listing_id` (of that storefront) or `sku`, `quantity`, and perhaps `warehouse_id` (the partners' id) or
-    `warehouse` (our code), `min_remaining_days`. Numbers may come quoted. At most three statements for any number of lines.
+    `warehouse` (our code), `min_remaining_days`. Numbers may come quoted. Beside a listing an SKU that is none of ours says nothing; one of another product
+    contradicts it, and so does the code of another warehouse its id. At most three statements for any number of lines.
 
     Raises ValidationFailed, UnknownProduct or UnknownWarehouse; `errors` lists every bad line with its index.
     """
@@ -60,6 +65,7 @@ def resolve_lines(lines: Sequence[Mapping[str, Any]], *, storefront_id: str | No
     for index, line in enumerate(lines):
         if not isinstance(line, Mapping):
             raise ValidationFailed(f"items[{index}] is not an object.", errors=[{"field": f"items[{index}]", "code": "invalid"}])
+    _require_names(lines)
     quantities = _quantities(lines)
     products = _products(lines, storefront_id)
     warehouses = _warehouses(lines)
@@ -69,6 +75,18 @@ def resolve_lines(lines: Sequence[Mapping[str, Any]], *, storefront_id: str | No
         known = products[index]
         result.append(OrderedLine(known.product_id, quantities[index], warehouses[index], _days(line, index), _text(line.get("listing_id"))))
     return result
+
+
+def _require_names(lines: Sequence[Mapping[str, Any]]) -> None:
+    """A name is text or a number. Taken for none, a list for a warehouse would mean any warehouse."""
+    fields = [
+        f"items[{index}].{name}"
+        for index, line in enumerate(lines)
+        for name in _NAMES
+        if line.get(name) is not None and (isinstance(line[name], bool) or not isinstance(line[name], (str, int, float, Decimal)))
+    ]
+    if fields:
+        raise ValidationFailed(f"{', '.join(fields)}: a name is text or a number.", errors=[{"field": field, "code": "invalid"} for field in fields])
 
 
 def _quantities(lines: Sequence[Mapping[str, Any]]) -> list[Decimal]:
@@ -105,7 +123,7 @@ def _read(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
 
 def _products(lines: Sequence[Mapping[str, Any]], storefront_id: str | None) -> list[_Known]:
     listings = {_text(line.get("listing_id")) for line in lines} - {""}
-    skus = {_text(line.get("sku")).upper() for line in lines if not _text(line.get("listing_id"))} - {""}
+    skus = {_text(line.get("sku")).upper() for line in lines} - {""}
     by_listing: dict[str, list[_Known]] = {}
     if listings:
         for listing, *known in _read(_LISTINGS, [list(listings), storefront_id or ""]):
@@ -115,16 +133,21 @@ def _products(lines: Sequence[Mapping[str, Any]], storefront_id: str | None) -> 
         by_sku = {key: _Known(*known) for key, *known in _read(_SKUS, [list(skus)])}
     result = []
     errors: list[dict[str, Any]] = []
+    contradictions: list[tuple[str, str]] = []
     for index, line in enumerate(lines):
         listing, sku = _text(line.get("listing_id")), _text(line.get("sku"))
-        matches = by_listing.get(listing, []) if listing else [by_sku[sku.upper()]] if sku.upper() in by_sku else []
+        by_name = by_sku.get(sku.upper())
+        matches = by_listing.get(listing, []) if listing else [by_name] if by_name else []
         if len({match.product_id for match in matches}) == 1:
+            if by_name and by_name.product_id != matches[0].product_id:
+                contradictions.append((f"items[{index}].sku", f"listing {listing} is {matches[0].sku}, not {by_name.sku}"))
             result.append(matches[0])
         else:
             errors.append({"field": f"items[{index}]", "code": "ambiguous" if matches else "unknown", "listing_id": listing, "sku": sku})
     if errors:
         names = ", ".join(f"listing {e['listing_id']}" if e["listing_id"] else f"SKU {e['sku'] or '(none)'}" for e in errors)
         raise UnknownProduct(f"No single active product is known as: {names}.", errors=errors)
+    _refuse(contradictions)
     return result
 
 
@@ -137,16 +160,27 @@ def _warehouses(lines: Sequence[Mapping[str, Any]]) -> list[int | None]:
         for pk, external_id, code in _read(_SITES, [list(ids), list(codes)]):
             by_id[external_id], by_code[code] = pk, pk
     errors = []
+    contradictions: list[tuple[str, str]] = []
     result: list[int | None] = []
     for index, line in enumerate(lines):
         name, code = _text(line.get("warehouse_id")), _text(line.get("warehouse"))
         found = by_id.get(name) if name else by_code.get(code)
         if (name or code) and found is None:
             errors.append({"field": f"items[{index}].warehouse_id", "code": "unknown", "asked": name or code})
+        elif name and code and by_code.get(code) != found:
+            contradictions.append((f"items[{index}].warehouse", f"warehouse {name} is not {code}"))
         result.append(found)
     if errors:
         raise UnknownWarehouse(f"There is no active warehouse {', '.join(sorted({e['asked'] for e in errors}))}.", errors=errors)
+    _refuse(contradictions)
     return result
+
+
+def _refuse(contradictions: Sequence[tuple[str, str]]) -> None:
+    """Raise ValidationFailed for lines that name two things where one is meant."""
+    if contradictions:
+        text = "; ".join(f"{field}: {detail}" for field, detail in contradictions)
+        raise ValidationFailed(f"{text}.", errors=[{"field": field, "code": "contradiction", "detail": detail} for field, detail in contradictions])
 
 
 def _days(line: Mapping[str, Any], index: int) -> int:
@@ -163,4 +197,4 @@ def _days(line: Mapping[str, Any], index: int) -> int:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None or isinstance(value, (dict, list)) else storable(str(value)).strip()
+    return "" if value is None else storable(str(value)).strip()

@@ -13,7 +13,7 @@ from inventory.errors import UnknownProduct, UnknownWarehouse
 from inventory.models import Product, StorefrontProduct
 from inventory.orchestrator import OrderedLine, resolve_lines
 from inventory.queries.order_lines import MAX_LINES
-from tests.factories.inventory import ProductFactory, Site, StorefrontFactory, StorefrontProductFactory
+from tests.factories.inventory import ProductFactory, Site, StorefrontFactory, StorefrontProductFactory, site
 from warehouse.core.errors import ValidationFailed
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +87,32 @@ def test_every_unknown_warehouse_is_named(milk: Product, house: Site) -> None:
     house.warehouse.save()
     with pytest.raises(UnknownWarehouse):
         resolve_lines([{"sku": "MILK-1", "quantity": 1, "warehouse": "MAIN"}])
+
+
+@pytest.mark.parametrize("name", ["listing_id", "sku", "warehouse_id", "warehouse"])
+@pytest.mark.parametrize("value", [[1], {"a": 1}, [], {}, True, False])
+def test_a_name_is_text_or_a_number(milk: Product, house: Site, name: str, value: Any) -> None:
+    """Else a list for a warehouse would be any warehouse, and one for a listing the product that the SKU names."""
+    with pytest.raises(ValidationFailed, match="a name is text or a number") as refusal:
+        resolve_lines([{"sku": "MILK-1", "quantity": 1}, {"sku": "MILK-1", "quantity": 1, name: value}])
+
+    assert refusal.value.errors == [{"field": f"items[1].{name}", "code": "invalid"}]
+
+
+def test_a_line_that_contradicts_itself(milk: Product, house: Site) -> None:
+    ProductFactory(sku="HAM-1")
+    site(code="NORTH", external_id="2")
+    good = {"listing_id": "L-1", "sku": "milk-1", "quantity": 1, "warehouse_id": "1", "warehouse": "MAIN"}
+    (line,) = resolve_lines([good])
+    assert (line.product_id, line.warehouse_id) == (milk.pk, house.id)
+
+    with pytest.raises(ValidationFailed, match=r"items\[1\].sku: listing L-1 is Milk-1, not HAM-1") as refusal:
+        resolve_lines([good, good | {"sku": "ham-1"}])
+    assert [(each["field"], each["code"]) for each in refusal.value.errors] == [("items[1].sku", "contradiction")]
+    for code in ("NORTH", "nowhere"):
+        with pytest.raises(ValidationFailed, match=rf"items\[0\].warehouse: warehouse 1 is not {code}") as refusal:
+            resolve_lines([good | {"warehouse": code}])
+        assert [(each["field"], each["code"]) for each in refusal.value.errors] == [("items[0].warehouse", "contradiction")]
 
 
 def test_every_bad_quantity_is_named(milk: Product) -> None:
