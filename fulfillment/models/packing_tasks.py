@@ -79,7 +79,7 @@ class PackingTask(Task):
 class PackingTaskItem(models.Model):
     """What lies on the bench of one batch, to be packed."""
 
-    task = models.ForeignKey(PackingTask, on_delete=models.CASCADE, related_name="items")
+    task = models.ForeignKey(PackingTask, on_delete=models.CASCADE, db_index=False, related_name="items")
     product = models.ForeignKey("inventory.Product", on_delete=models.PROTECT, db_index=False, related_name="+")
     batch = models.ForeignKey("inventory.Batch", on_delete=models.PROTECT, db_index=False, related_name="+")
     batch_location = models.ForeignKey("inventory.BatchLocation", on_delete=models.PROTECT, db_index=False, related_name="+")

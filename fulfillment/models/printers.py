@@ -15,7 +15,7 @@ from warehouse.core.documents import Versioned
 class Printer(Versioned):
     """A printer that takes labels over a raw socket (port 9100)."""
 
-    warehouse = models.ForeignKey("inventory.Warehouse", on_delete=models.CASCADE, related_name="+")
+    warehouse = models.ForeignKey("inventory.Warehouse", on_delete=models.CASCADE, db_index=False, related_name="+")
     name = models.CharField(max_length=100)
     host = models.CharField(max_length=200, help_text="An address or a name within the networks of PRINTER_NETWORKS.")
     port = models.PositiveIntegerField(default=9100, validators=[MinValueValidator(1), MaxValueValidator(65535)])

@@ -95,7 +95,7 @@ class QualityCheck(Task):
 class QualityCheckItem(models.Model):
     """What lies on the bench of one batch, and what was found of it."""
 
-    check_document = models.ForeignKey(QualityCheck, on_delete=models.CASCADE, related_name="items")
+    check_document = models.ForeignKey(QualityCheck, on_delete=models.CASCADE, db_index=False, related_name="items")
     product = models.ForeignKey("inventory.Product", on_delete=models.PROTECT, db_index=False, related_name="+")
     batch = models.ForeignKey("inventory.Batch", on_delete=models.PROTECT, db_index=False, related_name="+")
     batch_location = models.ForeignKey("inventory.BatchLocation", on_delete=models.PROTECT, db_index=False, related_name="+")
