@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, TextIO
 
 from fulfillment.routing.batching import Batching, Capacity, Load, make_batches
+from fulfillment.routing.files import MOST_AISLES
 from fulfillment.routing.layout import Layout, Pick
 from fulfillment.routing.quick import quick_length
 from fulfillment.routing.routes import Method, find_route
@@ -18,6 +19,7 @@ from warehouse.core.progress import Progress
 from warehouse.replay.reader import History, Invoice
 
 ALONE = "order by order"
+MOST_PLACES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class Plan:
         for name in ("aisles", "places", "aisle_distance", "place_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)}: give more than 0.")
+        if self.aisles > MOST_AISLES:
+            raise ValueError(f"aisles {self.aisles}: give at most {MOST_AISLES:,}.")
+        if self.aisles * self.places > MOST_PLACES:
+            raise ValueError(f"places {self.places}: give at most {MOST_PLACES:,} in all aisles together.")
         if self.blocks not in (1, 2) or self.blocks > self.places:
             raise ValueError(f"blocks {self.blocks}: give 1 or 2, of at least one place each.")
 

@@ -141,6 +141,8 @@ def test_refusals(file: Path, tmp_path: Path):
         (["--aisles", "0"], "aisles 0: give more than 0"),
         (["--places", "-1"], "places -1: give more than 0"),
         (["--blocks", "3"], "blocks 3: give 1 or 2"),
+        (["--aisles", "1001"], "aisles 1001: give at most 1,000"),
+        (["--places", "1000000000"], "places 1000000000: give at most 100,000 in all aisles together"),
         (["--places", "1", "--blocks", "2"], "blocks 2: give 1 or 2, of at least one place each"),
         (["--place-length", "0.001"], "'0.001' is no length from 0.01 to 10,000 m, to the centimetre"),
         (["--aisle-distance", "wide"], "'wide' is no length from 0.01 to 10,000 m"),

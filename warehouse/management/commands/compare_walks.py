@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from fulfillment.routing.batching import Capacity
+from warehouse.replay.arguments import at_least_one
 from warehouse.replay.reader import UnreadableFile, read_history
 from warehouse.replay.walks import Plan, make_report
 
@@ -27,13 +28,6 @@ def centimetres(text: str) -> int:
     if not length.is_finite() or not CENTIMETRE <= length <= LONGEST_METRES or length % CENTIMETRE:
         raise argparse.ArgumentTypeError(f"{text[:20]!r} is no length from {CENTIMETRE} to {LONGEST_METRES:,} m, to the centimetre.")
     return int(length * 100)
-
-
-def at_least_one(text: str) -> int:
-    """A whole number from 1."""
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no whole number from 1.")
-    return int(text)
 
 
 class Command(BaseCommand):
