@@ -25,6 +25,7 @@ from fulfillment.enums import (
 )
 from fulfillment.flows import request_shipment
 from fulfillment.models import Order, PackingTask, PickingTask, Shipment
+from fulfillment.services.measures import MAX_WEIGHT_KG
 from fulfillment.services.orders import process_order_confirmed, retry_order
 from fulfillment.services.packages import pack_item, set_package_details
 from fulfillment.services.packing_tasks import complete_packing_task, ship_packing_task, start_packing_task
@@ -41,7 +42,7 @@ from warehouse.replay.stock import SITE, SOURCE, in_parts
 ATTEMPTS = 3  # somebody else may work on the same task at the same moment
 CARRIER_PATIENCE = 180.0  # seconds without one new waybill until the replay gives up
 LOOK_AGAIN = 0.5
-# The file knows no measures: kilograms of a box and of a piece in it, centimetres of a box.
+# The file knows no measures: kilograms of a box and of a piece in it, centimetres of a box. No package becomes heavier than its carrier takes.
 BOX_WEIGHT, PIECE_WEIGHT, BOX = Decimal("0.5"), Decimal("0.01"), (Decimal(60), Decimal(40), Decimal(40))
 
 Problems = dict[str, str]
@@ -119,7 +120,8 @@ def _pack(task: PackingTask, done: Callable[[int], None], actor: Actor) -> None:
         pack_item(task.pk, sku, quantity, actor=actor)
         done(1)
     pieces = task.items.aggregate(pieces=Sum("quantity"))["pieces"]
-    set_package_details(task.pk, BOX_WEIGHT + PIECE_WEIGHT * pieces, *BOX, actor=actor)
+    taken = (task.provider and task.provider.max_weight) or MAX_WEIGHT_KG
+    set_package_details(task.pk, min(BOX_WEIGHT + PIECE_WEIGHT * pieces, taken, MAX_WEIGHT_KG), *BOX, actor=actor)
     complete_packing_task(task.pk, actor=actor)
 
 
