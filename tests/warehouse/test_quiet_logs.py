@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from warehouse.logs import only_warnings
+from warehouse.management.commands.replay_orders import CHATTY
 
 
 def test_the_levels_come_back_even_after_an_error() -> None:
@@ -24,7 +25,6 @@ def test_the_levels_come_back_even_after_an_error() -> None:
 def test_a_replay_leaves_the_levels_alone(db: None, tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
     file.write_text("InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n")
-    names = ("django_structlog.celery", "fulfillment.partners")
-    before = [logging.getLogger(name).level for name in names]
+    before = [logging.getLogger(name).level for name in CHATTY]
     call_command("replay_orders", str(file))
-    assert [logging.getLogger(name).level for name in names] == before
+    assert [logging.getLogger(name).level for name in CHATTY] == before

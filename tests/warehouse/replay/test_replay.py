@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import random
 import re
@@ -29,6 +30,7 @@ from warehouse.accounts.models import User
 from warehouse.core.actor import Actor
 from warehouse.core.progress import Progress
 from warehouse.replay import stock, work
+from warehouse.replay.alone import alone
 from warehouse.replay.reader import read_history
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -125,6 +127,60 @@ def test_with_fulfil_everything_is_shipped_once(db, file, delivery):
 def test_a_limit_and_then_the_rest(db, file, delivery):
     assert replay(file, "--fulfil", "--limit", "1")["orders"] == {"shipped": 1}
     assert replay(file, "--fulfil")["orders"] == {"shipped": 3}
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many"])
+def test_a_limit_is_at_least_one(db, file, limit):
+    with pytest.raises(CommandError, match="is no whole number from 1"):
+        call_command("replay_orders", str(file), f"--limit={limit}")
+    assert not Warehouse.objects.exists()
+
+
+def test_while_one_replay_runs_another_is_refused(db, file):
+    with alone(), pytest.raises(CommandError, match="Another replay runs"):
+        replay(file)
+    assert not Warehouse.objects.exists()
+    assert replay(file)["orders"] == {"accepted": 3}
+
+
+def test_a_database_that_goes_away_is_said_and_the_next_run_goes_on(transactional_db, file, monkeypatch):
+    def cut(*args, **kwargs):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "take_in", cut)
+        with pytest.raises(CommandError, match=r"The database does not serve: .*\n?(.*\n)*The same command goes on from here\."):
+            replay(file)
+    connection.close()
+    assert replay(file)["orders"] == {"accepted": 3}
+
+
+def test_sigterm_interrupts(db, file, monkeypatch, capsys):
+    def ended(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(work, "take_in", ended)
+    with pytest.raises(SystemExit, check=lambda ended: ended.code == 130):
+        call_command("replay_orders", str(file))
+    assert "Interrupted. The same command goes on from here." in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == handler
+
+
+def test_nothing_but_progress_is_said(transactional_db, file, delivery, capsys, caplog):
+    caplog.set_level(logging.INFO)
+    replay(file, "--fulfil")
+    assert [record for record in caplog.records if record.levelno < logging.WARNING] == []
+    said = capsys.readouterr().err.splitlines()
+    assert (said[0], [line for line in said[1:] if not re.fullmatch(r"[\w ]+: \d+ of \d+", line)]) == (f"Reading {file}", [])
+
+
+def test_an_order_as_large_as_the_reader_takes_is_shipped(db, tmp_path, delivery):
+    file = tmp_path / "orders.csv"
+    file.write_text(HEADER + "U1,9201,A,1000000,2010-12-01,1,1,UK\n")
+    call_command("replay_orders", str(file), "--fulfil")
+    assert Order.objects.get().status == "shipped"
 
 
 def test_what_is_there_is_used(db, file):

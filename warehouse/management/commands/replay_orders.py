@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
 
 from inventory.models import Product, Warehouse
 from warehouse.core.actor import Actor
@@ -19,9 +22,25 @@ from warehouse.core.errors import DomainError
 from warehouse.core.progress import Progress
 from warehouse.logs import only_warnings
 from warehouse.replay import bookings, stock, work
+from warehouse.replay.alone import alone
+from warehouse.replay.arguments import at_least_one
 from warehouse.replay.carrier import carrier
 from warehouse.replay.reader import Invoice, UnreadableFile, read_history
 from warehouse.replay.report import make_report
+
+GOES_ON = "The same command goes on from here."
+# A line per task that is sent to a worker, per call to the carrier and per step of a task would bury everything else.
+CHATTY = ("django_structlog.celery", "fulfillment", "inventory", "warehouse")
+
+
+@contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM interrupts the block as Ctrl-C does. Main thread only."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Command(BaseCommand):
@@ -39,24 +58,28 @@ class Command(BaseCommand):
             action="store_true",
             help="ship the orders too, with the operations that people use; then book returns and adjustments",
         )
-        parser.add_argument("--limit", type=int, metavar="N", help="only the first N invoices of the file")
+        parser.add_argument("--limit", type=at_least_one, metavar="N", help="only the first N invoices of the file")
         parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
     def handle(self, *args: Any, file: Path, fulfil: bool, limit: int | None, **options: Any) -> None:
         begun = time.monotonic()
+        sys.stderr.write(f"Reading {file}\n")
         try:
             history = read_history(file.read_bytes())
         except (OSError, UnreadableFile) as error:
             raise CommandError(f"{file}: {error}") from error
         invoices = history.invoices[:limit]
         try:
-            # A line per task that is sent to a worker and per call to the carrier would bury everything else.
-            with only_warnings("django_structlog.celery", "fulfillment.partners"):
+            with only_warnings(*CHATTY), interrupted_by_sigterm(), alone():
                 outcome, new = self._replay(invoices, fulfil)
+                report = make_report(invoices, history.bad_rows, history.lines, outcome, fulfilled=fulfil)
         except KeyboardInterrupt:
-            self.stderr.write("Interrupted. The same command goes on from here.")
+            self.stderr.write(f"Interrupted. {GOES_ON}")
             sys.exit(130)
-        report = make_report(invoices, history.bad_rows, history.lines, outcome, fulfilled=fulfil)
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(f"The database does not serve: {str(error).strip()}\n{GOES_ON}") from error
+        except DomainError as error:
+            raise CommandError(error.detail) from error
         report.new, report.seconds = new, time.monotonic() - begun
         if options["json"]:
             self.stdout.write(json.dumps({"file": file.name, **report.as_data()}, ensure_ascii=False, indent=1))
@@ -73,11 +96,8 @@ class Command(BaseCommand):
         products = stock.make_products(invoices, sorted(adjusted))
         new = self._take_in(site, invoices, products, to_come, outcome, actor)
         if fulfil:
-            try:
-                with carrier(self.stderr.write):
-                    new["orders shipped"] = self._fulfil(invoices, outcome.problems, actor)
-            except DomainError as error:
-                raise CommandError(error.detail) from error
+            with carrier(self.stderr.write):
+                new["orders shipped"] = self._fulfil(invoices, outcome.problems, actor)
             new |= self._take_back(site, invoices, products, outcome, actor)
         return outcome, new
 
