@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from warehouse.core.admin import RoleAdmin, actor_of
 from warehouse.core.errors import DomainError
-from warehouse.core.transactions import Operation, StartAgain
+from warehouse.core.transactions import BUSY, Operation, StartAgain
 
 
 class RefusalsSaid(RoleAdmin):
@@ -95,4 +95,4 @@ def _said(request: HttpRequest) -> Iterator[HttpResponse]:
     except DomainError as error:
         messages.error(request, error.detail)
     except StartAgain:
-        messages.error(request, "Stock was updated concurrently, please retry.")
+        messages.error(request, BUSY)
