@@ -23,6 +23,8 @@ from fulfillment.services.priorities import change_priority
 from fulfillment.services.status_reports import report_order_status
 from warehouse.core.api.filters import MomentFilter, TextFilter
 from warehouse.core.api.inputs import CodeField, Input, MomentField, Nothing, QuantityField, Reason
+from warehouse.core.errors import ValidationFailed
+from warehouse.core.order_events import RESERVED_SOURCES, TAKEN_SOURCES
 from warehouse.outbox.http import ReadEndpoints
 
 
@@ -204,8 +206,11 @@ class Orders(WithProgress, ReadEndpoints):
     def create(self, request: Request) -> Response:
         """Take in a confirmed order: everything is promised and picking tasks are made, or it is kept as `rejected` with every shortage."""
         body = self.body()
+        source = body.pop("source")
+        if source not in RESERVED_SOURCES and any(is_taken(source) for is_taken in TAKEN_SOURCES):
+            raise ValidationFailed(f"source: orders of {source!r} come by another way.", errors=[{"field": "source", "code": "reserved"}])
         return self.run(
-            body.pop("source"),
+            source,
             body.pop("order_id"),
             body.pop("items"),
             storefront_external_id=body.pop("storefront_id", ""),

@@ -24,6 +24,7 @@ from warehouse.core.background import soon
 from warehouse.core.documents import cancel, take
 from warehouse.core.errors import NotFound, TransitionRefused, ValidationFailed
 from warehouse.core.locking import check_version
+from warehouse.core.order_events import SOURCE_TILL
 from warehouse.core.texts import require_one_of
 from warehouse.core.transactions import lost_race_on, operation
 from warehouse.outbox.events import Event, publish
@@ -57,6 +58,7 @@ def process_order_confirmed(
     UnknownProduct, UnknownWarehouse.
     """
     _require_key(source, external_id)
+    _require_not_till(source)
     require_one_of(priority, Priority.values, field="priority")
     try:
         ordered = orchestrator.resolve_lines(lines, storefront_id=storefront_external_id or None)
@@ -137,6 +139,7 @@ def process_order_cancelled(source: str, external_id: str, reason: str, *, actor
             raise NotFound(f"There is no order {source}:{external_id}.", kind="order", id=external_id)
         check_version(order, expected_version)
     if order is None:
+        _require_not_till(source)
         orchestrator.release_order.inside(f"{source}:{external_id}", reason=reason or "ORDER_CANCELLED", actor=actor)
         return Order.objects.create(
             source=source, external_id=external_id, status=OrderStatus.CANCELLED, cancellation_reason=reason, cancelled_at=timezone.now()
@@ -157,6 +160,12 @@ def _require_key(source: str, external_id: str) -> None:
         raise ValidationFailed(f"source: {source[:40]!r} can't name a source of orders.", errors=[{"field": "source", "code": "invalid"}])
     if not external_id or len(external_id) > ID_LENGTH or not external_id.isprintable() or external_id != external_id.strip():
         raise ValidationFailed(f"order_id: {external_id[:40]!r} can't be an order's id.", errors=[{"field": "order_id", "code": "invalid"}])
+
+
+def _require_not_till(source: str) -> None:
+    """`till:…` is how inventory's books name what was sold over the counter: an order's goods would be counted as that sale's."""
+    if source == SOURCE_TILL:
+        raise ValidationFailed(f"source: {source!r} is the tills' own.", errors=[{"field": "source", "code": "reserved"}])
 
 
 def _printable(text: str, length: int) -> str:

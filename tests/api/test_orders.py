@@ -12,6 +12,7 @@ from inventory.models import Reservation, Stock
 from tests.api.conftest import Caller, codes
 from tests.factories.fulfillment import begun, person
 from tests.factories.inventory import ProductFactory, StorefrontFactory, StorefrontProductFactory, site, stocked
+from tests.factories.stocksync import elsewhere
 from warehouse.core.actor import Role
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +108,7 @@ def test_what_an_order_goes_without_is_shown_and_accepted_by_a_manager(integrati
         ({"order_id": " "}, (400, "validation_failed")),
         ({"order_id": "a\nb"}, (400, "validation_failed")),
         ({"source": "a:b"}, (400, "validation_failed")),
+        ({"source": "till"}, (400, "validation_failed")),
         ({"priority": "now"}, (400, "validation_failed")),
         ({"provider": "pigeon"}, (404, "not_found")),
         ({"items": [{"sku": "MILK", "quantity": 1}] * 1001}, (400, "validation_failed")),
@@ -114,6 +116,21 @@ def test_what_an_order_goes_without_is_shown_and_accepted_by_a_manager(integrati
 )
 def test_an_order_that_can_not_be_read(integration, milk, wrong, code):
     assert codes(integration.post("orders", {"order_id": "1", "items": [{"sku": "MILK", "quantity": 1}]} | wrong)) == code
+    assert not Order.objects.exists()
+
+
+def test_an_order_under_the_name_of_a_channel(integration, milk):
+    """Its own orders come by events: one that anybody else sent would be taken for the channel's."""
+    elsewhere(site(), code="allegro-pl")
+    order = {"order_id": "1", "items": [{"sku": "MILK", "quantity": 1}]}
+    refusal = integration.post("orders", order | {"source": "allegro-pl"})
+    assert (codes(refusal), refusal.json()["errors"]) == ((400, "validation_failed"), [{"field": "source", "code": "reserved"}])
+    assert not Order.objects.exists()
+    assert integration.post("orders", order | {"source": "allegro-de"}).status_code == 201
+
+
+def test_no_cancellation_waits_for_what_a_till_sells(integration, milk):
+    assert codes(integration.post("orders/cancel", {"source": "till", "order_id": "MAIN:1", "reason": "x"})) == (400, "validation_failed")
     assert not Order.objects.exists()
 
 

@@ -239,7 +239,7 @@ def test_a_status_that_can_not_be_told_stays_owed(order, order_system):
 def test_an_order_of_another_source_owes_the_order_system_nothing(delivery):
     product, place = ProductFactory(), reachable_site()
     stocked(product, place.shelf, 10)
-    order_for([(product, 2)], source="till")
+    order_for([(product, 2)], source="shop")
     packed(picked(PickingTask.objects.get(), person(Role.PICKER)), person(Role.PACKER))
     sweep_shipments()
     assert (Order.objects.get().status, StatusReport.objects.count()) == ("ready_for_shipment", 0)

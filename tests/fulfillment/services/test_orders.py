@@ -102,7 +102,7 @@ def test_a_repetition_whose_lines_are_not_known_any_more_is_no_news():
 def test_the_same_id_of_another_source_is_another_order():
     place, product = site(), ProductFactory()
     stocked(product, place.shelf, 10)
-    assert order_for([(product, 2)], external_id="77").pk != order_for([(product, 2)], external_id="77", source="till").pk
+    assert order_for([(product, 2)], external_id="77").pk != order_for([(product, 2)], external_id="77", source="shop").pk
 
 
 def test_an_order_for_two_warehouses_gets_a_task_in_each():
@@ -196,6 +196,7 @@ def test_a_bad_line_is_refused_and_nothing_is_written(line, error, code):
         ("a:b", "1"),
         ("till\u202e", "1"),
         ("till\n", "1"),
+        ("till", "1"),
         (" till", "1"),
         ("listings", ""),
         ("listings", " 1"),
