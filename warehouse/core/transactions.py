@@ -1,7 +1,7 @@
 """Who opens a transaction of the business: an operation, or `run_once`. Nobody else.
 
-Beside the business three more do: the relay for a batch of events, a subscription that moves on, and who reads several tables as they stood at one moment
-(`whole_tables.snapshot`).
+Beside the business four more do: the relay for a batch of events, a subscription that moves on, who reads several tables as they stood at one moment
+(`whole_tables.snapshot`), and a replay for the lock that keeps another one out.
 
 `op(...)` opens a durable transaction and tries again after a deadlock, a serialisation failure or a lock timeout; `op.inside(...)` joins a transaction
 that is open and trusts its caller to have asked for permission. `run_once(claim, op, ...)` makes a call that may arrive twice have its effect once.
