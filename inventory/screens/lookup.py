@@ -97,7 +97,7 @@ def _product(pk: int, warehouse: Warehouse) -> dict[str, Any]:
     elsewhere = Stock.objects.filter(product=pk, quantity__gt=0).exclude(warehouse=warehouse).select_related("warehouse")
     return {
         "product": product,
-        "codes": list(product.barcodes.values_list("code", flat=True)[:3]),
+        "codes": list(product.barcodes.order_by("pk").values_list("code", flat=True)[:3]),
         "available": shown.plain(now.available),
         "unit": shown.UNITS.get(product.base_unit, product.base_unit),
         "promised": shown.plain(stock.reserved) if stock is not None and stock.reserved else "",

@@ -6,8 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, models
-from django.db.models import F
 
 from fulfillment.admin.packing_forms import MoveForm
 from fulfillment.models import MissingGoods, OrderLine, Package, PackageItem, PackingTask, PickingTask, Shipment
@@ -17,24 +15,13 @@ from inventory.models import Barcode, Product, ShelfLife
 from stocksync.models import PendingStockOperation
 from tests.api.conftest import Caller
 from tests.factories.fulfillment import order_for, packed, person, picked, reachable_site
+from tests.factories.heap import turned_around
 from tests.factories.inventory import ProductFactory, stocked
 from tests.factories.office import dialog, office
 from tests.factories.stocksync import channel_at, owed, told
 from warehouse.core.actor import Role
 
 pytestmark = pytest.mark.django_db
-
-
-def turned_around(*tables: type[models.Model]) -> None:
-    """Write every row of these tables anew, the last one first, and let nothing but the tables themselves be read: whoever asks for no order gets another."""
-    for table in tables:
-        rows = table._default_manager.order_by("-pk").values_list("pk", flat=True)
-        assert len(rows) > 1, table
-        for pk in list(rows):
-            table._default_manager.filter(pk=pk).update(**{(name := table._meta.pk.attname): F(name)})
-    with connection.cursor() as cursor:
-        for way in ("indexscan", "indexonlyscan", "bitmapscan"):
-            cursor.execute(f"SET LOCAL enable_{way} = off")
 
 
 def ids(rows: list[dict[str, Any]], name: str = "id") -> list[Any]:

@@ -10,9 +10,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from inventory.models import Batch, Movement
+from inventory.models import Barcode, Batch, Movement
 from inventory.orchestrator import OrderedLine, consume_reservation, reserve_for_order
 from inventory.services.recalls import hold_batch
+from tests.factories.heap import turned_around
 from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, WarehouseFactory, stocked
 from tests.inventory.screens.conftest import Handheld
 from warehouse.core.actor import Role
@@ -53,6 +54,14 @@ def test_a_product_a_place_a_lot(handheld: Make, place: Any, tea: Any) -> None:
     assert "Another site" in hand.see(f"{SCREEN}?place={shop.pk}")
     assert "Nothing lies here." in hand.send(FIND, code=place.freezer.code)
     assert Movement.objects.count() == before
+
+
+def test_of_many_codes_the_first_ones_are_shown(handheld: Make, place: Any, tea: Any) -> None:
+    codes = [f"460000000000{number}" for number in range(5)]
+    Barcode.objects.bulk_create(Barcode(product=tea, code=code) for code in codes)
+    turned_around(Barcode)
+    page = handheld(place, Role.PICKER).send(FIND, code=tea.sku)
+    assert [code for code in codes if code in page] == codes[:3]
 
 
 @pytest.mark.parametrize("query", ["place=0", "place=x", "batch=999999999999999999", "product=-1", "product=9999999999999999999999"])
