@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from inventory.models.stock import status_sql
+from warehouse.core.triggers import REFUSE
 from warehouse.core.whole_tables import stream
 
 
@@ -168,19 +169,89 @@ _COPIES = """
     WHERE f.stored <> f.computed
 """
 
+# What recalls, traces and returns read of the ledger, instead of the places that its lines are about.
+_LINES = """
+    SELECT m.id, m.product_id, m.warehouse_id, f.field, f.stored, f.computed
+    FROM inventory_movement m JOIN inventory_batchlocation b ON b.id = m.batch_location_id
+    CROSS JOIN LATERAL (VALUES
+        ('product', m.product_id, b.product_id), ('warehouse', m.warehouse_id, b.warehouse_id),
+        ('batch', m.batch_id, b.batch_id), ('location', m.location_id, b.location_id)
+    ) AS f (field, stored, computed)
+    WHERE (m.product_id, m.warehouse_id, m.batch_id, m.location_id) <> (b.product_id, b.warehouse_id, b.batch_id, b.location_id) AND f.stored <> f.computed
+"""
+
+_HEADS = """
+    SELECT r.id, NULL::bigint, r.warehouse_id, f.field, f.stored, min(f.computed)
+    FROM inventory_movement m JOIN inventory_reservation r ON r.id = m.reservation_id
+    CROSS JOIN LATERAL (VALUES
+        ('order_ref', r.order_ref, m.order_ref), ('warehouse', r.warehouse_id::text, m.warehouse_id::text)
+    ) AS f (field, stored, computed)
+    WHERE (m.order_ref, m.warehouse_id) <> (r.order_ref, r.warehouse_id) AND f.stored <> f.computed
+    GROUP BY r.id, f.field, f.stored
+    UNION ALL
+    SELECT r.id, NULL, r.warehouse_id, 'status', r.status, 'over: it holds nothing'
+    FROM inventory_reservation r
+    WHERE r.status = 'active'
+      AND NOT EXISTS (SELECT FROM inventory_reservationitem i WHERE i.reservation_id = r.id AND i.quantity > i.consumed + i.released)
+"""
+
+# `Clock.effective` in SQL. Which moment is rounded to which side of a microsecond is nobody's fault.
+_DATES = """
+    SELECT b.id, b.product_id, b.warehouse_id, 'effective_expires_at', b.effective_expires_at, c.expires_at
+    FROM inventory_batchlocation b JOIN inventory_batch t ON t.id = b.batch_id JOIN inventory_product p ON p.id = t.product_id
+    LEFT JOIN inventory_shelflife l ON l.product_id = t.product_id AND l.condition = b.clock_condition AND l.phase = 'sealed'
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN NOT p.tracks_expiry THEN NULL
+                    WHEN b.clock_condition = t.label_condition AND t.label_life IS NOT NULL THEN t.label_life
+                    ELSE l.days * interval '1 day' END AS life
+    ) k
+    CROSS JOIN LATERAL (
+        SELECT least(b.clock_started_at + extract(epoch FROM k.life) * greatest(0, 1 - b.consumed_fraction) * interval '1 second', b.not_after) AS expires_at
+    ) c
+    WHERE b.has_stock
+      AND (b.effective_expires_at NOT BETWEEN c.expires_at - interval '1 second' AND c.expires_at + interval '1 second'
+           OR (b.effective_expires_at IS NULL) <> (c.expires_at IS NULL))
+"""
+
 _GUARDS = """
-    SELECT g.name, NULL::bigint, NULL::bigint, g.kind, g.found, 'on'
+    SELECT g.name, NULL::bigint, NULL::bigint, g.kind, g.found, g.expected
     FROM (
-        SELECT e.name, 'constraint' AS kind, CASE WHEN c.oid IS NULL THEN 'missing' WHEN c.convalidated THEN 'on' ELSE 'not validated' END AS found
-        FROM unnest(ARRAY['batch_location_reserved_within_quantity', 'stock_reserved_and_blocked_within_quantity', 'reservation_item_within_quantity',
-                          'stock_once_per_warehouse_and_product', 'batch_once_per_location_and_phase']) AS e (name)
+        SELECT e.name, 'constraint' AS kind,
+               CASE WHEN coalesce(c.oid, x.indexrelid) IS NULL THEN 'missing' WHEN NOT coalesce(c.convalidated, x.indisvalid) THEN 'not validated'
+                    ELSE coalesce(pg_get_constraintdef(c.oid, true), pg_get_indexdef(x.indexrelid, 0, true)) END AS found,
+               e.definition AS expected
+        FROM (VALUES
+            ('batch_location_reserved_within_quantity', 'CHECK (reserved >= 0::numeric AND reserved <= quantity)'),
+            ('stock_reserved_and_blocked_within_quantity', 'CHECK (reserved >= 0::numeric AND blocked >= 0::numeric AND quantity >= (reserved + blocked))'),
+            ('reservation_item_within_quantity',
+             'CHECK (quantity > 0::numeric AND consumed >= 0::numeric AND released >= 0::numeric AND quantity >= (consumed + released))'),
+            ('stock_once_per_warehouse_and_product', 'UNIQUE (warehouse_id, product_id)'),
+            ('batch_once_per_location_and_phase', 'UNIQUE (batch_id, location_id, phase)'),
+            ('one_active_reservation_per_order',
+             'CREATE UNIQUE INDEX one_active_reservation_per_order ON inventory_reservation USING btree (order_ref, warehouse_id)'
+             ' WHERE status::text = ''active''::text'),
+            ('outbox_position_once',
+             'CREATE UNIQUE INDEX outbox_position_once ON outbox_outboxevent USING btree ("position") WHERE "position" IS NOT NULL'),
+            ('inbox_entry_once', 'UNIQUE (stream, entry_id)'),
+            ('idempotency_key_once', 'UNIQUE (client, key)')
+        ) AS e (name, definition)
         LEFT JOIN pg_constraint c ON c.conname = e.name
+        LEFT JOIN (pg_index x JOIN pg_class i ON i.oid = x.indexrelid) ON i.relname = e.name
         UNION ALL
-        SELECT e.name, 'trigger', CASE WHEN t.oid IS NULL THEN 'missing' WHEN t.tgenabled IN ('O', 'A') THEN 'on' ELSE 'off' END
-        FROM unnest(ARRAY['movement_keep_row', 'movement_keep_all', 'outbox_event_keep_row', 'outbox_event_keep_all']) AS e (name)
+        SELECT e.name, 'trigger',
+               CASE WHEN t.oid IS NULL THEN 'missing' WHEN t.tgenabled NOT IN ('O', 'A') THEN 'off'
+                    WHEN t.tgtype <> e.type OR t.tgqual IS NOT NULL THEN 'for something else'
+                    WHEN strpos(regexp_replace(p.prosrc, '\\s+', ' ', 'g'), %(refuse)s) = 0 THEN 'another function' ELSE 'on' END,
+               'on'
+        FROM (VALUES
+            -- before each row that is updated or deleted, and before the table is truncated
+            ('movement_keep_row', 27), ('movement_keep_all', 34), ('outbox_event_keep_row', 27), ('outbox_event_keep_all', 34),
+            ('past_clock_keep_row', 27), ('past_clock_keep_all', 34)
+        ) AS e (name, type)
         LEFT JOIN pg_trigger t ON t.tgname LIKE 'pgtrigger_' || e.name || '_%%' AND NOT t.tgisinternal
+        LEFT JOIN pg_proc p ON p.oid = t.tgfoid
     ) g
-    WHERE g.found <> 'on'
+    WHERE g.found <> g.expected
 """
 
 CHECKS = (
@@ -200,7 +271,10 @@ CHECKS = (
         _BLOCKED,
     ),
     Check("copies", "a place names the product of its batch and the warehouse of its location", "BatchLocation", _COPIES),
-    Check("guards", "the constraints and the append-only triggers stand", "database", _GUARDS),
+    Check("lines", "every line of the ledger names what its place does", "Movement", _LINES),
+    Check("reservations", "a promise names the order and the warehouse of its ledger, and holds something while it is active", "Reservation", _HEADS),
+    Check("dates", "goods expire when their clock says", "BatchLocation", _DATES),
+    Check("guards", "the constraints and the append-only triggers stand as they were made", "database", _GUARDS),
 )
 
 
@@ -212,7 +286,7 @@ def disagreements(check: Check) -> Iterator[Disagreement]:
         LEFT JOIN inventory_product p ON p.id = d.product_id LEFT JOIN inventory_warehouse w ON w.id = d.warehouse_id
         ORDER BY d.id, d.field
     """
-    for row in stream(sql, {"now": timezone.now()}):
+    for row in stream(sql, {"now": timezone.now(), "refuse": " ".join(REFUSE.split())}):
         yield Disagreement(check.name, check.table, *row)
 
 

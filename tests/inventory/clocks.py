@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from inventory.models import BatchLocation, PastClock
+from inventory.stock.place import clock_of, lives_of
 
 SECOND = timedelta(seconds=20)
 
@@ -22,6 +23,17 @@ def days_pass(days: float) -> None:
         cursor.execute("SELECT set_config('wms.archiving', 'on', true)")
         PastClock.objects.update(**{name: F(name) - earlier for name in names if name != "effective_expires_at"})
         cursor.execute("SELECT set_config('wms.archiving', '', true)")
+
+
+def label_says(rows: QuerySet[BatchLocation], at: datetime) -> None:
+    """As if a label said that these goods keep until then, and no longer: date and clock agree, as the books want it."""
+    rows.update(effective_expires_at=at, not_after=at, clock_started_at=timezone.now(), consumed_fraction=0)
+
+
+def date_by_clock(row: BatchLocation) -> None:
+    """After its clock was set: the goods expire when it says."""
+    row.refresh_from_db()
+    BatchLocation.objects.filter(pk=row.pk).update(effective_expires_at=clock_of(row).effective(lives_of([row.batch])[row.batch_id]))
 
 
 def keeps_for(row: BatchLocation | int) -> float:

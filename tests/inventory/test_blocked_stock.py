@@ -42,6 +42,7 @@ from inventory.orchestrator import (
 from inventory.services.receiving import ReceivingLine
 from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, Site, site, stocked
 from tests.inventory.books import assert_books_balance, totals
+from tests.inventory.clocks import date_by_clock, label_says
 
 pytestmark = pytest.mark.django_db
 
@@ -72,11 +73,11 @@ def reason(place: BatchLocation) -> str:
 
 
 def let_expire(place: BatchLocation) -> None:
-    BatchLocation.objects.filter(pk=place.pk).update(effective_expires_at=timezone.now() + timedelta(days=2))  # less than it must have left
+    label_says(BatchLocation.objects.filter(pk=place.pk), timezone.now() + timedelta(days=2))  # less than it must have left
 
 
 def make_fresh(place: BatchLocation) -> None:
-    BatchLocation.objects.filter(pk=place.pk).update(effective_expires_at=timezone.now() + timedelta(days=20))
+    label_says(BatchLocation.objects.filter(pk=place.pk), timezone.now() + timedelta(days=20))
 
 
 def hold(place: BatchLocation) -> None:
@@ -226,6 +227,7 @@ def test_a_child_lot_of_a_lot_on_hold_takes_nothing_from_the_parent(house: Site,
     """Goods of the parent that come to a place where only the child is on hold do not join the child."""
     place = stocked(milk, house.shelf, 5, lot="A", expires_in_days=9)
     BatchLocation.objects.filter(pk=place.pk).update(not_after=place.not_after + timedelta(days=9), consumed_fraction=Decimal("0.5"))
+    date_by_clock(place)
     stocked(milk, house.shelf, 2, lot="A", expires_in_days=9)  # would lose more than a day: a child lot
     child = BatchLocation.objects.exclude(batch=place.batch).get()
     assert child.batch.parent_id == place.batch_id

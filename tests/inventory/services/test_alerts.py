@@ -24,6 +24,7 @@ from inventory.tasks import evaluate_alerts_task
 from tests.factories.inventory import ACTOR, ProductFactory, Site, StorefrontProductFactory, stocked
 from tests.factories.office import clerk
 from tests.inventory.books import assert_books_balance
+from tests.inventory.clocks import label_says
 from warehouse.core.actor import Actor, ActorType, Role
 from warehouse.core.errors import Conflict, NotFound, PermissionDenied
 from warehouse.outbox.models import OutboxEvent
@@ -49,7 +50,7 @@ def draft(subject: str, message: str = "look", severity: Severity = Severity.WAR
 
 def left(lot: str, **time: float) -> None:
     """As if time had passed: so much is left to the goods of the lot."""
-    BatchLocation.objects.filter(batch__lot_number=lot).update(effective_expires_at=timezone.now() + timedelta(**time))
+    label_says(BatchLocation.objects.filter(batch__lot_number=lot), timezone.now() + timedelta(**time))
 
 
 def opened(kind: str | None = None) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from inventory.stock.gate import StockKey
 from inventory.tasks import expire_reservations_task, expire_stock_task
 from tests.factories.inventory import ACTOR, ProductFactory, Site, stocked
 from tests.inventory.books import assert_books_balance, totals
+from tests.inventory.clocks import label_says
 from tests.inventory.events import heard
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def milk(house: Site) -> Product:
 
 def make_expired(lot: str) -> BatchLocation:
     """As if the night had passed."""
-    BatchLocation.objects.filter(batch__lot_number=lot).update(effective_expires_at=timezone.now())
+    label_says(BatchLocation.objects.filter(batch__lot_number=lot), timezone.now())
     return BatchLocation.objects.get(batch__lot_number=lot)
 
 
@@ -94,9 +95,7 @@ def test_what_must_be_left_at_shipping_counts(house: Site) -> None:
 
 def test_what_is_blocked_for_another_reason_keeps_it(milk: Product, house: Site) -> None:
     bench = stocked(milk, house.bench, 2, lot="OLD", expires_in_days=2)
-    make_expired("OLD") if BatchLocation.objects.filter(batch__lot_number="OLD").count() == 1 else BatchLocation.objects.filter(
-        batch__lot_number="OLD"
-    ).update(effective_expires_at=timezone.now())
+    label_says(BatchLocation.objects.filter(batch__lot_number="OLD"), timezone.now())
 
     assert expire_stock(actor=ACTOR) == 1
 
@@ -112,7 +111,7 @@ def test_it_is_judged_again_behind_the_gate(milk: Product, house: Site) -> None:
 def test_many_products_in_few_statements(house: Site) -> None:
     for _ in range(12):
         stocked(ProductFactory(), house.shelf, 1, expires_in_days=2)
-    BatchLocation.objects.update(effective_expires_at=timezone.now())
+    label_says(BatchLocation.objects.all(), timezone.now())
 
     with CaptureQueriesContext(connection) as queries:
         assert expire_stock(actor=ACTOR) == 12

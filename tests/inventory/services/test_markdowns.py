@@ -18,6 +18,7 @@ from inventory.services.discounts import apply_discount, end_discount
 from inventory.services.markdowns import change_markdown_step, create_markdown_step, delete_markdown_step, mark_down
 from tests.factories.inventory import ACTOR, ProductFactory, Site, StorefrontFactory, StorefrontProductFactory, stocked
 from tests.inventory.books import assert_books_balance
+from tests.inventory.clocks import label_says
 from tests.inventory.events import heard
 from warehouse.core.errors import Conflict
 
@@ -43,7 +44,7 @@ def offer(milk: Product) -> StorefrontProduct:
 
 def left(lot: str, days: float) -> None:
     """As if time had passed: so many days are left to the goods of the lot."""
-    BatchLocation.objects.filter(batch__lot_number=lot).update(effective_expires_at=timezone.now() + timedelta(days=days))
+    label_says(BatchLocation.objects.filter(batch__lot_number=lot), timezone.now() + timedelta(days=days))
 
 
 def costs(offer: StorefrontProduct) -> Decimal:

@@ -38,6 +38,7 @@ from inventory.orchestrator import (
 from tests.factories.fulfillment import person
 from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, Site, StorefrontProductFactory, site, stocked
 from tests.inventory.books import assert_books_balance, totals
+from tests.inventory.clocks import label_says
 from tests.inventory.events import heard
 from warehouse.core.actor import Role
 from warehouse.core.errors import NotFound, PermissionDenied, TransitionRefused, ValidationFailed
@@ -413,7 +414,7 @@ def test_the_statements_do_not_grow_with_the_places_and_lots(house: Site) -> Non
 def test_a_hold_lasts_over_time(house: Site, milk: Product) -> None:
     place = stocked(milk, house.shelf, 9, lot="A", expires_in_days=9)
     hold(place)
-    BatchLocation.objects.update(effective_expires_at=place.effective_expires_at - timedelta(days=20))
+    label_says(BatchLocation.objects.all(), place.effective_expires_at - timedelta(days=20))
     release_hold(place.batch_id, actor=ACTOR)
     assert reasons() == {"expired"}
     assert totals(milk.pk, house.id) == (9, 0, 9, 0)
