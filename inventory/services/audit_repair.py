@@ -59,7 +59,7 @@ def repair_stock(warehouse_id: int, product_ids: Sequence[int], *, actor: Actor)
 
     The ledger is right: it is only ever appended to, and nothing but a hand in the database changes a figure without it. What lies there says a count only.
     Takes the gates, then the reservations. Ledger `release`; events stock.changed, stock.low, stock.out, inventory.audit.completed. Raises LedgerImpossible
-    where the ledger adds up to what can't be.
+    where the ledger adds up to what can't be or is not whole.
     """
     changes = rebuild_stock.inside([StockKey(warehouse_id, product) for product in product_ids], actor=actor)
     outlived = _outlived(warehouse_id, product_ids)

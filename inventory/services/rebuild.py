@@ -1,4 +1,4 @@
-"""Computing the figures anew from the ledger."""
+"""Computing the figures anew from the ledger, where it can be trusted."""
 
 from __future__ import annotations
 
@@ -20,20 +20,48 @@ from warehouse.core.transactions import operation
 
 AT_ONCE = 100
 
+# What a ledger breaks that figures can't follow: a constraint of the database, or a rule that `reconcile_stock` proves.
+LIMITS, CHAIN, COPIES, PROMISES = "batch_location_reserved_within_quantity", "chain", "copies", "promises"
+
 _KEYS = """
     SELECT warehouse_id, product_id FROM inventory_stock
     UNION SELECT warehouse_id, product_id FROM inventory_batchlocation
     ORDER BY 1, 2
 """
 
+# Beside the figures, what shows that the ledger of a place is not whole: its lines do not follow each other, they or the place name something else than
+# their own, or active promises hold more there than it says.
 _PLACES = """
-    SELECT b.id, b.warehouse_id, b.product_id, b.quantity, b.reserved, b.blocked_reason, coalesce(l.q, 0), coalesce(l.r, 0)
+    SELECT b.id, b.warehouse_id, b.product_id, b.quantity, b.reserved, b.blocked_reason, coalesce(l.q, 0), coalesce(l.r, 0), coalesce(l.torn, false),
+           coalesce(l.strange, false) OR (b.product_id, b.warehouse_id) <> (t.product_id, p.warehouse_id), coalesce(h.held, 0)
     FROM unnest(%s::bigint[], %s::bigint[]) AS k (warehouse_id, product_id)
     JOIN inventory_batchlocation b ON b.warehouse_id = k.warehouse_id AND b.product_id = k.product_id
+    JOIN inventory_batch t ON t.id = b.batch_id JOIN inventory_location p ON p.id = b.location_id
     LEFT JOIN LATERAL (
-        SELECT sum(m.quantity_change) AS q, sum(m.reserved_change) AS r FROM inventory_movement m WHERE m.batch_location_id = b.id
+        SELECT sum(quantity_change) AS q, sum(reserved_change) AS r,
+               bool_or(quantity_before <> quantity_then OR quantity_after <> quantity_before + quantity_change
+                       OR reserved_after <> reserved_then + reserved_change) AS torn,
+               bool_or((product_id, warehouse_id, batch_id, location_id) <> (b.product_id, b.warehouse_id, b.batch_id, b.location_id)) AS strange
+        FROM (
+            SELECT m.*, coalesce(lag(quantity_after) OVER line, 0) AS quantity_then, coalesce(lag(reserved_after) OVER line, 0) AS reserved_then
+            FROM inventory_movement m WHERE m.batch_location_id = b.id WINDOW line AS (ORDER BY id)
+        ) m
     ) l ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(i.quantity - i.consumed - i.released) AS held
+        FROM inventory_reservationitem i JOIN inventory_reservation r ON r.id = i.reservation_id AND r.status = 'active' WHERE i.batch_location_id = b.id
+    ) h ON true
     ORDER BY b.id
+"""
+
+# Lines that say they are of these products, at a place that is of others: which of them was meant is not known.
+_STRAYS = """
+    SELECT m.batch_location_id, m.warehouse_id, m.product_id, m.id
+    FROM unnest(%s::bigint[], %s::bigint[]) AS k (warehouse_id, product_id)
+    JOIN inventory_movement m ON m.warehouse_id = k.warehouse_id AND m.product_id = k.product_id
+    LEFT JOIN inventory_batchlocation b ON b.id = m.batch_location_id
+    WHERE (b.product_id, b.warehouse_id) IS DISTINCT FROM (m.product_id, m.warehouse_id)
+    ORDER BY m.id
 """
 
 _TOTALS = f"""
@@ -45,20 +73,20 @@ _TOTALS = f"""
 
 
 class LedgerImpossible(Conflict):
-    """The ledger adds up to what can't be: less than nothing, or more promised than is there. `errors` lists every such place."""
+    """The ledger adds up to what can't be (less than nothing, or more promised than is there), or is not whole. `errors` lists every such place."""
 
     code = "ledger_impossible"
     title = "The ledger adds up to what can't be"
 
-    def __init__(self, places: Sequence[_Place]) -> None:
-        self.keys = frozenset(place.key for place in places)
-        text = "; ".join(
-            f"place {p.id} (warehouse {p.warehouse_id}, product {p.product_id}): quantity {p.ledger_quantity}, reserved {p.ledger_reserved}"
+    def __init__(self, places: Sequence[_Place], strays: Sequence[_Stray]) -> None:
+        self.keys = frozenset([*(place.key for place in places), *(stray.key for stray in strays)])
+        text = [
+            f"place {p.id} (warehouse {p.warehouse_id}, product {p.product_id}): quantity {p.ledger_quantity}, reserved {p.ledger_reserved}: {p.fault}"
             for p in places
-        )
-        errors = [
+        ] + [f"place {s.place_id}: line {s.id} says that it is of product {s.product_id} in warehouse {s.warehouse_id}" for s in strays]
+        errors: list[dict[str, Any]] = [
             {
-                "constraint": "batch_location_reserved_within_quantity",
+                "constraint": place.fault,
                 "batch_location": place.id,
                 "warehouse": place.warehouse_id,
                 "product": place.product_id,
@@ -66,8 +94,8 @@ class LedgerImpossible(Conflict):
                 "reserved": str(place.ledger_reserved),
             }
             for place in places
-        ]
-        super().__init__(f"0 ≤ reserved ≤ quantity would not hold. {text}. Mend the ledger with an adjustment first.", errors=errors)
+        ] + [{"constraint": COPIES, "batch_location": s.place_id, "warehouse": s.warehouse_id, "product": s.product_id, "line": s.id} for s in strays]
+        super().__init__(f"No figure can follow this ledger. {'; '.join(text)}. Find out what is true, and mend the ledger first.", errors=errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +123,31 @@ class _Place(NamedTuple):
     blocked_reason: str
     ledger_quantity: Decimal
     ledger_reserved: Decimal
+    torn: bool
+    strange: bool
+    held: Decimal
+
+    @property
+    def key(self) -> StockKey:
+        return StockKey(self.warehouse_id, self.product_id)
+
+    @property
+    def fault(self) -> str:
+        """What its ledger breaks, if anything: the first rule of those that there are."""
+        if not 0 <= self.ledger_reserved <= self.ledger_quantity:
+            return LIMITS
+        if self.torn:
+            return CHAIN
+        if self.strange:
+            return COPIES
+        return PROMISES if self.ledger_reserved < self.held else ""
+
+
+class _Stray(NamedTuple):
+    place_id: int
+    warehouse_id: int
+    product_id: int
+    id: int
 
     @property
     def key(self) -> StockKey:
@@ -105,14 +158,16 @@ class _Place(NamedTuple):
 def rebuild_stock(keys: Sequence[StockKey], *, actor: Actor, dry_run: bool = False) -> list[Change]:
     """Compute quantity and reserved of every place of these products from the ledger, and the totals from those; returns what was wrong.
 
-    Takes the gates; three statements to look, one to write. Emits stock.changed, stock.low, stock.out where what is available changes. With `dry_run`
-    nothing is written. Raises LedgerImpossible, naming every place, when the result would break 0 ≤ reserved ≤ quantity: then nothing is changed.
+    Takes the gates; four statements to look, one to write. Emits stock.changed, stock.low, stock.out where what is available changes. With `dry_run`
+    nothing is written. Raises LedgerImpossible, naming every place, when the result would break 0 ≤ reserved ≤ quantity or promise again what active
+    promises hold, and where the ledger itself is not whole: a figure that followed it would be as wrong as it is. Then nothing is changed.
     """
     lock_stock(keys, create=not dry_run)
     places = [_Place(*row) for row in _read(_PLACES, keys)]
-    impossible = [place for place in places if not 0 <= place.ledger_reserved <= place.ledger_quantity]
-    if impossible:
-        raise LedgerImpossible(impossible)
+    impossible = [place for place in places if place.fault]
+    strays = [_Stray(*row) for row in _read(_STRAYS, keys)]
+    if impossible or strays:
+        raise LedgerImpossible(impossible, strays)
     wrong = {
         place.id: (place.ledger_quantity, place.ledger_reserved)
         for place in places

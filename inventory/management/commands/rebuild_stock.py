@@ -13,7 +13,10 @@ from warehouse.core.actor import Actor
 
 
 class Command(BaseCommand):
-    help = "Compute quantity and reserved of every place from the ledger, and the totals from those; prints every figure that was wrong."
+    help = (
+        "Compute quantity and reserved of every place from the ledger, and the totals from those; prints every figure that was wrong. "
+        "A product whose ledger is not whole is left as it is and named; then it exits 1."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="say what would change and change nothing")

@@ -17,9 +17,8 @@ from inventory.services.rebuild import AT_ONCE, LedgerImpossible
 from warehouse.core.actor import Actor
 from warehouse.core.whole_tables import snapshot
 
-# What a repair mends, and what shows that the ledger or its rows can't be trusted: then nothing of that product is repaired.
+# What a repair mends. Whether the ledger of a product can be followed is judged behind its gate (`rebuild_stock`).
 REPAIRED = {"limits", "stock_limits", "ledger", "stock", "status", "promises", "blocked"}
-DISTRUSTED = {"chain", "copies"}
 
 
 class Command(BaseCommand):
@@ -36,7 +35,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, repair: bool, **options: Any) -> None:
         self.as_json: bool = options["json"]
         self.broken: dict[str, set[str]] = defaultdict(set)
-        self.distrusted: dict[str, set[str]] = defaultdict(set)
         if self.as_json:
             self.stdout.write('{"findings": [', ending="")
         found = self._prove()
@@ -72,14 +70,10 @@ class Command(BaseCommand):
         return self.found
 
     def _repair(self) -> list[dict[str, Any]]:
-        """Mend product by product, a hundred of a warehouse in a transaction; where the ledger is impossible nothing is changed."""
+        """Mend product by product, a hundred of a warehouse in a transaction; where the ledger can't be followed nothing is changed."""
         repairs = []
         for warehouse in Warehouse.objects.filter(code__in=self.broken).order_by("pk"):
-            distrusted = self.broken[warehouse.code] & self.distrusted[warehouse.code]
-            if distrusted:
-                self.stderr.write(f"Not repaired in {warehouse.code}, whose ledger is not whole: {', '.join(sorted(distrusted))}.")
-            wanted = self.broken[warehouse.code] - distrusted
-            products = list(Product.objects.filter(sku__in=wanted).order_by("pk").values_list("pk", flat=True))
+            products = list(Product.objects.filter(sku__in=self.broken[warehouse.code]).order_by("pk").values_list("pk", flat=True))
             for start in range(0, len(products), AT_ONCE):
                 done = self._repair_some(warehouse.pk, products[start : start + AT_ONCE])
                 if done is not None:
@@ -101,10 +95,8 @@ class Command(BaseCommand):
 
     def _print(self, finding: Disagreement) -> None:
         self.found += 1
-        if finding.warehouse and finding.sku:
-            for checks, products in ((REPAIRED, self.broken), (DISTRUSTED, self.distrusted)):
-                if finding.check in checks:
-                    products[finding.warehouse].add(finding.sku)
+        if finding.warehouse and finding.sku and finding.check in REPAIRED:
+            self.broken[finding.warehouse].add(finding.sku)
         if self.as_json:
             self.stdout.write((", " if self.found > 1 else "") + json.dumps(finding.as_data()), ending="")
         else:

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from inventory.models import BatchLocation, Product, Stock
+from inventory.models import Audit, BatchLocation, Product, Stock
 from inventory.orchestrator import OrderedLine, promise_order
 from inventory.services.rebuild import rebuild_stock
 from inventory.stock.gate import StockKey
@@ -122,6 +122,46 @@ def test_what_cannot_be_is_refused_and_named_and_the_others_are_rebuilt(milk: Pr
     ]  # fmt: skip
     assert totals(milk.pk, house.id) == (14, 3, 4, 7)
     assert totals(bread.pk, house.id) == (2, 0, 0, 2)
+
+
+LINE = "SELECT id FROM inventory_movement WHERE product_id = (SELECT id FROM inventory_product WHERE sku = 'MILK') AND type ="
+
+
+@pytest.mark.parametrize(
+    ("statement", "rules", "refused"),
+    [
+        # Nobody would be promised less by it: the next order would be promised again what this one holds.
+        (f"DELETE FROM inventory_movement WHERE id = ({LINE} 'reservation')", {"promises"}, {"MILK"}),
+        (f"UPDATE inventory_movement SET quantity_change = 12 WHERE id = ({LINE} 'receiving' ORDER BY id LIMIT 1)", {"chain"}, {"MILK"}),
+        (f"UPDATE inventory_movement SET reserved_after = 4 WHERE id = ({LINE} 'reservation')", {"chain"}, {"MILK"}),
+        (f"UPDATE inventory_movement SET location_id = 1000 + location_id WHERE id = ({LINE} 'reservation')", {"copies"}, {"MILK"}),
+        (
+            "UPDATE inventory_movement SET batch_location_id = (SELECT max(id) FROM inventory_batchlocation)"
+            f" WHERE id = ({LINE} 'receiving' ORDER BY id DESC LIMIT 1)",
+            {"chain", "copies"},
+            {"MILK", "BREAD"},
+        ),
+    ],
+    ids=["promise lost", "quantity forged", "reserved forged", "another place named", "line of another product"],
+)
+def test_a_ledger_that_is_not_whole_is_followed_by_nobody(statement: str, rules: set[str], refused: set[str], milk: Product, house: Site) -> None:
+    stocked(ProductFactory(sku="BREAD"), house.shelf, 2)
+    sql(statement)
+    before = list(BatchLocation.objects.order_by("pk").values()), list(Stock.objects.order_by("pk").values())
+
+    for options in ((), ("--dry-run",)):
+        code, answer = rebuild(*options)
+        assert (code, answer["changes"]) == (1, [])
+        assert ({entry["constraint"] for entry in answer["refused"]}, {skus()[entry["product"]] for entry in answer["refused"]}) == (rules, refused)
+    with pytest.raises(CommandError, match="do not balance"):
+        call_command("reconcile_stock", "--repair", stdout=io.StringIO(), stderr=io.StringIO())
+
+    assert (list(BatchLocation.objects.order_by("pk").values()), list(Stock.objects.order_by("pk").values())) == before
+    assert not Audit.objects.exists()
+
+
+def skus() -> dict[int, str]:
+    return dict(Product.objects.values_list("pk", "sku"))
 
 
 def test_only_a_manager_rebuilds(milk: Product, house: Site) -> None:
