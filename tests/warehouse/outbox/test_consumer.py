@@ -335,7 +335,9 @@ def test_redis_gone_between_commit_and_acknowledgement(redis: redis_client.Redis
         wire.mend()
         wait_for(lambda: pending(redis) == 0)
     assert effects() == [1, 2, 3]
-    assert (one.counters.handled, one.counters.repeated) == (3, 3)
+    assert one.counters.handled == 3
+    # Each of them at least once; once more where the first acknowledgement after the line was mended is lost as well.
+    assert one.counters.repeated >= 3
 
 
 def test_entries_trimmed_while_pending_are_counted(redis: redis_client.Redis) -> None:
