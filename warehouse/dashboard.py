@@ -1,20 +1,22 @@
 """The first page of the back office: how the day goes.
 
-The figures are kept for a moment, so that a wall of open dashboards costs one. Each block is shown to those who may see the pages behind it.
+The figures are kept for a moment, so that a wall of open dashboards costs one. Each block is shown to those who may see what it counts, with links to the
+pages that they may open.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from django.core.cache import cache
 from django.db.models import Min
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -51,6 +53,15 @@ class Figure:
     note: str
     link: str
     alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A cell that leads to a row's own page."""
+
+    model: str
+    pk: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,30 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         board.add(kept(f"value:{_eyes(actor)}", VALUE_SECONDS, lambda: value_board(actor)))
     if may(actor, "view", "outbox.outboxevent"):
         board.add(kept("machinery", FRESH_SECONDS, machinery_board))
-    return context | {"board": board, "now": timezone.localtime()}
+    return context | {"board": as_seen_by(actor, board), "now": timezone.localtime()}
+
+
+def as_seen_by(actor: Actor, board: Board) -> Board:
+    """The board with those links only that lead the actor somewhere: others see what is counted, without the page behind it."""
+
+    def link(address: str) -> str:
+        return address if address and _may_open(actor, resolve(urlsplit(address).path).url_name or "") else ""
+
+    def cell(value: Any) -> Any:
+        if not isinstance(value, Row):
+            return value
+        return _link(value) if _may_open(actor, f"{value.model}_change") else value.text
+
+    return Board(
+        [replace(figure, link=link(figure.link)) for figure in board.figures],
+        board.charts,
+        [replace(table, link=link(table.link), rows=[[cell(value) for value in row] for row in table.rows]) for table in board.tables],
+    )
+
+
+def _may_open(actor: Actor, page: str) -> bool:
+    """Whether the actor sees the model of an admin page, by the page's name (`app_model_changelist`)."""
+    return may(actor, "view", page.rpartition("_")[0].replace("_", ".", 1))
 
 
 def kept(name: str, seconds: int, compute: Callable[[], T]) -> T:
@@ -155,7 +189,7 @@ def work_board() -> Board:
                 "Shipments in trouble",
                 ["shipment", "order", "carrier", "attempts", "problem"],
                 [
-                    [_link("fulfillment_shipment", row.pk, row.number), str(row.order), str(row.provider), row.attempts, row.last_error[:80]]
+                    [Row("fulfillment_shipment", row.pk, row.number), str(row.order), str(row.provider), row.attempts, row.last_error[:80]]
                     for row in troubled
                 ],
                 "Every carrier answers.",
@@ -227,7 +261,7 @@ def alerts_board(actor: Actor) -> Board:
                 [
                     [
                         row.get_severity_display(),
-                        _link("inventory_alert", row.pk, row.message),
+                        Row("inventory_alert", row.pk, row.message),
                         row.warehouse.code if row.warehouse else "",
                         timesince(row.first_seen_at, depth=1),
                     ]
@@ -272,7 +306,7 @@ def stock_board(actor: Actor) -> Board:
                 "Running out",
                 ["product", "site", "available", "low at"],
                 [
-                    [_link("inventory_stock", row.pk, str(row.product)), row.warehouse.code, plain(row.available), plain(row.low_stock_threshold)]
+                    [Row("inventory_stock", row.pk, str(row.product)), row.warehouse.code, plain(row.available), plain(row.low_stock_threshold)]
                     for row in rows
                 ],
                 "Nothing is low.",
@@ -314,7 +348,7 @@ def _late_row(late: work.LateTask) -> list[Any]:
     task = late.task
     name = f"fulfillment_{late.kind}task"
     late_by = timesince(task.ship_by, depth=1) if task.ship_by else ""
-    return [_link(name, task.pk, task.number), str(task.order), task.warehouse.code, str(task.worker or "nobody"), late_by]
+    return [Row(name, task.pk, task.number), str(task.order), task.warehouse.code, str(task.worker or "nobody"), late_by]
 
 
 def _eyes(actor: Actor) -> str:
@@ -326,5 +360,5 @@ def _list(model: str) -> str:
     return reverse(f"admin:{model}_changelist")
 
 
-def _link(model: str, pk: int, text: str) -> str:
-    return format_html('<a href="{}" class="text-link">{}</a>', reverse(f"admin:{model}_change", args=[pk]), text)
+def _link(row: Row) -> str:
+    return format_html('<a href="{}" class="text-link">{}</a>', reverse(f"admin:{row.model}_change", args=[row.pk]), row.text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -154,6 +155,29 @@ def test_a_role_sees_the_blocks_of_its_pages(role: Role, seen: set[str]) -> None
     board = board_of(office(role))
     assert {table.title for table in board.tables} == seen
     assert "Events waiting" not in figures(board)
+
+
+@pytest.mark.parametrize("role", [Role.MANAGER, Role.PICKER, Role.PACKER, Role.RECEIVER, Role.AUDITOR, Role.VIEWER, Role.SELLER])
+def test_a_role_is_led_to_pages_that_it_may_open(house: Site, role: Role) -> None:
+    product = ProductFactory()
+    expire(stocked(product, house.shelf, 6), 1.5, "2.5")
+    late = timezone.now() - timedelta(hours=2)
+    packed(picked(order_for([(product, 1)], ship_by=late).picking_tasks.get(), person(Role.PICKER)), person(Role.PACKER))
+    picked(order_for([(product, 1)], ship_by=late).picking_tasks.get(), person(Role.PICKER))
+    order_for([(product, 1)], ship_by=late)
+    Shipment.objects.update(last_error="no answer", next_attempt_at=None)
+    open_alert("low_stock", "a", message="TEA is low", warehouse_id=house.id, actor=ACTOR)
+    client = office(role)
+    board = board_of(client)
+    cells = [str(cell) for table in board.tables for row in table.rows for cell in row]
+    links = [figure.link for figure in board.figures] + [table.link for table in board.tables] + re.findall(r'href="([^"]+)"', " ".join(cells))
+    assert {client.get(link).status_code for link in links if link} == {200}
+    if role in (Role.PICKER, Role.PACKER):
+        shown = client.get(reverse("admin:index")).content.decode()
+        # The number without a link, where the page is another role's.
+        assert any(cell.startswith(("PCK-", "PAK-")) for cell in cells)
+        assert shown.count("<div") == shown.count("</div>")
+        assert shown.count("<a ") == shown.count("</a>")
 
 
 def test_a_seller_sees_the_value_of_its_own_sites_only() -> None:
