@@ -9,7 +9,8 @@ from django.db import connection
 
 from warehouse.core.errors import Conflict
 
-NAME = "a replay of an order history"
+# Without parameters: a statement with some would leave its portal open, and with it a snapshot that keeps vacuum away as long as the transaction lasts.
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('a replay of an order history', 0))"
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def alone() -> Iterator[None]:
     try:
         keeper.set_autocommit(False)
         with keeper.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [NAME])
+            cursor.execute(TRY_LOCK)
             [[ours]] = cursor.fetchall()
         if not ours:
             raise Conflict("Another replay runs on this database. Wait until it has ended: this one then goes on where it stopped.")

@@ -137,8 +137,14 @@ def test_a_limit_is_at_least_one(db, file, limit):
 
 
 def test_while_one_replay_runs_another_is_refused(db, file):
-    with alone(), pytest.raises(CommandError, match="Another replay runs"):
-        replay(file)
+    with alone():
+        with pytest.raises(CommandError, match="Another replay runs"):
+            replay(file)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT backend_xmin FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%advisory%' AND pid <> pg_backend_pid()"
+            )
+            assert cursor.fetchall() == [(None,)]  # it keeps vacuum from nothing
     assert not Warehouse.objects.exists()
     assert replay(file)["orders"] == {"accepted": 3}
 
