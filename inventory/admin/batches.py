@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, ChoicesDropdownFilter, RangeDateFilter, RangeDateTimeFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
@@ -192,7 +192,8 @@ class BatchLocationAdmin(StepsAdmin, SiteRows, BigTableAdmin):
         ("location", AutocompleteSelectFilter),
         ("blocked_reason", ChoicesDropdownFilter),
         ("effective_expires_at", RangeDateTimeFilter),
-        "has_stock",
+        # Said, for a generated column is no boolean to the admin: it would offer every value that the whole table has.
+        ("has_stock", BooleanRadioFilter),
     ]
     search_fields = ["=batch__lot_number"]
     search_help_text = "A lot number"

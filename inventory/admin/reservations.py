@@ -123,7 +123,7 @@ class ReservationAdmin(StepsAdmin, SiteRows, BigTableAdmin):
     list_display_links = ["id", "order_ref"]
     list_select_related = ["warehouse"]
     list_filter = [("status", ChoicesDropdownFilter), ("warehouse", SiteFilter), ("created_at", RangeDateTimeFilter)]
-    search_fields = ["=order_ref"]
+    search_fields = ["order_ref__exact"]  # "=" would leave the case out, and the index with it
     search_help_text = "An order reference (source:id), exactly"
     inlines = [ReservationItemInline]
     fields = [*pairs(["order_ref", "warehouse", "status", "expires_at", "started_at", "closed_at", "created_at", "reason"]), "why"]

@@ -46,7 +46,7 @@ class MovementFilters(django_filters.FilterSet):
     batch = django_filters.NumberFilter(field_name="batch_id")
     lot_number = NamedRowFilter(Batch, "lot_number__iexact", "batch_id")
     warehouse = NamedRowFilter(Warehouse, "code", "warehouse_id")
-    location = NamedRowFilter(Location, "code", "location_id")
+    location = NamedRowFilter(Location, "code", "location_id", within={"warehouse": "warehouse__code"})
     document_type = django_filters.ChoiceFilter(choices=DocumentType.choices)
     document = django_filters.NumberFilter(field_name="document_id")
     order_ref = TextFilter()

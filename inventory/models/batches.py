@@ -103,9 +103,11 @@ class BatchLocation(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["product", "id"], name="batch_location_of_product"),
             models.Index(fields=["warehouse", "product"], condition=models.Q(has_stock=True), name="batch_location_of_stock"),
             models.Index(fields=["effective_expires_at"], condition=models.Q(has_stock=True), name="batch_location_expiry"),
             models.Index(fields=["warehouse", "product"], condition=models.Q(blocked_reason=BlockedReason.EXPIRED), name="batch_location_expired"),
+            models.Index(fields=["blocked_reason", "id"], condition=~models.Q(blocked_reason=BlockedReason.NONE), name="batch_location_blocked"),
         ]
 
     def __str__(self) -> str:

@@ -42,6 +42,8 @@ class Reservation(models.Model):
         ]
         indexes = [
             models.Index(fields=["order_ref"], name="reservation_order"),
+            models.Index(fields=["status", "id"], name="reservation_by_status"),
+            models.Index(fields=["created_at", "id"], name="reservation_time"),
             models.Index(fields=["expires_at"], condition=Q(status=ReservationStatus.ACTIVE, expires_at__isnull=False), name="reservation_due"),
         ]
 

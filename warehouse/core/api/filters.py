@@ -106,14 +106,20 @@ class TextFilter(django_filters.CharFilter):
 
 @extend_schema_field(str)
 class NamedRowFilter(TextFilter):
-    """A filter by the name of another row, which is looked up first: so a big table is searched by its own index, not by a join."""
+    """A filter by the name of another row, which is looked up first: so a big table is searched by its own index, not by a join.
 
-    def __init__(self, model: type[Model], lookup: str, column: str) -> None:
+    Rows of the same name in other places are not looked for where another filter names the place (`within`: that filter → lookup): the rows of one id are
+    read newest first by an index, those of several are not.
+    """
+
+    def __init__(self, model: type[Model], lookup: str, column: str, *, within: Mapping[str, str] | None = None) -> None:
         super().__init__()
-        self.named, self.lookup, self.column = model, lookup, column
+        self.named, self.lookup, self.column, self.within = model, lookup, column, within or {}
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         if not value:
             return qs
-        ids = list(self.named._default_manager.filter(**{self.lookup: value}).values_list("pk", flat=True)[:SEVERAL])
+        given = {lookup: self.parent.form.cleaned_data.get(name) for name, lookup in self.within.items()}
+        wanted = {self.lookup: value} | {lookup: named for lookup, named in given.items() if named}
+        ids = list(self.named._default_manager.filter(**wanted).values_list("pk", flat=True)[:SEVERAL])
         return qs.filter(**{self.column: ids[0]} if len(ids) == 1 else {f"{self.column}__in": ids}) if ids else qs.none()
