@@ -118,6 +118,7 @@ def test_a_place_is_looked_up_in_the_site_that_is_named(years: Years) -> None:
     assert {(row["location"], row["warehouse"]) for row in shown} == {("A-01", "OLD")}
     # Nothing of the place with the same code in the other site; the two lines at the start beside the old ones.
     assert rows_read(Movement._meta.db_table, asked) <= OLD + 2
+    assert not [query["sql"] for query in asked if '"inventory_movement"."location_id" IN (' in query["sql"]]
     assert caller.get("movements", location="A-01", warehouse="NOWHERE").json()["results"] == []
 
 
