@@ -180,11 +180,15 @@ _LINES = """
     WHERE (m.product_id, m.warehouse_id, m.batch_id, m.location_id) <> (b.product_id, b.warehouse_id, b.batch_id, b.location_id) AND f.stored <> f.computed
 """
 
+# A checkout that becomes an order's promise takes its reference, while its first lines keep what it was called then: of those nothing is asked. The clocks
+# of the site and of the database may differ a little.
 _HEADS = """
     SELECT r.id, NULL::bigint, r.warehouse_id, f.field, f.stored, min(f.computed)
     FROM inventory_movement m JOIN inventory_reservation r ON r.id = m.reservation_id
     CROSS JOIN LATERAL (VALUES
-        ('order_ref', r.order_ref, m.order_ref), ('warehouse', r.warehouse_id::text, m.warehouse_id::text)
+        ('order_ref', r.order_ref,
+         CASE WHEN r.confirmed_at IS NULL OR m.occurred_at > r.confirmed_at + interval '1 minute' THEN m.order_ref ELSE r.order_ref END),
+        ('warehouse', r.warehouse_id::text, m.warehouse_id::text)
     ) AS f (field, stored, computed)
     WHERE (m.order_ref, m.warehouse_id) <> (r.order_ref, r.warehouse_id) AND f.stored <> f.computed
     GROUP BY r.id, f.field, f.stored

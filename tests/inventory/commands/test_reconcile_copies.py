@@ -61,8 +61,9 @@ L1 = "(SELECT l.id FROM inventory_batchlocation l JOIN inventory_batch b ON b.id
         (f"UPDATE inventory_movement SET location_id = {other('inventory_location')} WHERE id = {LAST}", ("lines", "location")),
         (f"UPDATE inventory_batchlocation SET location_id = location_id + 1 WHERE id = {L1}", ("lines", "location")),
         (f"UPDATE inventory_batchlocation SET batch_id = batch_id + 1, phase = 'opened' WHERE id = {L1}", ("lines", "batch")),
-        (f"UPDATE inventory_movement SET order_ref = 'shop:2' WHERE id = {LAST}", ("reservations", "order_ref")),
-        (f"UPDATE inventory_reservation SET order_ref = 'shop:2' WHERE id = {PROMISE}", ("reservations", "order_ref")),
+        # The first one is a checkout's, the second one an order's that was confirmed before.
+        (f"UPDATE inventory_reservation SET order_ref = 'shop:2', confirmed_at = NULL WHERE id = {PROMISE}", ("reservations", "order_ref")),
+        (f"UPDATE inventory_movement SET order_ref = 'shop:2', occurred_at = now() + interval '1 hour' WHERE id = {LAST}", ("reservations", "order_ref")),
         (f"UPDATE inventory_reservation SET warehouse_id = {other('inventory_warehouse')} WHERE id = {PROMISE}", ("reservations", "warehouse")),
         (f"UPDATE inventory_batchlocation SET effective_expires_at = effective_expires_at + interval '10 years' WHERE id = {L1}",
          ("dates", "effective_expires_at")),
@@ -147,7 +148,7 @@ def test_a_guard_that_bears_the_name_and_does_something_else(statement: str, exp
 def test_a_promise_is_named(milk: Product) -> None:
     reservation = Reservation.objects.get()
     with transaction.atomic():
-        sql("UPDATE inventory_reservation SET order_ref = 'shop:2'")
+        sql("UPDATE inventory_reservation SET order_ref = 'shop:2', confirmed_at = NULL")
         (finding,) = everything_that_disagrees()
     assert (finding.table, finding.id, finding.sku, finding.warehouse, finding.stored, finding.computed) == (
         "Reservation", str(reservation.pk), None, "MAIN", "shop:2", "shop:1",
