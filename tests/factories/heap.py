@@ -8,6 +8,7 @@ from django.db.models import F
 
 def turned_around(*tables: type[models.Model]) -> None:
     """Write every row of these tables anew, the last one first, and let nothing but the tables themselves be read: whoever asks for no order gets another."""
+    assert connection.in_atomic_block, "outside of a transaction nothing is set for its length"
     for table in tables:
         rows = table._default_manager.order_by("-pk").values_list("pk", flat=True)
         assert len(rows) > 1, table

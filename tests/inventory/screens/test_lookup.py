@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from inventory.models import Barcode, Batch, Movement
 from inventory.orchestrator import OrderedLine, consume_reservation, reserve_for_order
 from inventory.services.recalls import hold_batch
-from tests.factories.heap import turned_around
 from tests.factories.inventory import ACTOR, LocationFactory, ProductFactory, WarehouseFactory, stocked
 from tests.inventory.screens.conftest import Handheld
 from warehouse.core.actor import Role
@@ -58,8 +57,8 @@ def test_a_product_a_place_a_lot(handheld: Make, place: Any, tea: Any) -> None:
 
 def test_of_many_codes_the_first_ones_are_shown(handheld: Make, place: Any, tea: Any) -> None:
     codes = [f"460000000000{number}" for number in range(5)]
-    Barcode.objects.bulk_create(Barcode(product=tea, code=code) for code in codes)
-    turned_around(Barcode)
+    rows = [Barcode(pk=900_000_000 + number, product=tea, code=code) for number, code in enumerate(codes)]
+    Barcode.objects.bulk_create(reversed(rows))  # the last one lies first
     page = handheld(place, Role.PICKER).send(FIND, code=tea.sku)
     assert [code for code in codes if code in page] == codes[:3]
 
