@@ -42,6 +42,7 @@ from warehouse.core.screens import (
     leave,
     nothing_scanned,
     posted_id,
+    posted_number,
     scanned_code,
     show,
     site_view,
@@ -185,7 +186,7 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
 def _numbered(request: HttpRequest, actor: Actor, asked: dict[str, Any]) -> Feedback:
     """The number from the pad: so many pieces of the goods at hand, or what they weigh. A number that can't be is asked for again."""
     task_id, version = asked["task"], asked["version"]
-    number = request.POST.get("quantity", "").replace(",", ".")[:20]
+    number = posted_number(request) or ""
     try:
         if asked["what"] == WEIGH:
             item = weigh_item(task_id, asked["item"], number, actor=actor, expected_version=version)

@@ -29,7 +29,20 @@ from fulfillment.services.workers import is_theirs
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
-from warehouse.core.screens import DONE, RIGHT, Feedback, answer, attempt, floor_view, leave, nothing_scanned, scanned_code, show, site_view
+from warehouse.core.screens import (
+    DONE,
+    RIGHT,
+    Feedback,
+    answer,
+    attempt,
+    floor_view,
+    leave,
+    nothing_scanned,
+    posted_number,
+    scanned_code,
+    show,
+    site_view,
+)
 
 
 @site_view(pick_item)
@@ -129,7 +142,7 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
         step.pop("product", None)
     code = scanned_code(request)
     if "product" in step and ("confirm" in request.POST or same_goods(code, step["product"], item)):
-        return _pick(request, actor, item, step, request.POST.get("quantity", ""), task.version)
+        return _pick(request, actor, item, step, posted_number(request), task.version)
     if not code:
         return nothing_scanned()
     if "location" not in step:
@@ -146,8 +159,8 @@ def _scanned(request: HttpRequest, actor: Actor, task_id: int) -> Feedback | Non
     return Feedback(RIGHT, _("Right product"))
 
 
-def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[str, str], quantity: str, version: int) -> Feedback:
-    amount = quantity.replace(",", ".") or item.remaining
+def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[str, str], typed: str | None, version: int) -> Feedback:
+    amount = item.remaining if typed is None else typed
     done = pick_item(item.pk, amount, actor=actor, location_scan=step["location"], product_scan=step["product"], expected_version=version)
     request.session.pop(STEP, None)
     # Whatever lies in the same place is at hand: its place needs no second scan.

@@ -28,7 +28,20 @@ from fulfillment.services.totes import is_tote_of, tote_label
 from fulfillment.services.workers import is_theirs
 from warehouse.core import shown
 from warehouse.core.actor import Actor
-from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, floor_view, nothing_scanned, posted_id, scanned_code, show
+from warehouse.core.screens import (
+    DONE,
+    RIGHT,
+    WRONG,
+    Feedback,
+    answer,
+    attempt,
+    floor_view,
+    nothing_scanned,
+    posted_id,
+    posted_number,
+    scanned_code,
+    show,
+)
 
 _OFF = "floor_pick_off"
 # The colours of positions on a cart; with more positions than these they repeat.
@@ -129,7 +142,8 @@ def _scanned(request: HttpRequest, actor: Actor, batch_id: int) -> Feedback | No
 
 def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, step: dict[str, str], code: str) -> Feedback:
     assert item.task.picking_batch_id is not None
-    amount = request.POST.get("quantity", "").replace(",", ".") or item.remaining
+    typed = posted_number(request)
+    amount = item.remaining if typed is None else typed
     scans = {"location_scan": step["location"], "product_scan": step["product"], "tote_scan": code}
     try:
         done = pick_item(item.pk, amount, actor=actor, expected_version=item.task.version, **scans)

@@ -28,7 +28,7 @@ from fulfillment.services.workers import is_theirs
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
-from warehouse.core.screens import RIGHT, WRONG, Feedback, answer, attempt, floor_view, leave, nothing_scanned, scanned_code, show
+from warehouse.core.screens import RIGHT, WRONG, Feedback, answer, attempt, floor_view, leave, nothing_scanned, posted_number, scanned_code, show
 
 _OTHER = "floor_pick_other"
 # What is kept with the promise, and what the picker reads.
@@ -100,7 +100,8 @@ def _scanned(request: HttpRequest, item: PickingTaskItem) -> Feedback:
 
 def _pick(request: HttpRequest, actor: Actor, item: PickingTaskItem, reason: str) -> Feedback:
     kept = _kept(request, item)
-    amount = request.POST.get("quantity", "").replace(",", ".") or item.remaining
+    typed = posted_number(request)
+    amount = item.remaining if typed is None else typed
     place, goods, tote = kept["location"], kept["product"], kept.get("tote", "")
     try:
         done = pick_other(item.pk, amount, actor=actor, location_scan=place, product_scan=goods, tote_scan=tote, reason=reason)

@@ -19,7 +19,7 @@ from fulfillment.services.put_backs import claim_put_backs, complete_put_back, l
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
-from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, nothing_scanned, scanned_code, show, site_view
+from warehouse.core.screens import DONE, RIGHT, WRONG, Feedback, answer, attempt, nothing_scanned, posted_number, scanned_code, show, site_view
 
 _IN_HAND = "floor_put_back"
 # More is no list that anybody reads; a scan finds the others too.
@@ -102,7 +102,8 @@ def _shut_away(request: HttpRequest, actor: Actor, row: PutBack, reason: str) ->
 
 
 def _quantity(request: HttpRequest, row: PutBack) -> Any:
-    return request.POST.get("quantity", "").replace(",", ".") or row.remaining
+    typed = posted_number(request)
+    return row.remaining if typed is None else typed
 
 
 def _done(request: HttpRequest, actor: Actor, row: PutBack, done: PutBack, words: str) -> Feedback:

@@ -42,6 +42,7 @@ from warehouse.core.screens import (
     leave,
     nothing_scanned,
     posted_id,
+    posted_number,
     scanned_code,
     show,
     site_view,
@@ -210,7 +211,7 @@ def _said(request: HttpRequest, actor: Actor, check: QualityCheck, state: dict[s
         if item.quantity <= item.product.quantity_step and said["wrong"] in WRONGS:
             said["failed"] = plain(item.quantity)
     elif "quantity" in request.POST and said.get("wrong") in WRONGS:
-        amount = parse_quantity(request.POST["quantity"].replace(",", "."))
+        amount = parse_quantity(posted_number(request))
         if amount > item.quantity:
             return Feedback(WRONG, _("Too much"), _("So many were not picked."))
         said["failed"] = plain(amount)

@@ -19,7 +19,7 @@ from warehouse.core.actor import Role
 from warehouse.core.admin import plain, signed
 from warehouse.core.admin_steps import ReasonForm, StepForm, choice_field, quantity_field, text_field
 from warehouse.core.errors import ValidationFailed
-from warehouse.core.quantities import require_step
+from warehouse.core.quantities import require_line
 
 AT_ONCE = 100
 
@@ -95,7 +95,7 @@ class CountsForm(StepForm):
                 continue
             self.counts[line.pk] = quantity
             try:
-                require_step(quantity, line.product.quantity_step, sku=line.product.sku)
+                require_line(quantity, line.product.quantity_step, sku=line.product.sku)
             except ValidationFailed as error:
                 self.add_error(f"line-{line.pk}", error.detail)
         if not self.counts and not self.errors:

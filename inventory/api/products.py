@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -22,10 +21,7 @@ from inventory.services.product_import import import_products
 from inventory.services.products import change_product, create_product
 from warehouse.core.api.csv import CsvParser
 from warehouse.core.api.filters import TextFilter
-from warehouse.core.quantities import ZERO
 from warehouse.outbox.http import perform
-
-NOT_NEGATIVE = ("weight_tolerance", "default_low_stock_threshold", "weight", "length", "width", "height")
 
 
 class ShelfLifeOut(serializers.ModelSerializer):
@@ -63,7 +59,6 @@ class ProductIn(ModelInput):
     class Meta:
         model = Product
         fields = (*FIELDS, "shelf_lives")
-        extra_kwargs = {name: {"min_value": ZERO} for name in NOT_NEGATIVE} | {"quantity_step": {"min_value": Decimal("0.001")}}
 
     def validate_shelf_lives(self, lives: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for life in lives:  # within a PATCH nothing is required of itself

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import django_filters
@@ -14,7 +13,6 @@ from inventory.api.names import SellerField, SkuField, StorefrontField
 from inventory.models import Product, Storefront, StorefrontProduct
 from inventory.services.storefronts import change_listing, change_storefront, create_listing, create_storefront, delete_listing
 from warehouse.core.api.filters import NamedRowFilter, TextFilter
-from warehouse.core.quantities import ZERO
 
 
 class StorefrontOut(serializers.ModelSerializer):
@@ -75,13 +73,7 @@ class StorefrontProductIn(ModelInput):
     class Meta:
         model = StorefrontProduct
         fields = ("storefront_id", "listing_id", "sku", "purchase_price", "price", "currency", "markup_percent")
-        extra_kwargs = {name: {"min_value": ZERO} for name in ("purchase_price", "price")}
         validators: list[Any] = []
-
-    def validate_currency(self, value: str) -> str:
-        if not re.fullmatch("[A-Z]{3}", value):
-            raise serializers.ValidationError("Three capital letters, such as EUR.", code="invalid")
-        return value
 
 
 class StorefrontProductFilters(django_filters.FilterSet):

@@ -10,9 +10,11 @@ from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 
 from inventory.enums import BarcodeKind, BaseUnit, Condition, Phase, Rotation
-from warehouse.core.quantities import QuantityField, plain
+from warehouse.core.quantities import NOT_NEGATIVE, QuantityField, plain
 
 MAX_LIFE_DAYS = 36500
+# In base units: how much a weighed line may outweigh its promise, and how much one scan of a case stands for.
+MAX_TOLERANCE, MAX_PACK = 1000, 100_000
 
 
 class Product(models.Model):
@@ -21,19 +23,27 @@ class Product(models.Model):
     sku = models.CharField("SKU", max_length=64)
     name = models.CharField(max_length=200)
     base_unit = models.CharField(max_length=3, choices=BaseUnit.choices, default=BaseUnit.PIECE)
-    quantity_step = QuantityField(default=Decimal(1), help_text="1 for pieces, 0.001 for weighed goods; anything between two steps is refused.")
-    weight_tolerance = QuantityField(default=Decimal(0), help_text="How much more than promised a weighed line may become, in base units.")
+    quantity_step = QuantityField(
+        default=Decimal(1),
+        validators=[MinValueValidator(Decimal("0.001"))],
+        help_text="1 for pieces, 0.001 for weighed goods; anything between two steps is refused.",
+    )
+    weight_tolerance = QuantityField(
+        default=Decimal(0),
+        validators=[NOT_NEGATIVE, MaxValueValidator(MAX_TOLERANCE)],
+        help_text="How much more than promised a weighed line may become, in base units.",
+    )
     rotation = models.CharField(max_length=4, choices=Rotation.choices, default=Rotation.FEFO)
     tracks_expiry = models.BooleanField(default=True)
     min_remaining_days = models.PositiveIntegerField(
         default=0, validators=[MaxValueValidator(MAX_LIFE_DAYS)], help_text="Days of life that must be left when it ships."
     )
     freezable = models.BooleanField(default=False)
-    default_low_stock_threshold = QuantityField(default=Decimal(5))
-    weight = models.DecimalField("weight, kg", max_digits=10, decimal_places=3, null=True, blank=True)
-    length = models.DecimalField("length, cm", max_digits=10, decimal_places=2, null=True, blank=True)
-    width = models.DecimalField("width, cm", max_digits=10, decimal_places=2, null=True, blank=True)
-    height = models.DecimalField("height, cm", max_digits=10, decimal_places=2, null=True, blank=True)
+    default_low_stock_threshold = QuantityField(default=Decimal(5), validators=[NOT_NEGATIVE])
+    weight = models.DecimalField("weight, kg", max_digits=10, decimal_places=3, null=True, blank=True, validators=[NOT_NEGATIVE])
+    length = models.DecimalField("length, cm", max_digits=10, decimal_places=2, null=True, blank=True, validators=[NOT_NEGATIVE])
+    width = models.DecimalField("width, cm", max_digits=10, decimal_places=2, null=True, blank=True, validators=[NOT_NEGATIVE])
+    height = models.DecimalField("height, cm", max_digits=10, decimal_places=2, null=True, blank=True, validators=[NOT_NEGATIVE])
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -76,7 +86,7 @@ class Barcode(models.Model):
     code = models.CharField(max_length=80, unique=True)
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="barcodes")
     kind = models.CharField(max_length=8, choices=BarcodeKind.choices, default=BarcodeKind.GTIN)
-    pack_quantity = QuantityField(default=Decimal(1))
+    pack_quantity = QuantityField(default=Decimal(1), validators=[MinValueValidator(Decimal("0.001")), MaxValueValidator(MAX_PACK)])
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(pack_quantity__gt=0), name="barcode_pack_positive")]

@@ -15,7 +15,7 @@ from inventory.models.products import Product
 from inventory.models.suppliers import Supplier
 from inventory.models.warehouses import Warehouse
 from warehouse.core.documents import Document
-from warehouse.core.quantities import MoneyField, QuantityField
+from warehouse.core.quantities import CURRENCY, NOT_NEGATIVE, MoneyField, QuantityField
 
 
 class Receiving(Document):
@@ -59,8 +59,8 @@ class ReceivingItem(models.Model):
     expected_quantity = QuantityField(default=Decimal(0))
     actual_quantity = QuantityField(default=Decimal(0))
     damaged_quantity = QuantityField(default=Decimal(0))
-    purchase_price = MoneyField(default=Decimal(0))
-    currency = models.CharField(max_length=3, default="EUR")
+    purchase_price = MoneyField(default=Decimal(0), validators=[NOT_NEGATIVE])
+    currency = models.CharField(max_length=3, default="EUR", validators=[CURRENCY])
     location = models.ForeignKey(Location, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     accept_short_dated = models.BooleanField(default=False)
     short_dated_reason = models.CharField(max_length=200, blank=True)

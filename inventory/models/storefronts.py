@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from inventory.models.products import Product
 from inventory.models.sellers import Seller
-from warehouse.core.quantities import MoneyField, QuantityField
+from warehouse.core.quantities import CURRENCY, NOT_NEGATIVE, MoneyField, QuantityField
 
 
 class Storefront(models.Model):
@@ -44,9 +44,9 @@ class StorefrontProduct(models.Model):
     storefront = models.ForeignKey(Storefront, on_delete=models.CASCADE, db_index=False, related_name="products")
     product = models.ForeignKey(Product, on_delete=models.CASCADE, db_index=False, related_name="storefront_products")
     external_listing_id = models.CharField("listing", max_length=64)
-    purchase_price = MoneyField(default=Decimal(0))
-    price = MoneyField(default=Decimal(0))
-    currency = models.CharField(max_length=3, default="EUR")
+    purchase_price = MoneyField(default=Decimal(0), validators=[NOT_NEGATIVE])
+    price = MoneyField(default=Decimal(0), validators=[NOT_NEGATIVE])
+    currency = models.CharField(max_length=3, default="EUR", validators=[CURRENCY])
     markup_percent = models.DecimalField(
         max_digits=7,
         decimal_places=2,

@@ -30,7 +30,9 @@ class Warehouse(models.Model):
     city = models.CharField(max_length=100, db_index=True)
     street = models.CharField(max_length=200, blank=True)
     postal_code = models.CharField(max_length=20, blank=True)
-    country = models.CharField("country (two letters)", max_length=2, blank=True)
+    country = models.CharField(
+        "country (two letters)", max_length=2, blank=True, validators=[RegexValidator("^[A-Z]{2}$", "Two capital letters, such as DE.")]
+    )
     contact_name = models.CharField(max_length=200, blank=True)
     phone = models.CharField(max_length=40, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC", validators=[known_time_zone])

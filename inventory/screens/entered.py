@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from inventory.models import Warehouse
 from warehouse.core.quantities import parse_quantity
+from warehouse.core.screens import posted_number
 
 # How far from today a label's date may lie before it is taken for a slip of the finger.
 YEARS_BACK, YEARS_AHEAD = 3, 30
@@ -22,7 +23,7 @@ _DATES = (r"(?P<day>\d\d)\D?(?P<month>\d\d)\D?(?P<year>(20)?\d\d)", r"(?P<day>)(
 
 def posted_quantity(request: HttpRequest, name: str = "quantity", *, zero_allowed: bool = False) -> Decimal:
     """A quantity from a pad's field, with a point or a comma. Raises ValidationFailed."""
-    return parse_quantity(request.POST.get(name, "").strip().replace(",", "."), field=name, zero_allowed=zero_allowed)
+    return parse_quantity(posted_number(request, name) or "", field=name, zero_allowed=zero_allowed)
 
 
 def number_in(code: str) -> str:

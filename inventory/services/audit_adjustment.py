@@ -23,7 +23,7 @@ from inventory.stock.gate import Gate, StockKey, lock_stock
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import require_reason, take
 from warehouse.core.errors import Conflict, NotFound
-from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.quantities import ZERO, require_line
 from warehouse.core.transactions import StartAgain, operation
 
 
@@ -40,7 +40,7 @@ def adjust_stock(warehouse_id: int, product_id: int, new_quantity: Decimal, *, r
     product = share_products([product_id]).get(product_id)
     if product is None:
         raise NotFound(f"There is no product {product_id}.", product=product_id)
-    require_step(new_quantity, product.quantity_step, sku=product.sku, field="new_quantity")
+    require_line(new_quantity, product.quantity_step, sku=product.sku, field="new_quantity")
     key = StockKey(warehouse_id, product_id)
     batches = share_batches(set(_rows(key).values_list("batch_id", flat=True)))
     gate = lock_stock([key], create=True)

@@ -23,7 +23,7 @@ from warehouse.core.actor import Actor, Role
 from warehouse.core.columns import write_columns
 from warehouse.core.documents import require_reason, require_status
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
-from warehouse.core.quantities import ZERO, plain, require_step
+from warehouse.core.quantities import ZERO, plain, require_line
 from warehouse.core.transactions import StartAgain, operation
 
 MOVED = "the books changed while it was counted"
@@ -105,7 +105,7 @@ def update_audit_items(audit_id: int, counts: Mapping[int, Decimal], *, actor: A
     if unknown:
         raise NotFound(f"{audit} has no line {unknown[0]}.", lines=unknown)
     for line in lines.values():
-        require_step(counts[line.pk], line.product.quantity_step, sku=line.product.sku)
+        require_line(counts[line.pk], line.product.quantity_step, sku=line.product.sku)
     lock_stock({StockKey(audit.warehouse_id, line.product_id) for line in lines.values()}, create=True)
     _refuse_unseen(lines.values(), actor)
     _judge(audit, lines.values(), counts, actor)
@@ -140,7 +140,7 @@ def add_found_goods(
         raise NotFound(f"There is no location {location_id} or no product {product_id}.", location=location_id, product=product_id)
     if location.pk not in counted_at(audit, [location]) or not counts_product(audit, product_id):
         raise Conflict(f"{product.sku} at {location} is not counted by {audit}.", sku=product.sku, location=location.code)
-    require_step(quantity, product.quantity_step, sku=product.sku, zero_allowed=False)
+    require_line(quantity, product.quantity_step, sku=product.sku, zero_allowed=False)
     if phase not in Phase.values:
         raise ValidationFailed(f"{phase[:20]!r} is no phase.", errors=[{"field": "phase", "code": "invalid"}])
     lives = Lives(lives_of_products([product])[product_id], tracked=product.tracks_expiry)

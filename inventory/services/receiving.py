@@ -18,7 +18,7 @@ from inventory.services.receiving_confirmation import confirm_receiving, require
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, require_known, require_status, take
 from warehouse.core.errors import NotFound, ValidationFailed
-from warehouse.core.quantities import ZERO, require_step
+from warehouse.core.quantities import ZERO, require_line
 from warehouse.core.texts import require_lengths
 from warehouse.core.transactions import operation
 
@@ -159,8 +159,8 @@ def receive_item(
     lot = _agreed(found.lot_number, lot_number, "lot_number", scan)
     require_lengths(ReceivingItem, {"lot_number": lot, "short_dated_reason": short_dated_reason})
     item = _line_for(receiving, found.product_id, lot, _agreed(found.expires_on, label_expires_on, "label_expires_on", scan))
-    require_step(counted, item.product.quantity_step, sku=item.product.sku, zero_allowed=False)
-    require_step(damaged_quantity, item.product.quantity_step, sku=item.product.sku, field="damaged_quantity")
+    require_line(counted, item.product.quantity_step, sku=item.product.sku, zero_allowed=False)
+    require_line(damaged_quantity, item.product.quantity_step, sku=item.product.sku, field="damaged_quantity")
     if damaged_quantity > counted:
         raise ValidationFailed(f"{item.product.sku}: more is damaged than has arrived.", errors=[{"field": "damaged_quantity", "code": "too_large"}])
     item.actual_quantity += counted
@@ -266,9 +266,13 @@ def _judged(receiving: Receiving, lines: Sequence[ReceivingLine]) -> list[Receiv
             ("actual_quantity", actual),
             ("damaged_quantity", line.damaged_quantity),
         ):
-            require_step(quantity, product.quantity_step, sku=product.sku, field=f"lines[{number}].{name}")
+            require_line(quantity, product.quantity_step, sku=product.sku, field=f"lines[{number}].{name}")
         if line.damaged_quantity > actual:
             raise ValidationFailed(f"{product.sku}: more is damaged than has arrived.", errors=[{"field": f"lines[{number}].damaged_quantity"}])
+        if line.purchase_price < 0:
+            raise ValidationFailed(
+                f"{product.sku}: a purchase price is nothing or more.", errors=[{"field": f"lines[{number}].purchase_price", "code": "negative"}]
+            )
         if line.accept_short_dated and not line.short_dated_reason:
             raise ValidationFailed(
                 f"{product.sku}: say why short dated goods are accepted.", errors=[{"field": f"lines[{number}].short_dated_reason"}]

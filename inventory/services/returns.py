@@ -20,7 +20,7 @@ from inventory.queries.stock import require_site
 from warehouse.core.actor import Actor, Role
 from warehouse.core.documents import cancel, require_known, require_status
 from warehouse.core.errors import Conflict, NotFound, ValidationFailed
-from warehouse.core.quantities import ZERO, plain, require_step
+from warehouse.core.quantities import ZERO, plain, require_line
 from warehouse.core.transactions import operation
 
 HEAD = frozenset({"location_id", "reference", "customer_reason", "notes"})
@@ -183,7 +183,7 @@ def _refuse_senseless(lines: Sequence[ReturnLine], products: Mapping[int, Produc
             faults.append(ValidationFailed(f"There is no product {line.product_id}.", errors=[{"field": f"{field}.product", "code": "unknown"}]))
             continue
         try:
-            require_step(line.quantity, product.quantity_step, sku=product.sku, field=f"{field}.quantity", zero_allowed=False)
+            require_line(line.quantity, product.quantity_step, sku=product.sku, field=f"{field}.quantity", zero_allowed=False)
         except ValidationFailed as error:
             faults.append(error)
     if faults:

@@ -7,11 +7,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.conf import settings
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
 from warehouse.core.errors import ValidationFailed
 
 ZERO = Decimal(0)
+NOT_NEGATIVE = MinValueValidator(ZERO)
+CURRENCY = RegexValidator("^[A-Z]{3}$", "Three capital letters, such as EUR.")
 LARGEST = Decimal(10) ** 11
 
 
@@ -56,7 +59,7 @@ def parse_quantity(value: Any, *, field: str = "quantity", zero_allowed: bool = 
     if number < 0 or (number == 0 and not zero_allowed):
         raise _refused(field, value, "must not be negative" if zero_allowed else "must be greater than zero")
     if number > settings.MAX_LINE_QUANTITY:
-        raise _refused(field, value, f"is larger than the {settings.MAX_LINE_QUANTITY} that one line may have")
+        raise _too_large(field, value)
     if number != number.quantize(Decimal("0.001")):
         raise _refused(field, value, "is finer than a thousandth")
     return number.quantize(Decimal("0.001"))
@@ -82,6 +85,17 @@ def require_step(quantity: Decimal, step: Decimal, *, sku: str, field: str = "qu
             f"{sku}: {plain(quantity)} is not a multiple of {plain(step)}.",
             errors=[{"field": field, "code": "off_step", "sku": sku, "asked": str(quantity), "step": str(step)}],
         )
+
+
+def require_line(quantity: Decimal, step: Decimal, *, sku: str, field: str = "quantity", zero_allowed: bool = True) -> None:
+    """As `require_step`, for what somebody says comes in or lies there: nor more than one line may have, whoever says it."""
+    require_step(quantity, step, sku=sku, field=field, zero_allowed=zero_allowed)
+    if quantity > settings.MAX_LINE_QUANTITY:
+        raise _too_large(field, quantity)
+
+
+def _too_large(field: str, value: Any) -> ValidationFailed:
+    return _refused(field, value, f"is larger than the {settings.MAX_LINE_QUANTITY} that one line may have")
 
 
 def _refused(field: str, value: Any, why: str, **more: str) -> ValidationFailed:

@@ -217,6 +217,12 @@ def scanned_code(request: HttpRequest, name: str = "code") -> str:
     return "".join(char for char in text if char == GS1_SEPARATOR or char.isprintable()).strip()
 
 
+def posted_number(request: HttpRequest, name: str = "quantity") -> str | None:
+    """A number as it was typed, its comma read as a point; None of a form without the field. An emptied field is "", which is no number."""
+    text = request.POST.get(name)
+    return None if text is None else text.replace(",", ".")[:20]
+
+
 def posted_id(request: HttpRequest, name: str) -> int:
     """An id from a form; 0, which no row has, for anything else."""
     text = request.POST.get(name, "")

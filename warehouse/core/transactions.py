@@ -21,7 +21,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 
 from warehouse.core.actor import Actor, Role
-from warehouse.core.errors import Conflict
+from warehouse.core.errors import Conflict, ValidationFailed
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +125,8 @@ def _in_transaction(work: Callable[[], R]) -> R:
                 logger.exception("rolled back for good: what was locked was never what was needed", extra={"attempts": attempt})
                 raise Conflict(BUSY) from None
         except DatabaseError as error:
+            if isinstance(error.__cause__, psycopg.errors.NumericValueOutOfRange):
+                raise ValidationFailed("A number would become larger than the books can hold. Look at what was given.") from error
             if not _worth_another_try(error):
                 raise
             if attempt == ATTEMPTS:

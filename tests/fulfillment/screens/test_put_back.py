@@ -82,6 +82,7 @@ def test_wrong_places_and_quantities_change_nothing(handheld: Make, place: Any, 
         (other.barcode, "5", "Not in this place"),
         (place.shelf.code, "6", "Too much"),
         (place.shelf.code, "-1", "can&#x27;t be used"),
+        (place.shelf.code, "", "can&#x27;t be used"),
     ]:
         page = hand.send(SCAN, code=code, quantity=quantity)
         assert words in page, code

@@ -187,3 +187,11 @@ def test_labels_of_places_are_printed(house: Site) -> None:
     assert 'aria-label="LOC-MAIN-A-01"' in text
     assert 'aria-label="LOC-MAIN-DOCK"' in text
     assert "LOC-MAIN-PACK" not in text
+
+
+@pytest.mark.parametrize("field", ["weight", "length", "width", "height", "weight_tolerance", "default_low_stock_threshold", "quantity_step"])
+def test_what_no_product_has_is_said_on_the_form(manager: Client, field: str) -> None:
+    product = ProductFactory(name="Tea")
+    answer = manager.post(page(product), form_of(manager, product) | {field: "-1", "name": "Coffee"})
+    assert field in answer.context["adminform"].form.errors
+    assert Product.objects.get().name == "Tea"

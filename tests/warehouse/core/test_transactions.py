@@ -144,6 +144,12 @@ def test_another_failure_is_not_tried_again() -> None:
     assert errors == ["22012"]
 
 
+def test_a_number_that_no_column_holds_is_refused() -> None:
+    with pytest.raises(ValidationFailed, match="larger than the books can hold"):
+        failing(["22003"])(actor=BOSS)
+    assert not Seller.objects.exists()
+
+
 def test_a_real_deadlock_is_survived_by_both() -> None:
     """Two that lock two rows in opposite order: one is the victim, starts again, and both are done."""
     first, second = (Seller.objects.create(code=code, name="0") for code in "AB")

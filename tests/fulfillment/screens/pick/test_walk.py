@@ -89,7 +89,7 @@ def test_wrong_goods_change_nothing(picker: Handheld, place: Any, milk: Any, cod
     assert not Movement.objects.filter(type="pick").exists()
 
 
-@pytest.mark.parametrize(("quantity", "words"), [("4", "Too much"), *((bad, "can&#x27;t be used") for bad in ("0", "-1", "NaN", "1.5", "x"))])
+@pytest.mark.parametrize(("quantity", "words"), [("4", "Too much"), *((bad, "can&#x27;t be used") for bad in ("", "0", "-1", "NaN", "1.5", "x"))])
 def test_a_wrong_quantity_changes_nothing(picker: Handheld, place: Any, milk: Any, quantity: str, words: str) -> None:
     order_for([(milk, 3)])
     task = begin(picker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -214,3 +215,18 @@ def test_a_date_that_people_write_for_never(milk: Product, house: Site) -> None:
 
     with pytest.raises(ValidationFailed, match="Leave it empty for goods that do not expire"):
         confirm_receiving(receiving.pk, actor=ACTOR)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"expected_quantity": Decimal(1_000_001)}, {"damaged_quantity": Decimal(10) ** 12}, {"purchase_price": Decimal(-1)}]
+)
+def test_what_no_delivery_has_is_refused_whoever_says_it(milk: Product, house: Site, wrong: dict[str, Decimal]) -> None:
+    """REST judges it too; the pages of the back office call the operation with what their form allows."""
+    receiving = draft(house)
+    with pytest.raises(ValidationFailed):
+        add_item(receiving.pk, replace(line(milk, 1), **wrong), actor=ACTOR)
+    item = add_item(receiving.pk, line(milk, 1), actor=ACTOR)
+    with pytest.raises(ValidationFailed):
+        change_item(receiving.pk, item.pk, wrong, actor=ACTOR)
+    item.refresh_from_db()
+    assert (item.expected_quantity, item.damaged_quantity, item.purchase_price) == (1, 0, 0)
