@@ -47,7 +47,7 @@ def test_a_file_is_shown_before_it_is_taken(manager: Client) -> None:
 def test_wrong_rows_are_named_and_nothing_is_taken(manager: Client) -> None:
     answer = preview(manager, HEAD + "A-1,Tea,pcs,1,1\nA-2,Tea,barrel,1,1\nA-3,Tea,pcs,-1,1\n,Tea,pcs,1,1\n")
     result = answer.context["result"]
-    assert {row.number: sorted(row.error_dict) for row in result.invalid_rows} == {2: ["base_unit"], 3: ["__all__"], 4: ["sku"]}
+    assert {row.number: sorted(row.error_dict) for row in result.invalid_rows} == {2: ["base_unit"], 3: ["quantity_step"], 4: ["sku"]}
     assert "confirm_form" not in answer.context
     assert not Product.objects.exists()
 

@@ -193,6 +193,7 @@ def test_a_place_is_changed_in_its_form(goods: BatchLocation, house: Site) -> No
     form = {
         "code": "A-01", "barcode": house.shelf.barcode, "condition": "chilled", "exposure": "ambient", "is_pickable": "on", "is_active": "on",
         "fixed_product": goods.product_id, "zone": "", "aisle": "", "bay": "", "level": "", "pick_sequence": "0", "x": "", "y": "",
+        "seen_version": house.shelf.version,
     }  # fmt: skip
     answer = manager.post(page(house.shelf), form)
     assert answer.status_code == 302, answer.context["adminform"].errors
