@@ -122,7 +122,7 @@ def test_returns_of_other_orders_do_not_wait(product: Product, house: Site) -> N
 class _Meeting:
     """An actor who, asked for its number behind the lock, waits for another one to be asked."""
 
-    name, type, roles = "tests", "system", ACTOR.roles
+    name, type, roles, own_sites_only = "tests", "system", ACTOR.roles, False
 
     def __init__(self, both: threading.Barrier) -> None:
         self.both = both

@@ -200,6 +200,7 @@ def test_a_place_is_changed_in_its_form(goods: BatchLocation, house: Site) -> No
     shelf = Location.objects.get(pk=house.shelf.pk)
     assert (shelf.condition, shelf.fixed_product_id) == ("chilled", goods.product_id)
     assert BatchLocation.objects.get().clock_condition == "chilled"
+    form |= {"seen_version": shelf.version}
     refused = manager.post(page(house.shelf), form | {"condition": "frozen"}, follow=True)
     assert "no shelf life for frozen" in refused.content.decode()
     promise_order("shop:1", [OrderedLine(goods.product_id, Decimal(3))], actor=ACTOR)
