@@ -1,4 +1,4 @@
-"""What a bench works on: one warehouse, many products with three batches each, more stock than any run can use up."""
+"""What a bench works on: one warehouse, many products with three batches each, more stock than any run can use up. The books balance."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _FILL = """
     INSERT INTO inventory_product (sku, name, base_unit, quantity_step, weight_tolerance, rotation, tracks_expiry, min_remaining_days, freezable,
                                    default_low_stock_threshold, is_active, created_at)
     SELECT 'B' || n, 'Product ' || n, 'pcs', 1, 0, 'fefo', true, 0, false, 5, true, now() FROM generate_series(1, %(products)s) n;
+    INSERT INTO inventory_shelflife (product_id, condition, phase, days) SELECT id, 'ambient', 'sealed', 120 FROM inventory_product;
     INSERT INTO inventory_storefrontproduct (storefront_id, product_id, external_listing_id, purchase_price, price, currency, stock_quantity)
     SELECT f.id, p.id, p.id::text, 1, 2, 'EUR', 0 FROM inventory_storefront f, inventory_product p;
     INSERT INTO inventory_batch (product_id, lot_number, label_condition, received_at, purchase_price, currency, status, status_reason,
@@ -29,6 +30,10 @@ _FILL = """
                                          clock_started_at, clock_condition, effective_expires_at, received_at, version)
     SELECT b.id, l.id, 'sealed', b.product_id, w.id, 1000000, 0, '', 0, now(), 'ambient', now() + (b.id %% 90 + 30) * interval '1 day', now(), 1
     FROM inventory_batch b, inventory_warehouse w, inventory_location l WHERE l.code = 'A' || (b.id %% 500 + 1);
+    INSERT INTO inventory_movement (type, product_id, batch_id, batch_location_id, location_id, warehouse_id, quantity_change, reserved_change, quantity_before,
+                                    quantity_after, reserved_after, document_type, order_ref, reason, performed_by, performed_by_type)
+    SELECT 'receiving', product_id, batch_id, id, location_id, warehouse_id, quantity, 0, 0, quantity, 0, '', '', '', 'bench', 'system'
+    FROM inventory_batchlocation;
     INSERT INTO inventory_stock (warehouse_id, product_id, quantity, reserved, blocked, low_stock_threshold, status, version, settings_version, updated_at)
     SELECT w.id, p.id, 3000000, 0, 0, 5, 'in_stock', 1, 1, now() FROM inventory_warehouse w, inventory_product p
 """

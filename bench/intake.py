@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from pathlib import Path
@@ -12,9 +11,8 @@ from random import Random
 import redis
 from django.conf import settings
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
-from bench.measure import Row, row, run_floor, writes_of
+from bench.measure import Row, require_same_writes, row, run_floor, statements_of
 from bench.reserve import product_range
 from fulfillment.services.stream_orders import handle_entry
 from warehouse.outbox.consumer import StreamConsumer
@@ -44,12 +42,8 @@ def bench(seconds: int, products: int) -> list[Row]:
         latencies, per_second = _consume(client, seconds, first, last)
     finally:
         client.delete(STREAM)
-    ours = writes_of(lambda: _handle("writes", first))
-    theirs = writes_of(lambda: _floor_once(first))
-    print(f"intake: rows that one order adds: {ours}; the floor: {theirs}", file=sys.stderr)
-    if ours != theirs:
-        raise RuntimeError("The floor does not write what the operation writes; the ratio would say nothing.")
-    return [row("intake", 1, per_second, latencies, floor, _statements(first))]
+    require_same_writes("intake", lambda: _handle("writes", first), lambda: _floor_once(first))
+    return [row("intake", 1, per_second, latencies, floor, statements_of(lambda: _handle("statements", first)))]
 
 
 def _consume(client: redis.Redis, seconds: int, first: int, last: int) -> tuple[list[float], float]:
@@ -89,9 +83,3 @@ def _handle(name: str, first: int) -> None:
 def _floor_once(first: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT bench.intake(%s::bigint[], %s::numeric[])", [[first, first + 1, first + 2], [1, 2, 3]])
-
-
-def _statements(first: int) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        _handle("statements", first)
-    return sum(not query["sql"].startswith(("BEGIN", "COMMIT")) for query in captured.captured_queries)

@@ -9,10 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from importlib import util
 from pathlib import Path
 from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from bench.data import row_counts
 
@@ -39,8 +43,8 @@ def run_clients(case: str, clients: int, seconds: int) -> tuple[float, list[floa
     return len(latencies) / seconds, latencies
 
 
-def run_floor(script: str, clients: int, seconds: int) -> float:
-    """Transactions per second of a pgbench script with prepared statements."""
+def run_floor(script: str, clients: int, seconds: int, *, transactions: int = 0) -> float:
+    """Transactions per second of a pgbench script with prepared statements: for some seconds or, where given, so many transactions of each client."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
@@ -50,7 +54,7 @@ def run_floor(script: str, clients: int, seconds: int) -> float:
             "--protocol=prepared",
             f"--client={clients}",
             f"--jobs={min(clients, 2)}",
-            f"--time={seconds}",
+            f"--transactions={transactions}" if transactions else f"--time={seconds}",
             f"--file={file.name}",
         ]
         done = subprocess.run([*command, os.environ["DATABASE_URL"]], capture_output=True, text=True, check=False)
@@ -76,6 +80,28 @@ def writes_of(work: Callable[[], object]) -> dict[str, int]:
     before = row_counts()
     work()
     return {table: count - before[table] for table, count in row_counts().items() if count != before[table]}
+
+
+def require_same_writes(case: str, ours: Callable[[], object], floor: Callable[[], object]) -> None:
+    """Say which rows one operation and its floor add. Raises when they differ: then the ratio would say nothing."""
+    added, floors = writes_of(ours), writes_of(floor)
+    print(f"{case}: rows that one operation adds: {added}; the floor: {floors}", file=sys.stderr)
+    if added != floors:
+        raise RuntimeError("The floor does not write what the operation writes; the ratio would say nothing.")
+
+
+def statements_of(work: Callable[[], object]) -> int:
+    """How many statements a piece of work sends, BEGIN and COMMIT left out."""
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    return sum(not query["sql"].startswith(("BEGIN", "COMMIT")) for query in captured.captured_queries)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Milliseconds that a piece of work takes."""
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
 
 
 def row(case: str, clients: int, per_second: float, latencies: list[float], floor: float | None, statements: int) -> Row:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from django.db import connection
 from django.db.models import Max, Min
-from django.test.utils import CaptureQueriesContext
 
 from bench.data import WAREHOUSE
-from bench.measure import Row, row, run_clients, run_floor, writes_of
+from bench.measure import Row, require_same_writes, row, run_clients, run_floor, statements_of
 from inventory.models import Product, Warehouse
 from inventory.orchestrator import OrderedLine, reserve_for_order
 from warehouse.core.actor import Actor
@@ -53,26 +52,15 @@ def bench(seconds: int, products: int) -> list[Row]:
         script = script.replace(":first", str(first)).replace(":last", str(last - 2))
         floor = run_floor(script, clients, seconds)
         per_second, latencies = run_clients(case, clients, seconds)
-        rows.append(row(case, clients, per_second, latencies, floor, statements(case, 2_000_000 + clients)))
-        ours, theirs = writes_of(Client(case, 1_000_000 + clients)), writes_of(lambda case=case: _floor_once(case, first))  # type: ignore[misc]
-        print(f"{case}: rows that one operation adds: {ours}; the floor: {theirs}", file=sys.stderr)
-        if ours != theirs:
-            raise RuntimeError("The floor does not write what the operation writes; the ratio would say nothing.")
+        rows.append(row(case, clients, per_second, latencies, floor, statements_of(Client(case, 2_000_000 + clients))))
+        require_same_writes(case, Client(case, 1_000_000 + clients), partial(_floor_once, case, first))
     return rows
 
 
 def product_range() -> tuple[int, int]:
-    """The first and the last product's id; a fresh database has all between."""
-    found = Product.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    """The first and the last id of the products of the bench's site; all between are its too, for they were the first in the database."""
+    found = Product.objects.filter(stock__warehouse__code=WAREHOUSE).aggregate(first=Min("pk"), last=Max("pk"))
     return found["first"], found["last"]
-
-
-def statements(case: str, number: int) -> int:
-    """How many statements one call sends, BEGIN and COMMIT left out."""
-    call = Client(case, number)
-    with CaptureQueriesContext(connection) as captured:
-        call()
-    return sum(not query["sql"].startswith(("BEGIN", "COMMIT")) for query in captured.captured_queries)
 
 
 def _floor_once(case: str, first: int) -> None:
