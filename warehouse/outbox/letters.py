@@ -13,6 +13,7 @@ import redis
 ADDED = ("error_code", "error_detail", "entry_id", "failed_at", "error_data")
 # The entry as one field: [[name, value], …] in JSON, bytes that are no UTF-8 as lone surrogates.
 PACKED = "entry_fields"
+_RESERVED = {name.encode() for name in (*ADDED, PACKED)}
 # A script gives Redis at most 7,999 words in one command. An order has a handful of fields.
 MOST_PLAIN_FIELDS = 1000
 PAGE = 500
@@ -110,6 +111,3 @@ def _letter(letter_id: bytes, raw: dict[bytes, bytes]) -> Letter:
     shown = {name.decode(errors="backslashreplace"): value.decode(errors="backslashreplace") for name, value in fields.items()}
     code, detail, entry_id, failed_at, data = added.values()
     return Letter(letter_id.decode(), entry_id, failed_at, code, detail, data, shown)
-
-
-_RESERVED = {name.encode() for name in (*ADDED, PACKED)}
