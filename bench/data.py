@@ -28,7 +28,8 @@ _FILL = """
     SELECT p.id, 'L' || n, 'ambient', now(), 1, 'EUR', 'available', '', false FROM inventory_product p, generate_series(1, 3) n;
     INSERT INTO inventory_batchlocation (batch_id, location_id, phase, product_id, warehouse_id, quantity, reserved, blocked_reason, consumed_fraction,
                                          clock_started_at, clock_condition, effective_expires_at, received_at, version)
-    SELECT b.id, l.id, 'sealed', b.product_id, w.id, 1000000, 0, '', 0, now(), 'ambient', now() + (b.id %% 90 + 30) * interval '1 day', now(), 1
+    SELECT b.id, l.id, 'sealed', b.product_id, w.id, 1000000, 0, '', 0, now() - (90 - b.id %% 90) * interval '1 day', 'ambient',
+           now() + (b.id %% 90 + 30) * interval '1 day', now(), 1
     FROM inventory_batch b, inventory_warehouse w, inventory_location l WHERE l.code = 'A' || (b.id %% 500 + 1);
     INSERT INTO inventory_movement (type, product_id, batch_id, batch_location_id, location_id, warehouse_id, quantity_change, reserved_change, quantity_before,
                                     quantity_after, reserved_after, document_type, order_ref, reason, performed_by, performed_by_type)

@@ -85,8 +85,8 @@ _STATE = """
     FROM total;
     INSERT INTO inventory_batchlocation (id, batch_id, location_id, phase, product_id, warehouse_id, quantity, reserved, blocked_reason, consumed_fraction,
                                          clock_started_at, clock_condition, effective_expires_at, received_at, version)
-    SELECT v.id, v.lot, t.location, 'sealed', t.product, t.site, v.quantity, v.reserved, '', 0, now(), 'ambient', now() + (t.n %% 300 + 60) * interval '1 day',
-           now(), 1
+    SELECT v.id, v.lot, t.location, 'sealed', t.product, t.site, v.quantity, v.reserved, '', 0, now() - (305 - t.n %% 300) * interval '1 day', 'ambient',
+           now() + (t.n %% 300 + 60) * interval '1 day', now(), 1
     FROM total t, LATERAL (VALUES (old_place, old_lot, 97, 1), (new_place, new_lot, 99, 3)) AS v (id, lot, quantity, reserved);
     INSERT INTO inventory_reservation (id, order_ref, warehouse_id, status, confirmed_at, closed_at, reason, explanation, created_at, version)
     SELECT v.id, 'ledger:' || v.id, t.site, v.status, now(), CASE v.status WHEN 'fulfilled' THEN now() END, '', '[]', now() - v.age * interval '100 days', 1

@@ -49,7 +49,7 @@ class Desk:
         self.page.goto(f"{self.server}{path}")
 
     def step(self, name: str) -> None:
-        self.page.get_by_role("link", name=name, exact=False).first.click()
+        self.page.locator("#main").get_by_role("link", name=name, exact=False).first.click()
         expect(self.page.locator("#dialog")).to_be_visible()
 
     def submit(self) -> None:

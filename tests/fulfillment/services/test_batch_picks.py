@@ -396,7 +396,7 @@ def test_statements_of_a_pick_do_not_grow_with_the_batch(place: Any, picker: Act
         return len(queries) - 2  # besides BEGIN and COMMIT
 
     first, second = statements(1), statements(1)
-    assert (first, second) == (12, 12)
+    assert (first, second) == (11, 12)
 
 
 def test_statements_of_a_short_do_not_grow_with_the_batch(place: Any, picker: Actor) -> None:
