@@ -30,7 +30,7 @@ BEGIN
                                          clock_started_at, clock_condition, effective_expires_at, received_at, version)
     VALUES (shelf.batch_id, task.packing_location_id, shelf.phase, shelf.product_id, shelf.warehouse_id, 0, 0, 'place', 0, shelf.clock_started_at, shelf.clock_condition,
             shelf.effective_expires_at, shelf.received_at, 1)
-    ON CONFLICT (batch_id, location_id, phase) DO UPDATE SET clock_started_at = shelf.clock_started_at;
+    ON CONFLICT (batch_id, location_id, phase) DO UPDATE SET version = inventory_batchlocation.version;
     UPDATE inventory_batchlocation SET quantity = quantity - promise.quantity, reserved = reserved - promise.quantity, version = version + 1
     WHERE id = shelf.id RETURNING * INTO shelf;
     UPDATE inventory_batchlocation SET quantity = quantity + promise.quantity, reserved = reserved + promise.quantity, version = version + 1

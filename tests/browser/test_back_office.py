@@ -16,6 +16,7 @@ from tests.browser.conftest import SCREENSHOTS, WCAG_AA
 from tests.factories.fulfillment import order_for, reachable_site
 from tests.factories.inventory import BarcodeFactory, ProductFactory, stocked
 from tests.factories.office import clerk, page
+from tests.factories.stocksync import ChannelFactory
 from warehouse.core.actor import Role
 
 PASSWORD = "a long pass phrase"
@@ -167,3 +168,12 @@ def test_the_ledger_shows_order_document_and_person_without_scrolling_sideways(d
         assert box is not None
         assert box["x"] + box["width"] <= 1280, head.inner_text()
     desk.look("66-ledger")
+
+
+def test_a_long_name_widens_no_page(desk: Desk) -> None:
+    """What an autocomplete shows as chosen is cut where its field ends."""
+    channel = ChannelFactory(warehouse__code="W123456", warehouse__name="A warehouse with a rather long name in Novi Beograd")
+    desk.sign_in(Role.MANAGER)
+    desk.page.set_viewport_size({"width": 1280, "height": 900})
+    desk.open(f"/admin/stocksync/channel/{channel.pk}/change/")
+    assert desk.page.evaluate("document.documentElement.scrollWidth") == 1280
