@@ -15,7 +15,7 @@ from stocksync.marketplaces.allegro_rest.limits import SharedLimits
 from tests.partners.allegro_rest import AllegroRest
 from tests.partners.server import PartnerServer
 
-READ_SECONDS = 0.4
+READ_SECONDS = 2.0
 
 
 class ClientFor(Protocol):

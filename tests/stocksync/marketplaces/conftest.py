@@ -10,11 +10,9 @@ from stocksync.marketplaces.microservice import MicroserviceClient
 from tests.partners.allegro_microservice import ACCOUNT
 from tests.partners.fixtures import TOKEN, allegro_microservice, allegro_rest
 from tests.partners.server import PartnerServer
-from tests.stocksync.marketplaces.allegro import allegro, client, client_for
+from tests.stocksync.marketplaces.allegro import READ_SECONDS, allegro, client, client_for
 
 __all__ = ["allegro", "allegro_microservice", "allegro_rest", "client", "client_for"]
-
-READ_SECONDS = 0.4
 
 
 @pytest.fixture

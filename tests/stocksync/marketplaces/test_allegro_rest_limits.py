@@ -127,7 +127,7 @@ def test_allegro_blocks_who_asks_too_often(client_for: ClientFor, allegro: Alleg
 @pytest.mark.parametrize(
     ("fault", "kind", "answered"),
     [
-        ({"kind": "latency", "seconds": 2}, RetryableFailure, False),
+        ({"kind": "latency", "seconds": 4}, RetryableFailure, False),
         ({"kind": "drop"}, RetryableFailure, False),
         ({"kind": "truncated"}, RetryableFailure, False),
         ({"kind": "status", "status": 500}, RetryableFailure, False),

@@ -19,8 +19,8 @@ from warehouse.core.partners.errors import CircuitOpen, PermanentFailure, Retrya
 
 FAULTS = [
     # what strikes, the status that is told, whether it is an answer, what the flag was set to already
-    ({"kind": "latency", "seconds": 1}, None, False, []),
-    ({"kind": "latency", "seconds": 1, "when": "after"}, None, False, [True]),
+    ({"kind": "latency", "seconds": 4}, None, False, []),
+    ({"kind": "latency", "seconds": 4, "when": "after"}, None, False, [True]),
     ({"kind": "drop"}, None, False, []),
     ({"kind": "drop", "when": "after"}, None, False, [True]),
     ({"kind": "truncated"}, None, False, [True]),
