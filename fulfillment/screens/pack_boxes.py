@@ -23,7 +23,7 @@ from fulfillment.services.packages import add_package, remove_package, set_packa
 from warehouse.core import shown
 from warehouse.core.actor import Actor
 from warehouse.core.quantities import plain
-from warehouse.core.screens import RIGHT, Feedback, answer, attempt, feedback_of, floor_view, posted_id, show
+from warehouse.core.screens import RIGHT, Feedback, answer, attempt, feedback_of, floor_view, posted_id, posted_number, show
 
 KINDS: dict[str, Promise] = {
     PackagingType.BOX: gettext_lazy("Box"),
@@ -126,7 +126,7 @@ def _measuring(request: HttpRequest, task_id: int, package_id: int, feedback: Fe
 @floor_view(set_package_details, method="POST")
 def measure(request: HttpRequest, actor: Actor, task_id: int, package_id: int) -> HttpResponse:
     """Keep weight and sides of a box. One that weighs otherwise than it should is looked into, or somebody says why."""
-    weight, length, width, height = (request.POST.get(name, "").replace(",", ".") for name in ("weight", "length", "width", "height"))
+    weight, length, width, height = (posted_number(request, name) or "" for name in ("weight", "length", "width", "height"))
     kind = request.POST.get("packaging_type", PackagingType.BOX)
     reason = request.POST.get("reason", "")
     saved: list[Package] = []

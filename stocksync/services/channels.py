@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -17,7 +16,7 @@ from stocksync.models import Channel, Discrepancy
 from stocksync.services.background import FOLLOW_LEVELS
 from warehouse.core.actor import Actor
 from warehouse.core.background import soon
-from warehouse.core.documents import require_known
+from warehouse.core.documents import require_known, require_valid
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.order_events import RESERVED_SOURCES
 from warehouse.core.partners.addresses import ADDRESS_FORM, is_base_url
@@ -120,11 +119,7 @@ def _read_anew(channel: Channel, since: datetime) -> None:
 
 def _require_valid(channel: Channel) -> None:
     require_one_of(channel.fulfilment, Fulfilment.values, field="fulfilment")
-    try:
-        channel.full_clean(validate_unique=False)
-    except ValidationError as error:
-        faults = [{"field": field, "code": "invalid", "detail": text} for field, texts in error.message_dict.items() for text in texts]
-        raise ValidationFailed(" ".join(f"{fault['field']}: {fault['detail']}" for fault in faults), errors=faults) from None
+    require_valid(channel)
     if channel.base_url and not is_base_url(channel.base_url):
         raise ValidationFailed(f"base_url: {ADDRESS_FORM}.", errors=[{"field": "base_url", "code": "invalid"}])
     if channel.kind == ChannelKind.ALLEGRO_MICROSERVICE and not channel.token_id:
