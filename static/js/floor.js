@@ -37,14 +37,25 @@
   }
   const saySound = () => play(document.getElementById("screen")?.dataset.feedback);
 
-  // --- the scan field: it keeps the focus, and scans wait for each other ---
+  // --- answers on their way ---
+  const quiet = ({ elt, requestConfig }) => requestConfig?.verb === "get" && elt?.id === "shipments";
+  const onTheWay = new Set();
+  const answered = () => Promise.all(onTheWay);
+  document.addEventListener("htmx:beforeSend", ({ detail }) => {
+    if (quiet(detail)) return;
+    const answer = new Promise((resolve) => detail.xhr.addEventListener("loadend", resolve));
+    onTheWay.add(answer);
+    answer.then(() => onTheWay.delete(answer));
+  });
+
+  // --- the scan field: it keeps the focus, and a scan waits for the answers on their way: it means the screen that they bring ---
   const typing = (element) => element && (element.matches("input:not(#scan):not([type=radio]), select, textarea") || element.closest("dialog"));
   function listen() {
     if (!typing(document.activeElement) || document.activeElement.id === "quantity") scanField()?.focus({ preventScroll: true });
   }
   let queue = Promise.resolve();
   let last = { code: "", at: 0 };
-  const enqueue = (request) => { queue = queue.then(request).catch(() => {}); };
+  const enqueue = (request) => { queue = queue.then(answered).then(request).catch(() => {}); };
   function send(values) {
     const form = document.getElementById("scan-form");
     enqueue(() => window.htmx.ajax("POST", form.action, { source: form, values, target: "#screen", swap: "outerHTML" }));
@@ -162,6 +173,26 @@
     else if ("padDate" in field.dataset) field.value = (keep.replaceAll(".", "") + key).slice(0, 6).match(/..?/g).join(".");
     else if (field.maxLength < 0 || keep.length < field.maxLength) field.value = keep + key;
   }
+  // A number that is keyed while an answer is on its way stays, when the answer still asks for it, of the same goods.
+  const inHand = () => document.querySelector("#screen [name=token][form=scan-form]")?.value;
+  let asked = new Map(); // what stood in the fields when the request went out
+  let keyed = { goods: "", fields: [] };
+  document.addEventListener("htmx:beforeSend", () => { asked = new Map(padFields().map((field) => [field, field.value])); });
+  document.addEventListener("htmx:beforeSwap", () => {
+    keyed = { goods: inHand(), fields: padFields().filter((field) => asked.has(field) && asked.get(field) !== field.value) };
+  });
+  function keepKeyed() {
+    const { goods, fields } = keyed;
+    keyed = { goods: "", fields: [] };
+    if (!goods || goods !== inHand()) return;
+    for (const { id, value } of fields) {
+      const field = document.getElementById(id);
+      if (!field) continue;
+      field.value = value;
+      current = field;
+      fresh = false;
+    }
+  }
 
   // --- trouble on the way ---
   const say = document.body.dataset;
@@ -187,12 +218,12 @@
     document.body.append(screen);
     play("wrong");
   }
-  const quiet = (event) => event.detail.requestConfig?.verb === "get" && event.detail.elt?.id === "shipments";
-  document.addEventListener("htmx:sendError", (event) => { if (!quiet(event)) trouble(say.lost, say.lostHint); });
-  document.addEventListener("htmx:timeout", (event) => { if (!quiet(event)) trouble(say.lost, say.lostHint); });
-  document.addEventListener("htmx:responseError", (event) => { if (!quiet(event)) trouble(say.failed, say.failedHint); });
+  document.addEventListener("htmx:sendError", ({ detail }) => { if (!quiet(detail)) trouble(say.lost, say.lostHint); });
+  document.addEventListener("htmx:timeout", ({ detail }) => { if (!quiet(detail)) trouble(say.lost, say.lostHint); });
+  document.addEventListener("htmx:responseError", ({ detail }) => { if (!quiet(detail)) trouble(say.failed, say.failedHint); });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id !== "screen" && event.detail.target?.id !== "screen") return;
+    keepKeyed();
     saySound();
     window.scrollTo(0, 0);
     listen();

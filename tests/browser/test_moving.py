@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from inventory.models import BatchLocation
 from inventory.services.recalls import hold_batch
@@ -133,6 +133,40 @@ def test_goods_are_moved_frozen_and_thawed(phone: Phone, goods: Any) -> None:
     phone.tap("Open it here")
     phone.sees("Opened: 1 pcs in C-01")
     assert quantities(beef) == {("F-01", "sealed"): 4, ("C-01", "thawed"): 1, ("C-01", "opened"): 1}
+
+
+def test_what_is_keyed_and_scanned_before_the_answer_is_of_the_screen_that_it_brings(phone: Phone, goods: Any) -> None:
+    """A slow network: the number stays, and the scan does not overtake the tap."""
+    place, tea, beef = goods
+    phone.sign_in(badge_of(person(Role.PICKER)))
+    phone.tap("Move", "link")
+    phone.scan("8600000000059")
+    phone.sees("DOCK → ?", "Freeze")
+    held: list[Route] = []
+    phone.page.route("**/floor/move/change", lambda route: held.append(route))
+    phone.tap("Freeze")
+    phone.page.locator("[data-key='2']").click()
+    phone.scan(place.freezer.code)
+    phone.page.wait_for_timeout(300)
+    assert len(held) == 1
+    assert quantities(beef) == {("DOCK", "sealed"): 6}
+    held.pop().continue_()
+    phone.sees("Frozen: 2 pcs in F-01")
+    assert quantities(beef) == {("DOCK", "sealed"): 4, ("F-01", "sealed"): 2}
+    phone.page.wait_for_timeout(350)
+    phone.scan(place.dock.code)
+    phone.sees("From DOCK")
+    phone.tap("Minced beef")
+    phone.sees("DOCK → ?", "Cancel")
+    phone.page.locator("[data-key='3']").click()
+    phone.tap("Cancel")
+    phone.page.locator("[data-key='1']").click()
+    held.pop().continue_()
+    phone.sees("Scan the place that you take from")
+    phone.scan("T-2")
+    phone.sees("DOCK → ?", "Black tea")
+    expect(phone.page.locator("#quantity")).to_have_value("12")
+    assert quantities(tea) == {("A-01", "sealed"): 5, ("DOCK", "sealed"): 60}
 
 
 def test_anything_is_looked_up(phone: Phone, goods: Any) -> None:
