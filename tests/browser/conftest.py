@@ -28,6 +28,9 @@ PHONE = {"width": 360, "height": 740}
 PIN = "4711"
 # Set it to a directory to look at the screens.
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+# Set it to try the screens over a slow network: milliseconds until every answer begins (the test that takes the network away has its own).
+LATENCY_MS = int(os.environ.get("LATENCY_MS", "0"))
+expect.set_options(timeout=15_000)
 WCAG_AA = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
@@ -116,6 +119,9 @@ def phone(chromium: Browser, live_server: LiveServer) -> Iterator[Phone]:
     context = chromium.new_context(viewport=PHONE, device_scale_factor=2, has_touch=True, is_mobile=True, locale="en-GB")
     context.set_default_timeout(10_000)
     phone = Phone(context.new_page(), live_server.url)
+    if LATENCY_MS:  # it would undo a `set_offline`
+        conditions = {"offline": False, "latency": LATENCY_MS, "downloadThroughput": -1, "uploadThroughput": -1}
+        context.new_cdp_session(phone.page).send("Network.emulateNetworkConditions", conditions)
     yield phone
     context.close()
     assert phone.complaints == []
