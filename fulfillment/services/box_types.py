@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from fulfillment.locks import lock_box_type
 from fulfillment.models import BoxType
 from warehouse.core.actor import Actor
-from warehouse.core.documents import apply_values
+from warehouse.core.documents import apply_values, write_values
 from warehouse.core.errors import Conflict
 from warehouse.core.transactions import operation
 
@@ -21,17 +20,13 @@ WRITTEN = ("code", "name", "packaging_type", "length", "width", "height", "wall"
 @operation()
 def create_box_type(values: Mapping[str, Any], *, actor: Actor) -> BoxType:
     """Add a box type. Raises ValidationFailed for sides and weights that no box has, Conflict when its code is taken."""
-    box = BoxType()
-    apply_values(box, values, WRITTEN)
-    return _saved(box)
+    return _set(BoxType(), values)
 
 
 @operation()
 def change_box_type(box_type_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> BoxType:
     """Set the values; packages that were made keep theirs. Locks the box type. Raises NotFound, StaleVersion, ValidationFailed, Conflict."""
-    box = lock_box_type(box_type_id, expected_version)
-    apply_values(box, values, WRITTEN)
-    return _saved(box)
+    return _set(lock_box_type(box_type_id, expected_version), values)
 
 
 @operation()
@@ -44,13 +39,7 @@ def delete_box_type(box_type_id: int, *, actor: Actor) -> None:
         raise Conflict(f"Goods were packed into {box}. Take it out of use instead (is_active).", box_type=box_type_id) from error
 
 
-def _saved(box: BoxType) -> BoxType:
-    try:
-        with transaction.atomic():
-            if box.pk:
-                box.save_changes(*WRITTEN)
-            else:
-                box.save()
-    except IntegrityError as error:
-        raise Conflict(f"There is a box type {box.code} already.", errors=[{"field": "code", "code": "taken"}]) from error
+def _set(box: BoxType, values: Mapping[str, Any]) -> BoxType:
+    apply_values(box, values, WRITTEN)
+    write_values(box, WRITTEN, lambda _: ("code", f"There is a box type {box.code} already."))
     return box

@@ -8,13 +8,12 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from fulfillment.locks import lock_printer
 from fulfillment.models import Printer
 from warehouse.core.actor import Actor
-from warehouse.core.documents import apply_values
+from warehouse.core.documents import apply_values, write_values
 from warehouse.core.errors import Conflict, ValidationFailed
 from warehouse.core.transactions import operation
 
@@ -25,17 +24,13 @@ _NAME = re.compile(r"(?=.{1,200}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9](
 @operation()
 def create_printer(values: Mapping[str, Any], *, actor: Actor) -> Printer:
     """Add a printer. Raises ValidationFailed for a host that can't be one, Conflict when its warehouse has one of that name."""
-    printer = Printer()
-    _set(printer, values)
-    return _saved(printer)
+    return _set(Printer(), values)
 
 
 @operation()
 def change_printer(printer_id: int, values: Mapping[str, Any], *, actor: Actor, expected_version: int | None = None) -> Printer:
     """Set the values. Locks the printer. Raises NotFound, StaleVersion, ValidationFailed, Conflict."""
-    printer = lock_printer(printer_id, expected_version)
-    _set(printer, values)
-    return _saved(printer)
+    return _set(lock_printer(printer_id, expected_version), values)
 
 
 @operation()
@@ -59,19 +54,9 @@ def judge_host(host: str) -> str:
     return f"{host} is not within PRINTER_NETWORKS ({', '.join(map(str, settings.PRINTER_NETWORKS)) or 'none'}). Have that network allowed."
 
 
-def _set(printer: Printer, values: Mapping[str, Any]) -> None:
+def _set(printer: Printer, values: Mapping[str, Any]) -> Printer:
     apply_values(printer, values, WRITTEN)
     if wrong := judge_host(printer.host):
         raise ValidationFailed(f"host: {wrong}", errors=[{"field": "host", "code": "not_allowed", "detail": wrong}])
-
-
-def _saved(printer: Printer) -> Printer:
-    try:
-        with transaction.atomic():
-            if printer.pk:
-                printer.save_changes(*WRITTEN)
-            else:
-                printer.save()
-    except IntegrityError as error:
-        raise Conflict(f"{printer.warehouse.code} has a printer {printer.name} already.", errors=[{"field": "name", "code": "taken"}]) from error
+    write_values(printer, WRITTEN, lambda _: ("name", f"{printer.warehouse.code} has a printer {printer.name} already."))
     return printer

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import connection, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 from django_fsm import TransitionNotAllowed, can_proceed
 
-from warehouse.core.errors import TransitionRefused, ValidationFailed
+from warehouse.core.errors import Conflict, TransitionRefused, ValidationFailed
 
 REASON_LENGTH = 200
 
@@ -167,6 +167,22 @@ def require_valid(row: models.Model) -> None:
     except ValidationError as error:
         errors = [{"field": field, "code": "invalid", "detail": " ".join(texts)} for field, texts in error.message_dict.items()]
         raise ValidationFailed(" ".join(f"{entry['field']}: {entry['detail']}" for entry in errors), errors=errors) from None
+
+
+def write_values(row: Versioned, fields: Collection[str], refused: Callable[[str], tuple[str, str]]) -> None:
+    """Insert a new row, or write these fields of a locked one.
+
+    refused: given the name of the constraint that said no, the field at fault and the sentence of the Conflict that is raised.
+    """
+    try:
+        with transaction.atomic():  # a savepoint, so that what stands in the way can be read
+            if row.pk is None:
+                row.save()
+            else:
+                row.save_changes(*fields)
+    except IntegrityError as error:
+        field, sentence = refused(getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or "")
+        raise Conflict(sentence, errors=[{"field": field, "code": "taken"}]) from error
 
 
 def next_number(prefix: str) -> str:
