@@ -40,14 +40,21 @@ class Check(NamedTuple):
 
 
 _LEDGER = """
-    SELECT coalesce(b.id, l.id), coalesce(b.product_id, l.product_id), coalesce(b.warehouse_id, l.warehouse_id), f.field, f.stored, f.computed
-    FROM inventory_batchlocation b
-    FULL JOIN (
-        SELECT batch_location_id AS id, min(product_id) AS product_id, min(warehouse_id) AS warehouse_id,
-               sum(quantity_change) AS q, sum(reserved_change) AS r
-        FROM inventory_movement GROUP BY batch_location_id
-    ) l ON l.id = b.id
-    CROSS JOIN LATERAL (VALUES ('quantity', b.quantity, coalesce(l.q, 0)), ('reserved', b.reserved, coalesce(l.r, 0))) AS f (field, stored, computed)
+    SELECT g.id, coalesce(b.product_id, l.product_id), coalesce(b.warehouse_id, l.warehouse_id), f.field, f.stored, f.computed
+    FROM (
+        SELECT id, sum(quantity) AS quantity_more, sum(reserved) AS reserved_more
+        FROM (
+            SELECT batch_location_id AS id, quantity_change AS quantity, reserved_change AS reserved FROM inventory_movement
+            UNION ALL
+            SELECT id, -quantity, -reserved FROM inventory_batchlocation
+        ) x
+        GROUP BY id HAVING sum(quantity) <> 0 OR sum(reserved) <> 0
+    ) g
+    LEFT JOIN inventory_batchlocation b ON b.id = g.id
+    LEFT JOIN LATERAL (SELECT product_id, warehouse_id FROM inventory_movement WHERE batch_location_id = g.id LIMIT 1) l ON b.id IS NULL
+    CROSS JOIN LATERAL (VALUES
+        ('quantity', b.quantity, coalesce(b.quantity, 0) + g.quantity_more), ('reserved', b.reserved, coalesce(b.reserved, 0) + g.reserved_more)
+    ) AS f (field, stored, computed)
     WHERE f.stored IS DISTINCT FROM f.computed
 """
 
@@ -63,7 +70,8 @@ _CHAIN = """
         ('quantity_after', quantity_after, quantity_before + quantity_change),
         ('reserved_after', reserved_after, reserved_then + reserved_change)
     ) AS f (field, stored, computed)
-    WHERE f.stored <> f.computed
+    WHERE (quantity_before, quantity_after, reserved_after) <> (quantity_then, quantity_before + quantity_change, reserved_then + reserved_change)
+      AND f.stored <> f.computed
 """
 
 _STOCK = """
@@ -88,14 +96,19 @@ _STATUS = f"""
 """
 
 _PROMISES = """
-    SELECT b.id, b.product_id, b.warehouse_id, 'reserved', b.reserved, coalesce(h.held, 0)
-    FROM inventory_batchlocation b
-    LEFT JOIN (
-        SELECT i.batch_location_id, sum(i.quantity - i.consumed - i.released) AS held
-        FROM inventory_reservationitem i JOIN inventory_reservation r ON r.id = i.reservation_id AND r.status = 'active'
-        GROUP BY i.batch_location_id
-    ) h ON h.batch_location_id = b.id
-    WHERE b.reserved <> coalesce(h.held, 0)
+    SELECT b.id, b.product_id, b.warehouse_id, 'reserved', b.reserved, b.reserved + g.more
+    FROM (
+        SELECT id, sum(held) AS more
+        FROM (
+            SELECT i.batch_location_id AS id, i.quantity - i.consumed - i.released AS held
+            FROM inventory_reservationitem i JOIN inventory_reservation r ON r.id = i.reservation_id AND r.status = 'active'
+            WHERE i.quantity <> i.consumed + i.released
+            UNION ALL
+            SELECT id, -reserved FROM inventory_batchlocation WHERE reserved <> 0
+        ) x
+        GROUP BY id HAVING sum(held) <> 0
+    ) g
+    JOIN inventory_batchlocation b ON b.id = g.id
 """
 
 _ITEMS = """
@@ -119,23 +132,31 @@ _ITEMS = """
 """
 
 _KEPT = """
-    SELECT coalesce(i.item::text, 'missing in reservation ' || reservation_id), product_id, r.warehouse_id, v.field, v.stored, v.computed
+    SELECT coalesce(i.item::text, 'missing in reservation ' || g.reservation_id), g.product_id, r.warehouse_id, v.field, v.stored, coalesce(v.stored, 0) + v.more
     FROM (
-        SELECT reservation_id, product_id, min(id) AS item, sum(quantity) AS quantity, sum(released) AS released, sum(consumed) AS consumed,
-               sum(coalesce(actual, 0)) AS actual
-        FROM inventory_reservationitem GROUP BY reservation_id, product_id
-    ) i
-    FULL JOIN (
-        SELECT reservation_id, product_id,
-               sum(reserved_change) FILTER (WHERE type = 'reservation') AS quantity, -sum(reserved_change) FILTER (WHERE type = 'release') AS released,
-               -sum(reserved_change) FILTER (WHERE type = 'sale') AS consumed, -sum(quantity_change) FILTER (WHERE type = 'sale') AS actual
-        FROM inventory_movement WHERE reservation_id IS NOT NULL GROUP BY reservation_id, product_id
-    ) m USING (reservation_id, product_id)
-    JOIN inventory_reservation r ON r.id = reservation_id
+        SELECT reservation_id, product_id, sum(quantity) AS quantity_more, sum(released) AS released_more, sum(consumed) AS consumed_more,
+               sum(actual) AS actual_more
+        FROM (
+            SELECT reservation_id, product_id, CASE type WHEN 'reservation' THEN reserved_change END AS quantity,
+                   CASE type WHEN 'release' THEN -reserved_change END AS released, CASE type WHEN 'sale' THEN -reserved_change END AS consumed,
+                   CASE type WHEN 'sale' THEN -quantity_change END AS actual
+            FROM inventory_movement WHERE reservation_id IS NOT NULL
+            UNION ALL
+            SELECT reservation_id, product_id, -quantity, -released, -consumed, -actual FROM inventory_reservationitem
+        ) x
+        GROUP BY reservation_id, product_id
+        HAVING sum(quantity) <> 0 OR sum(released) <> 0 OR sum(consumed) <> 0 OR sum(actual) <> 0
+    ) g
+    JOIN inventory_reservation r ON r.id = g.reservation_id
+    LEFT JOIN LATERAL (
+        SELECT min(id) AS item, sum(quantity) AS quantity, sum(released) AS released, sum(consumed) AS consumed, sum(coalesce(actual, 0)) AS actual
+        FROM inventory_reservationitem WHERE reservation_id = g.reservation_id AND product_id = g.product_id
+    ) i ON true
     CROSS JOIN LATERAL (VALUES
-        ('quantity', i.quantity, m.quantity), ('released', i.released, m.released), ('consumed', i.consumed, m.consumed), ('actual', i.actual, m.actual)
-    ) AS v (field, stored, computed)
-    WHERE coalesce(v.stored, 0) <> coalesce(v.computed, 0)
+        ('quantity', i.quantity, g.quantity_more), ('released', i.released, g.released_more), ('consumed', i.consumed, g.consumed_more),
+        ('actual', i.actual, g.actual_more)
+    ) AS v (field, stored, more)
+    WHERE v.more <> 0
 """
 
 # Goods may expire before the job sees them, so that only what is blocked although it is fit is reported of time.

@@ -169,7 +169,7 @@ def test_a_reservation_closed_by_hand(milk: Product) -> None:
     places = ReservationItem.objects.filter(reservation=reservation).values_list("batch_location_id", "quantity")
     assert code == 1
     assert sorted(out.splitlines()) == sorted(
-        f"promises: BatchLocation {place}, MILK in MAIN: reserved is {quantity}, should be 0" for place, quantity in places
+        f"promises: BatchLocation {place}, MILK in MAIN: reserved is {quantity}, should be 0.000" for place, quantity in places
     )
 
 
