@@ -14,11 +14,11 @@ stop: install
 
 ## the quick tests
 test: install
-	@$(BIN)/pytest -m "not slow" -n 2
+	@$(BIN)/pytest -m "not slow" -n 2 --dist worksteal
 
 ## every test
 test-all: install
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist worksteal
 
 ## formatting, lint, types, import rules; each also alone
 lint: lint-format lint-code lint-types lint-imports

@@ -58,7 +58,7 @@
   const enqueue = (request) => { queue = queue.then(answered).then(request).catch(() => {}); };
   function send(values) {
     const form = document.getElementById("scan-form");
-    enqueue(() => window.htmx.ajax("POST", form.action, { source: form, values, target: "#screen", swap: "outerHTML" }));
+    return window.htmx.ajax("POST", form.action, { source: form, values, target: "#screen", swap: "outerHTML" });
   }
   // A tapped button may have changed the screen while a scan was on its way: its answer goes to the screen of now.
   document.addEventListener("htmx:beforeOnLoad", (event) => {
@@ -73,7 +73,7 @@
       badge.value = code;
       document.getElementById(badge.dataset.then).focus();
     } else if (document.getElementById("scan-form")) {
-      send({ code });
+      enqueue(() => send({ code }));
     }
   };
   document.addEventListener("submit", (event) => {
@@ -89,10 +89,14 @@
     const button = event.submitter?.name ? { [event.submitter.name]: event.submitter.value } : null;
     field.value = "";
     const now = Date.now();
-    if (button) { send({ code: "", ...button }); return; }
+    if (button) { // it answers the screen that it stood on: tapped twice it does not answer the next one as well
+      const asking = document.getElementById("screen");
+      enqueue(() => asking.isConnected && send({ code: "", ...button }));
+      return;
+    }
     if (!code || (code === last.code && now - last.at < BOUNCE_MS)) return;
     last = { code, at: now };
-    send({ code });
+    enqueue(() => send({ code }));
   });
   document.addEventListener("keydown", (event) => {
     const target = event.target;

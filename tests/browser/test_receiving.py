@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from inventory.models import BatchLocation, Receiving
 from inventory.orchestrator import ReceivingLine, create_receiving
@@ -136,3 +136,27 @@ def test_a_delivery_is_counted_and_confirmed(phone: Phone, dock: Any) -> None:
         (cheese.name, "DOCK", Decimal("9.85")),
         (honey.name, "A-01", 6),
     }
+
+
+def test_a_button_that_is_tapped_twice_does_not_answer_the_next_question(phone: Phone, dock: Any) -> None:
+    phone.sign_in(badge_of(person(Role.RECEIVER)))
+    phone.tap("Receive", "link")
+    phone.scan("dn-77")
+    phone.sees("Scan the goods")
+    phone.scan("8600000000011")
+    phone.sees("Expiry date")
+    held: list[Route] = []
+    phone.page.route("**/scan", lambda route: held.append(route))
+    phone.press(f"{LATE:%d%m%y}")
+    phone.press("")
+    phone.page.wait_for_timeout(300)
+    assert len(held) == 1
+    held.pop().continue_()
+    phone.sees("How much?", "counted: 0")
+    expect(phone.page.locator("#quantity")).to_have_value("12")
+    phone.page.wait_for_timeout(300)
+    assert held == []
+    phone.press("11")
+    phone.page.wait_for_timeout(300)
+    held.pop().continue_()
+    phone.sees("Counted: 11 pcs")
