@@ -14,7 +14,7 @@ stop: install
 
 ## the quick tests
 test: install
-	@$(BIN)/pytest -m "not slow" -n 2 --dist worksteal
+	@$(BIN)/pytest -m "not slow" -n 2
 
 ## every test
 test-all: install

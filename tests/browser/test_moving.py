@@ -140,6 +140,7 @@ def test_what_is_keyed_and_scanned_before_the_answer_is_of_the_screen_that_it_br
     place, tea, beef = goods
     phone.sign_in(badge_of(person(Role.PICKER)))
     phone.tap("Move", "link")
+    phone.sees("Scan the place that you take from")
     phone.scan("8600000000059")
     phone.sees("DOCK → ?", "Freeze")
     held: list[Route] = []

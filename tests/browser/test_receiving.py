@@ -141,6 +141,7 @@ def test_a_delivery_is_counted_and_confirmed(phone: Phone, dock: Any) -> None:
 def test_a_button_that_is_tapped_twice_does_not_answer_the_next_question(phone: Phone, dock: Any) -> None:
     phone.sign_in(badge_of(person(Role.RECEIVER)))
     phone.tap("Receive", "link")
+    phone.sees("Scan the delivery note")
     phone.scan("dn-77")
     phone.sees("Scan the goods")
     phone.scan("8600000000011")
