@@ -44,11 +44,11 @@ _LEDGER = """
     FROM (
         SELECT id, sum(quantity) AS quantity_more, sum(reserved) AS reserved_more
         FROM (
-            SELECT batch_location_id AS id, quantity_change AS quantity, reserved_change AS reserved FROM inventory_movement
+            SELECT batch_location_id AS id, quantity_change AS quantity, reserved_change AS reserved, false AS is_place FROM inventory_movement
             UNION ALL
-            SELECT id, -quantity, -reserved FROM inventory_batchlocation
+            SELECT id, -quantity, -reserved, true FROM inventory_batchlocation
         ) x
-        GROUP BY id HAVING sum(quantity) <> 0 OR sum(reserved) <> 0
+        GROUP BY id HAVING sum(quantity) <> 0 OR sum(reserved) <> 0 OR NOT bool_or(is_place)
     ) g
     LEFT JOIN inventory_batchlocation b ON b.id = g.id
     LEFT JOIN LATERAL (SELECT product_id, warehouse_id FROM inventory_movement WHERE batch_location_id = g.id LIMIT 1) l ON b.id IS NULL

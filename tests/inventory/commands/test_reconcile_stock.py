@@ -14,6 +14,7 @@ from django.db import connection
 from inventory.models import Audit, Batch, BatchLocation, Location, Movement, Product, Reservation, ReservationItem, Stock, Warehouse
 from inventory.orchestrator import OrderedLine, consume_reservation, pick_reserved, promise_order, release_reservation
 from inventory.queries.reconciliation import CHECKS
+from inventory.services.moving import move_stock
 from tests.factories.inventory import ACTOR, ProductFactory, Site, site, stocked
 from tests.inventory.books import totals
 from tests.inventory.events import heard
@@ -171,6 +172,24 @@ def test_a_reservation_closed_by_hand(milk: Product) -> None:
     assert sorted(out.splitlines()) == sorted(
         f"promises: BatchLocation {place}, MILK in MAIN: reserved is {quantity}, should be 0.000" for place, quantity in places
     )
+
+
+def test_an_empty_place_deleted(milk: Product) -> None:
+    """Its ledger adds up to nothing, but it is a ledger of something that is not there."""
+    free = BatchLocation.objects.get(product=milk, batch__lot_number="L2", location__code="C-01")
+    there = Location.objects.filter(warehouse=free.warehouse_id, code="C-02").first() or Location.objects.create(
+        warehouse=free.warehouse, code="C-02", kind=free.location.kind, condition=free.location.condition
+    )
+    sql("DELETE FROM inventory_reservationitem WHERE batch_location_id = %s", free.pk)
+    sql("UPDATE inventory_batchlocation SET reserved = 0 WHERE id = %s", free.pk)
+    move_stock(free.pk, free.quantity, there.pk, actor=ACTOR)
+    sql("UPDATE inventory_movement SET reserved_change = 0 WHERE batch_location_id = %s", free.pk)
+    sql("DELETE FROM inventory_batchlocation WHERE id = %s", free.pk)
+
+    code, out, _ = reconcile()
+
+    assert code == 1
+    assert f"ledger: BatchLocation {free.pk}, MILK in MAIN: quantity is None, should be 0.000" in out
 
 
 def test_a_line_of_the_ledger_deleted(milk: Product) -> None:
